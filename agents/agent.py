@@ -1,0 +1,156 @@
+"""What an agent is: something that spends a ledger."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nasgym.errors import BudgetExhausted, InvalidValue, unknown_name
+from nasgym.ledger import Budget, History, Ledger
+from nasgym.problem import Evaluations, Problem
+from nasgym.registry import AGENTS
+from nasgym.spaces.space import Archs
+
+__all__ = ["Agent", "AskTellAgent", "SearchResult", "make_agent"]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        agent: Name of the agent.
+        best_arch: ``(D,)`` the charged architecture with the best reward, the first of equals.
+        best_reward, best_accuracy: As the agent saw them.
+        best_costs: By cost name.
+        feasible: Whether it meets the constraint.
+        history: One row per charged evaluation.
+        ended: ``"budget"``, ``"max_proposals"`` (the agent repeated itself) or ``"agent"`` (it had nothing left to try).
+    """
+
+    agent: str
+    best_arch: Archs
+    best_reward: float
+    best_accuracy: float
+    best_costs: Mapping[str, float]
+    feasible: bool
+    history: History
+    ended: str
+
+
+@dataclass
+class Agent(ABC):
+    """Base of all agents: a dataclass whose fields are the hyper-parameters, with published defaults and their source.
+
+    A subclass must state `name` and `_search`; it draws from the given generator and nothing else, so that an interrupted run
+    can be replayed. It need not stop by itself: `BudgetExhausted` ends it.
+    """
+
+    name: ClassVar[str]
+
+    def search(
+        self,
+        target: Ledger | Problem,
+        rng: np.random.Generator | None = None,
+        *,
+        budget: Budget | float | None = None,
+        seed: int = 0,
+    ) -> SearchResult:
+        """Spends a budget on a problem.
+
+        Args:
+            target: A ledger; or a problem, for which a ledger is made.
+            rng: Where the agent draws from; by default a generator made from `seed`.
+            budget: With a problem: what may be spent; a number means distinct evaluations.
+            seed: Seeds the agent, and the training seeds that a new ledger draws.
+
+        Returns:
+            The best architecture that was charged, and the history.
+
+        Raises:
+            InvalidValue: A problem without a budget, a ledger with a second one or with none, or a budget too small for one
+                evaluation.
+        """
+        agent_seed, ledger_seed = np.random.SeedSequence(seed).spawn(2)
+        if isinstance(target, Problem):
+            if budget is None:
+                raise InvalidValue("a search on a problem needs a budget, for example budget=300.")
+            target = Ledger(target, budget, seed=ledger_seed)
+        elif budget is not None:
+            raise InvalidValue("a ledger has its own budget; leave out budget=.")
+        if target.budget is None:
+            raise InvalidValue("a search needs a ledger with a budget; this one has none.")
+        try:
+            self._search(target, np.random.default_rng(agent_seed) if rng is None else rng)
+        except BudgetExhausted:
+            if target.ended is None:  # an agent or environment below may have raised it without the ledger's knowledge
+                target.ended = "budget"
+        return self._result(target)
+
+    def _result(self, ledger: Ledger) -> SearchResult:
+        history = ledger.history
+        if len(history) == 0:
+            raise InvalidValue(f"agent {self.name!r} evaluated nothing with the budget {ledger.budget}; give it more.")
+        best = int(history.incumbent[-1])
+        return SearchResult(
+            agent=self.name,
+            best_arch=history.archs[best],
+            best_reward=float(history.reward[best]),
+            best_accuracy=float(history.accuracy[best]),
+            best_costs={name: float(cost[best]) for name, cost in history.costs.items()},
+            feasible=bool(history.feasible[best]),
+            history=history,
+            ended=ledger.ended or "agent",
+        )
+
+    @abstractmethod
+    def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        """Hook: evaluates through the ledger until it has nothing left to try, or `BudgetExhausted` passes through."""
+
+
+@dataclass
+class AskTellAgent(Agent):
+    """Base of agents that propose a batch, see what it is worth, and propose the next.
+
+    A subclass overrides `start`, `ask` and `tell`; other evaluators can drive it through the same three calls.
+    """
+
+    @abstractmethod
+    def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        """Prepares a new search; what an earlier one learnt is dropped."""
+
+    @abstractmethod
+    def ask(self) -> Archs:
+        """``(N, D)`` what to evaluate next; N = 0 ends the search."""
+
+    @abstractmethod
+    def tell(self, archs: Archs, evaluations: Evaluations) -> None:
+        """Learns from what was asked for."""
+
+    def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        self.start(ledger, rng)
+        while len(archs := self.ask()):
+            self.tell(archs, ledger.evaluate(archs))
+
+
+def make_agent(name: str, **hyperparameters: Any) -> Agent:
+    """An agent by name.
+
+    Args:
+        name: A built-in agent or one of another package (`nasgym.registry`).
+        **hyperparameters: Fields of its dataclass.
+
+    Raises:
+        UnknownName: No such agent or hyper-parameter; the nearest is suggested.
+        InvalidValue: A hyper-parameter is outside of what is allowed.
+    """
+    kind: type[Agent] = AGENTS.load(name)
+    known = [field.name for field in fields(kind)]
+    for key in hyperparameters:
+        if key not in known:
+            raise unknown_name(f"hyper-parameter of agent {name!r}", key, known)
+    return kind(**hyperparameters)

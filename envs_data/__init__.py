@@ -1,0 +1,1 @@
+"""What the project measured itself and ships: tables, each with a card."""

@@ -1,0 +1,1 @@
+"""Comparing agents: runs, statistics, plots, report."""

@@ -1,0 +1,223 @@
+"""`Table`: a complete table of trained networks, and its file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.data.source import sha256_of
+from nasgym.errors import DataError, unknown_name
+
+__all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_table"]
+
+FORMAT = "nasgym-table-1"
+SPLITS = ("validation", "test")
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Accuracies, training seconds and costs of every architecture of a space.
+
+    Row i of every array is architecture i of ``SearchSpace.enumerate()``.
+
+    Attributes:
+        card: JSON-able description. Required keys: ``name``; ``space`` (a registered name, or a description of decisions
+            for an own table); ``datasets`` (ordered, the first is the default); ``search_fidelity`` and ``report_fidelity``
+            (epochs); ``search_metric`` (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
+            share their result). Free keys say where the numbers come from.
+        accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN where a seed is missing.
+        train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a seed is missing.
+        costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where not measured.
+    """
+
+    card: Mapping[str, Any]
+    accuracy: Mapping[tuple[str, int, str], Array]
+    train_seconds: Mapping[tuple[str, int], Array]
+    costs: Mapping[tuple[str, str], Array]
+
+    def __post_init__(self) -> None:
+        for key in ("name", "space", "datasets", "search_fidelity", "report_fidelity", "search_metric", "canonical"):
+            if key not in self.card:
+                raise DataError(f"the card of a table lacks {key!r}; it has {', '.join(sorted(self.card))}.")
+        if not self.accuracy:
+            raise DataError(f"table {self.name!r} has no accuracies.")
+        for (dataset, fidelity, split), values in self.accuracy.items():
+            where = f"accuracy {dataset}/{fidelity}/{split} of table {self.name!r}"
+            if split not in SPLITS or dataset not in self.card["datasets"]:
+                raise DataError(f"{where}: datasets are {list(self.card['datasets'])}, splits {list(SPLITS)}.")
+            if values.ndim != 2 or len(values) != self.num_rows:
+                raise DataError(f"{where} has the shape {values.shape}, expected ({self.num_rows}, seeds).")
+            _check_accuracy(where, values)
+        self._check_seconds()
+        for (dataset, name), values in self.costs.items():
+            if values.shape != (self.num_rows,):
+                raise DataError(
+                    f"cost {name!r} of table {self.name!r} has the shape {values.shape}, expected ({self.num_rows},)."
+                )
+            if np.isinf(values).any() or (values < 0).any():
+                raise DataError(f"cost {name!r} ({dataset}) of table {self.name!r} has a negative or infinite entry.")
+
+    def _check_seconds(self) -> None:
+        seeds = {key[:2]: values.shape[1] for key, values in self.accuracy.items()}
+        for key, values in self.train_seconds.items():
+            where = f"train_seconds {key[0]}/{key[1]} of table {self.name!r}"
+            if key not in seeds:
+                raise DataError(f"{where}: the table has no accuracies for them.")
+            if values.shape not in ((self.num_rows,), (self.num_rows, seeds[key])):
+                wanted = f"({self.num_rows},) or ({self.num_rows}, {seeds[key]})"
+                raise DataError(f"{where} has the shape {values.shape}, expected {wanted}.")
+            if np.isinf(values).any() or (values < 0).any():
+                raise DataError(f"{where} has a negative or infinite entry.")
+
+    @property
+    def name(self) -> str:
+        """Name of the table."""
+        return str(self.card["name"])
+
+    @property
+    def num_rows(self) -> int:
+        """Number of architectures."""
+        return len(next(iter(self.accuracy.values())))
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets; the first is the default."""
+        return tuple(self.card["datasets"])
+
+    def fidelities(self, dataset: str) -> tuple[int, ...]:
+        """Epochs for which the table has accuracies, ascending."""
+        return tuple(sorted({fidelity for name, fidelity, _ in self.accuracy if name == dataset}))
+
+    def cost_names(self, dataset: str) -> tuple[str, ...]:
+        """Costs that the table has for a data set."""
+        return tuple(sorted(name for owner, name in self.costs if owner in (dataset, "*")))
+
+    def cost(self, dataset: str, name: str) -> Array:
+        """``(rows,)`` a cost; raises `UnknownName` where the table has none of that name."""
+        for owner in (dataset, "*"):
+            if (owner, name) in self.costs:
+                return self.costs[owner, name]
+        raise unknown_name(f"cost of table {self.name!r}", name, self.cost_names(dataset))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the arrays and of the part of the card that gives them meaning (16 hex digits)."""
+        digest = hashlib.sha256()
+        meaning = ("space", "datasets", "search_fidelity", "report_fidelity", "search_metric", "canonical")
+        digest.update(json.dumps({key: self.card[key] for key in meaning}, sort_keys=True).encode())
+        for key, values in sorted(_pack(self).items()):
+            digest.update(key.encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _check_accuracy(where: str, values: Array) -> None:
+    finite = values[~np.isnan(values)]
+    if finite.size and (finite.min() < 0.0 or finite.max() > 1.0):
+        raise DataError(
+            f"{where} reaches from {finite.min():.6g} to {finite.max():.6g}; accuracies are fractions from 0 to 1 "
+            "(divide percent by 100)."
+        )
+    empty = np.isnan(values).all(axis=1)
+    if empty.any():
+        raise DataError(
+            f"{where} has no value (NaN) for {int(empty.sum())} architectures, the first in row {int(empty.argmax())}."
+        )
+
+
+def _pack(table: Table) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    for (dataset, fidelity, split), values in table.accuracy.items():
+        arrays[f"accuracy/{dataset}/{fidelity}/{split}"] = values.astype(np.float32)
+    for (dataset, fidelity), values in table.train_seconds.items():
+        arrays[f"train_seconds/{dataset}/{fidelity}"] = values.astype(np.float32)
+    for (dataset, name), values in table.costs.items():
+        arrays[f"cost/{dataset}/{name}"] = values.astype(np.float64)
+    return arrays
+
+
+def checksum_path(path: Path) -> Path:
+    """Where the SHA-256 of a file is kept: beside it."""
+    return path.with_name(path.name + ".sha256")
+
+
+def write_table(table: Table, path: Path) -> Path:
+    """Writes a table and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    card = np.array(json.dumps({"format": FORMAT, **table.card}, sort_keys=True))
+    arrays = _pack(table)
+    try:
+        with beside.open("wb") as file:
+            np.savez_compressed(file, card=card, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
+        digest = sha256_of(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    checksum = checksum_path(path)
+    temporary = checksum.with_name(f".{checksum.name}.{os.getpid()}.tmp")
+    temporary.write_text(f"{digest}  {path.name}\n")
+    temporary.replace(checksum)
+    return path
+
+
+def verify_checksum(path: Path) -> str:
+    """The SHA-256 of a file after comparing it with the one beside it.
+
+    Raises:
+        DataError: There is no checksum, or it differs.
+    """
+    kept = checksum_path(path)
+    if not kept.is_file():
+        raise DataError(f"{path} has no checksum beside it ({kept.name}); import it again.")
+    # not split(): a checksum file cut off to nothing is a wrong checksum, not an IndexError
+    wanted, found = kept.read_text(errors="replace").partition(" ")[0].strip(), sha256_of(path)
+    if wanted != found:
+        raise DataError(
+            f"{path} is damaged: its SHA-256 is {found[:16]}..., {kept.name} says {wanted[:16]}...; import it again."
+        )
+    return found
+
+
+def read_table(path: Path) -> Table:
+    """Reads a table file; nothing in it is executed.
+
+    Raises:
+        DataError: The file is damaged, foreign, or of another version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            card = json.loads(str(archive["card"]))
+            arrays = {key: archive[key] for key in archive.files if key != "card"}
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(f"{path} is no nasgym table ({error}); import the data again with `nasgym data import`.") from None
+    if not isinstance(card, dict) or card.pop("format", None) != FORMAT:
+        raise DataError(f"{path} is a table of another format; expected {FORMAT!r}. Import the data again.")
+    accuracy: dict[tuple[str, int, str], Array] = {}
+    seconds: dict[tuple[str, int], Array] = {}
+    costs: dict[tuple[str, str], Array] = {}
+    for key, values in arrays.items():
+        kind, _, tail = key.partition("/")
+        dataset, *rest = tail.split("/", 2)
+        if kind == "accuracy" and len(rest) == 2 and rest[0].isdecimal():
+            accuracy[dataset, int(rest[0]), rest[1]] = values
+        elif kind == "train_seconds" and len(rest) == 1 and rest[0].isdecimal():
+            seconds[dataset, int(rest[0])] = values
+        elif kind == "cost" and rest:
+            costs[dataset, "/".join(rest)] = values
+        else:
+            raise DataError(f"{path} has an array {key!r} that a table does not have.")
+    return Table(card, accuracy, seconds, costs)

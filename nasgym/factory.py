@@ -1,0 +1,201 @@
+"""`make_problem`: from an id and JSON-able keywords to a problem."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nasgym.data.folder import find_table, imported_tables, shipped_tables
+from nasgym.data.table_file import Table, read_table
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.oracles.counted import COUNTED, counted_cost
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle
+from nasgym.oracles.table import SeedChoice, TableCost, TableOracle
+from nasgym.problem import Objective, Problem
+from nasgym.registration import benchmark
+from nasgym.registry import RULES, SPACES, TABLES
+from nasgym.rewards import RewardRule, RuleSpec, make_rule
+from nasgym.spaces.described import space_from_description
+from nasgym.spaces.space import Label, SearchSpace
+
+__all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem"]
+
+TargetSpec: TypeAlias = float | Mapping[str, Any] | None
+DEFAULT = "default"
+
+
+def make_problem(
+    env_id: str,
+    *,
+    reward: RuleSpec | None = None,
+    cost: str | None = None,
+    device: str | None = None,
+    target: TargetSpec | str = DEFAULT,
+    lower: float | None = None,
+    dataset: str | None = None,
+    seed: SeedChoice = "mean",
+    fidelity: int | None = None,
+    accuracy: str = "table",
+    table: str | None = None,
+    restrict: Mapping[str, Sequence[Label]] | None = None,
+    objectives: Sequence[str] | None = None,
+    extra_costs: Sequence[str] = (),
+) -> Problem:
+    """The problem behind an environment id; the keywords are those of ``gymnasium.make``.
+
+    Args:
+        env_id: For example ``"nasgym/Digits-v0"``.
+        reward: Name of a rule, or ``{"rule": name, hyper-parameter: value}``.
+        cost: Primary cost: ``"macs"`` and ``"params"`` are counted, anything else is a column of the table. By default
+            ``"latency_ms"`` with a device, else MACs (an own table: its first cost).
+        device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table.
+        target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the space's cost, or None for no
+            limit. By default the id's own target where the rule uses one, else none.
+        lower: Least wanted cost in its unit.
+        dataset: Data set of the table, by default its first.
+        seed: ``"mean"`` over training seeds, ``"sampled"`` for every evaluation, or one seed column.
+        fidelity: Epochs that the search sees, by default the table's.
+        accuracy: ``"table"``, or ``"training"`` to train every candidate on this machine.
+        table: Name of an imported table (``nasgym/Table-v0`` only).
+        restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel": [3]}``.
+        objectives: Names for multi-objective agents: ``"accuracy"`` and costs.
+        extra_costs: Further costs to report.
+
+    Returns:
+        The problem.
+
+    Raises:
+        NasgymError: A keyword or a value is not known, a table is missing or damaged; the message has the next step.
+    """
+    spec = {k: v for k, v in locals().items() if k != "env_id"}
+    known = benchmark(env_id)
+    if table is not None and not known.any_table and table != known.table:
+        raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
+    rule = _rule(known.reward if reward is None else reward)
+    source = _load_table(table or known.table)
+    whole = _space(source)
+    oracle = _accuracy(accuracy, source, whole, dataset, seed, fidelity)
+    data = dataset or source.datasets[0]
+    space = whole if restrict is None else whole.restrict(restrict)
+    names = [_primary(cost, device, source, data, whole), *extra_costs]
+    oracles = [_cost(name, device, source, data, whole) for name in dict.fromkeys(names) if name is not None]
+    narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
+    wanted = known.target if target == DEFAULT and rule.needs_target else None if target == DEFAULT else target
+    goals = None if objectives is None else [Objective(n, "max" if n == "accuracy" else "min") for n in objectives]
+    return Problem(
+        space,
+        oracle,
+        narrowed,
+        rule,
+        target=_target(wanted, narrowed, space),
+        lower=lower,
+        objectives=goals,
+        spec={"env_id": env_id, **{k: v for k, v in spec.items() if v != _DEFAULTS[k]}},
+    )
+
+
+PROBLEM_KEYWORDS = tuple(inspect.signature(make_problem).parameters)[1:]
+_DEFAULTS = {name: p.default for name, p in inspect.signature(make_problem).parameters.items() if name != "env_id"}
+
+
+def _rule(spec: RuleSpec) -> RewardRule:
+    name = spec if isinstance(spec, str) else spec.get("rule")
+    if not isinstance(name, str):
+        raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
+    return make_rule(spec, {name: RULES.load(name)})
+
+
+@lru_cache(maxsize=8)
+def _cached_table(path: str, _stamp: int) -> Table:
+    return read_table(path=_as_path(path))
+
+
+def _as_path(path: str) -> Any:
+    from pathlib import Path
+
+    return Path(path)
+
+
+def _load_table(name: str) -> Table:
+    paths = {**shipped_tables(), **imported_tables()}
+    if name in paths:
+        return _cached_table(str(paths[name]), paths[name].stat().st_mtime_ns)
+    if name in TABLES.names():
+        path = _as_path(str(TABLES.load(name)()))
+        return _cached_table(str(path), path.stat().st_mtime_ns)
+    return find_table(name)  # raises with the command that gets the table
+
+
+def _space(table: Table) -> SearchSpace:
+    named = table.card["space"]
+    space: SearchSpace = SPACES.load(named)() if isinstance(named, str) else space_from_description(named)
+    return space
+
+
+def _accuracy(
+    kind: str, table: Table, space: SearchSpace, dataset: str | None, seed: SeedChoice, fidelity: int | None
+) -> AccuracyOracle:
+    if kind == "table":
+        return TableOracle(table, space, dataset=dataset, seed=seed, search_fidelity=fidelity)
+    if kind == "training":
+        from nasgym.oracles.training import training_oracle
+
+        oracle = training_oracle(space.name)
+        if fidelity is not None:
+            oracle.search_fidelity = fidelity
+        return oracle
+    raise unknown_name("accuracy oracle", kind, ("table", "training"))
+
+
+def _devices(table: Table, dataset: str) -> list[str]:
+    return [name.partition("@")[2] for name in table.cost_names(dataset) if name.startswith("latency_ms@")]
+
+
+def _primary(cost: str | None, device: str | None, table: Table, dataset: str, space: SearchSpace) -> str | None:
+    if cost is not None:
+        return cost
+    if device is not None:
+        return "latency_ms"
+    if space.name in SPACES.builtin:
+        return "macs"
+    return next(iter(table.cost_names(dataset)), None)
+
+
+def _cost(name: str, device: str | None, table: Table, dataset: str, space: SearchSpace) -> CostOracle:
+    if name in COUNTED and space.name in SPACES.builtin:
+        return counted_cost(space, name, dataset)
+    if device is not None and "@" not in name:
+        devices = _devices(table, dataset)
+        if device not in devices:
+            raise unknown_name(f"device of table {table.name!r}", device, devices)
+        return TableCost(table, space, f"{name}@{device}", dataset, name)
+    columns = table.cost_names(dataset)
+    if name not in columns:
+        counted = COUNTED if space.name in SPACES.builtin else ()
+        raise unknown_name(
+            "cost", name, [*counted, *columns], "Latencies also go by device=NAME." if _devices(table, dataset) else ""
+        )
+    return TableCost(table, space, name, dataset)
+
+
+def _target(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:
+    if target is None or not costs:
+        return None
+    if isinstance(target, Mapping):
+        unknown = set(target) - {"fraction", "of"}
+        fraction, of = target.get("fraction"), target.get("of", "range")
+        good = isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 < fraction <= 1
+        if unknown or not good or of not in ("max", "range"):
+            raise InvalidValue(
+                f"target is a number, None or {{'fraction': 0 to 1, 'of': 'max' or 'range'}}, got {dict(target)!r}."
+            )
+        low, high = costs[0].bounds(np.full((1, space.num_decisions), -1, dtype=np.int8))
+        least, largest = float(low[0]), float(high[0])
+        return float(fraction) * largest if of == "max" else least + float(fraction) * (largest - least)
+    if isinstance(target, bool) or not isinstance(target, int | float):
+        raise InvalidValue(f"target is a number, None or {{'fraction': 0.5, 'of': 'range'}}, got {target!r}.")
+    return float(target)

@@ -1,0 +1,399 @@
+"""`Ledger`: the only door through which agents evaluate; it counts, caches, logs and commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused, unknown_name
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.problem import Constraint, Evaluations, Objective, Problem
+from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.store import Key, Measured, Store
+
+__all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
+
+BudgetUnit: TypeAlias = Literal["distinct", "total", "train_seconds"]
+UNITS = ("distinct", "total", "train_seconds")
+PROPOSALS_PER_EVALUATION = 20
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend.
+
+    Attributes:
+        unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"`` evaluations (repeats
+            are charged, and drawn again where the oracle draws training seeds), or simulated ``"train_seconds"`` (as
+            "total"; the last evaluation may overshoot, as in NATS-Bench).
+        amount: How many.
+        max_proposals: Ends an agent that has converged and repeats itself; by default 20 times `amount` for evaluations, none
+            for seconds.
+    """
+
+    unit: BudgetUnit
+    amount: float
+    max_proposals: int | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise unknown_name("budget unit", self.unit, UNITS)
+        whole = self.unit == "train_seconds" or self.amount == int(self.amount)
+        if isinstance(self.amount, bool) or not np.isfinite(self.amount) or self.amount <= 0 or not whole:
+            raise InvalidValue(
+                f"a budget is a positive {'number' if self.unit == 'train_seconds' else 'whole number'} of "
+                f"{self.unit.replace('_', ' ')}, got {self.amount!r}; for example Budget({self.unit!r}, 300)."
+            )
+        if self.max_proposals is None and self.unit != "train_seconds":
+            object.__setattr__(self, "max_proposals", int(self.amount) * PROPOSALS_PER_EVALUATION)
+        if self.max_proposals is not None and self.max_proposals < 1:
+            raise InvalidValue(f"max_proposals must be at least 1, got {self.max_proposals!r}.")
+
+    @classmethod
+    def of(cls, budget: Budget | float) -> Budget:
+        """A number means distinct evaluations."""
+        return budget if isinstance(budget, Budget) else cls("distinct", budget)
+
+
+@dataclass(frozen=True)
+class History:
+    """One row per charged evaluation; n rows.
+
+    Attributes:
+        archs: ``(n, D)`` as they were proposed, inactive decisions at 0.
+        fidelity: ``(n,)`` epochs.
+        accuracy, reward, train_seconds: ``(n,)`` as the agent saw them.
+        costs: ``(n,)`` each, by name.
+        feasible: ``(n,)`` whether the constraint held.
+        spent: ``(n,)`` what was spent in the budget's unit, this row included.
+        incumbent: ``(n,)`` the row with the best reward so far; the first of equals.
+        proposals: ``(n,)`` architectures proposed so far, free repeats included.
+    """
+
+    archs: Archs
+    fidelity: Ints
+    accuracy: Floats
+    costs: Mapping[str, Floats]
+    reward: Floats
+    feasible: npt.NDArray[np.bool_]
+    train_seconds: Floats
+    spent: Floats
+    incumbent: Ints
+    proposals: Ints
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+
+class Ledger:
+    """A problem with a budget, a cache and a log.
+
+    Agents see the space, the objectives, the constraint, `costs`, `cost_bounds` and `evaluate`; never test metrics.
+
+    Args:
+        problem: What is evaluated.
+        budget: What may be spent; a number means distinct evaluations. None: no limit, and no log is kept.
+        seed: Seed of the generator that draws training seeds.
+        store: Where measurements and charges are committed before the agent sees them; None keeps them in memory.
+        run: Name of this run in the store; a run that was interrupted is replayed by running it again.
+        run_spec: JSON-able description that the store keeps and compares.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        budget: Budget | float | None,
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        store: Store | None = None,
+        run: str | None = None,
+        run_spec: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._problem = problem
+        self.budget = None if budget is None else Budget.of(budget)
+        self._rng = np.random.default_rng(seed)
+        self._store = store
+        self._run: int | None = None
+        self._replayed: list[int] = []
+        if store is not None and run is not None:
+            self._run = store.open_run(run, dict(run_spec or {})).id
+            self._replayed = store.charges(self._run)
+        self._cache: dict[tuple[bytes, int], Key] = {}
+        self._memory: dict[Key, Measured] = {}
+        self.spent, self.proposals, self.charges = 0.0, 0, 0
+        self.ended: str | None = None
+        self._log: list[_Entry] = []
+
+    # ---- what an agent may know -----------------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self._problem.space
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What multi-objective agents optimise."""
+        return self._problem.objectives
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """Limits of the primary cost, or None."""
+        return self._problem.constraint
+
+    @property
+    def cost_name(self) -> str | None:
+        """Name of the primary cost, or None."""
+        return self._problem.cost_name
+
+    @property
+    def invalid_reward(self) -> float:
+        """Reward of an illegal action."""
+        return self._problem.invalid_reward
+
+    @property
+    def search_fidelity(self) -> int:
+        """Epochs of an evaluation that asks for nothing else."""
+        return self._problem.search_fidelity
+
+    @property
+    def fidelities(self) -> tuple[int, ...]:
+        """Epochs that can be asked for, ascending."""
+        return self._problem.accuracy.fidelities
+
+    def costs(self, archs: Archs) -> dict[str, Floats]:
+        """Costs of complete architectures; free for counted, table and look-up costs."""
+        return self._problem.costs(archs)
+
+    def cost_bounds(self, archs: Archs) -> tuple[Floats, Floats]:
+        """Least and largest primary cost over the completions of partial architectures."""
+        return self._problem.cost_bounds(archs)
+
+    def report(self, archs: object) -> NoReturn:
+        """Refused: test metrics are for reports.
+
+        Raises:
+            TestMetricsRefused: Always.
+        """
+        raise TestMetricsRefused(
+            "a ledger does not give test metrics: a search that sees them reports its own training set. "
+            "Call problem.report(archs) after the search has ended."
+        )
+
+    @property
+    def problem(self) -> NoReturn:
+        """Refused, as `report` is."""
+        raise TestMetricsRefused(
+            "agents see a ledger, not its problem, which knows test metrics; the ledger has space, costs, cost_bounds, "
+            "objectives, constraint and evaluate."
+        )
+
+    # ---- spending -------------------------------------------------------------------------------------------------------
+
+    @property
+    def remaining(self) -> float:
+        """What is left in the budget's unit; infinite without a budget."""
+        return max(0.0, self._amount - self.spent)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the next evaluation would raise `BudgetExhausted`."""
+        if self.budget is None:
+            return False
+        limit = self.budget.max_proposals
+        return self.remaining <= 0 or (limit is not None and self.proposals >= limit)
+
+    def _raise_if_exhausted(self) -> None:
+        assert self.budget is not None, "only called with a budget"
+        if self.remaining <= 0:
+            self.ended = "budget"
+            raise BudgetExhausted(f"the budget of {self.budget.amount:g} {self.budget.unit} is spent.")
+        if self.budget.max_proposals is not None and self.proposals >= self.budget.max_proposals:
+            self.ended = "max_proposals"
+            raise BudgetExhausted(
+                f"{self.proposals} architectures were proposed for {self.charges} charged evaluations: the agent repeats itself "
+                "(Budget(max_proposals=...) sets this limit)."
+            )
+
+    def charge(self, train_seconds: float) -> None:
+        """Charges seconds that an agent spent on training shared weights.
+
+        Raises:
+            InvalidValue: The budget is not in seconds, or the number is negative.
+            BudgetExhausted: Nothing was left before.
+        """
+        if self.budget is None or self.budget.unit != "train_seconds" or not train_seconds >= 0:
+            raise InvalidValue(
+                f"charge() takes seconds from a budget of train_seconds; got {train_seconds!r}, budget {self.budget}."
+            )
+        self._raise_if_exhausted()
+        self.spent += train_seconds
+
+    def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
+        """Evaluates ``(N, D)`` complete architectures and charges for them.
+
+        Every charge is committed before this returns. A batch that overflows the budget is charged for the affordable rows
+        in row order, committed, and then `BudgetExhausted` is raised.
+
+        Raises:
+            BudgetExhausted: Nothing was left, or not enough for the whole batch.
+            InvalidValue: An architecture is not valid.
+            UnknownName: The oracle has no such fidelity.
+            DataError: A replayed run proposes something else than it did before.
+        """
+        prepared = self._problem.prepare(archs)
+        epochs = self.search_fidelity if fidelity is None else fidelity
+        if self.budget is None:
+            return self._problem.evaluate(prepared, epochs, self._rng)
+        if len(prepared):
+            self._raise_if_exhausted()
+        batch = self._plan(prepared, epochs)
+        new = self._measure_new(batch, epochs)
+        if self.budget.unit == "train_seconds":
+            batch = self._cut_by_seconds(batch, new)
+        measured = self._commit(batch, new)
+        test = self._problem.search_metric == "test"
+        accuracy = np.array([m.test if test else m.validation for m in measured], dtype=np.float64)
+        seconds = np.array([m.train_seconds for m in measured], dtype=np.float64)
+        ev = self._problem.assemble(batch.archs, accuracy, seconds)
+        self._log_charges(batch, epochs, ev)
+        if len(batch.archs) < len(prepared):
+            self._raise_if_exhausted()
+        return ev
+
+    def _plan(self, archs: Archs, fidelity: int) -> _Batch:
+        """The affordable rows of a batch, their keys, and which of them are charged."""
+        assert self.budget is not None, "only called with a budget"
+        limit = self.budget.max_proposals
+        allowed = len(archs) if limit is None else min(len(archs), limit - self.proposals)
+        forms = self._problem.key(archs[:allowed])
+        raw = [form.tobytes() for form in forms]
+        charged = np.ones(allowed, dtype=bool)
+        if self.budget.unit == "distinct":
+            seen: set[bytes] = set()
+            for i, r in enumerate(raw):
+                charged[i] = (r, fidelity) not in self._cache and r not in seen
+                seen.add(r)
+        if self.budget.unit != "train_seconds":
+            affordable = int(np.searchsorted(np.cumsum(charged), self.remaining, side="right"))
+            forms, raw, charged = forms[:affordable], raw[:affordable], charged[:affordable]
+        seeds = self._problem.accuracy.draw(forms[charged], fidelity, self._rng).tolist()
+        keys: list[Key] = []
+        for r, pays in zip(raw, charged.tolist(), strict=True):
+            if pays:
+                keys.append((r, fidelity, seeds.pop(0)))
+                self._cache[r, fidelity] = keys[-1]
+            else:
+                keys.append(self._cache[r, fidelity])
+        return _Batch(archs[: len(raw)], forms, keys, charged)
+
+    def _known(self) -> Mapping[Key, Measured]:
+        return self._memory if self._store is None else self._store.known(self._problem.accuracy.fingerprint)
+
+    def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, tuple[float, float, float]]:
+        """Measures what nobody has measured yet."""
+        known = self._known()
+        first = {key: row for row, key in reversed(list(enumerate(batch.keys))) if key not in known}
+        if not first:
+            return {}
+        rows = sorted(first.values())
+        seeds = np.array([batch.keys[row][2] for row in rows], dtype=np.int64)
+        got = self._problem.accuracy.measure(batch.forms[rows], fidelity, seeds)
+        values = zip(got.validation.tolist(), got.test.tolist(), got.train_seconds.tolist(), strict=True)
+        return {batch.keys[row]: numbers for row, numbers in zip(rows, values, strict=True)}
+
+    def _cut_by_seconds(self, batch: _Batch, new: Mapping[Key, tuple[float, float, float]]) -> _Batch:
+        """The rows that begin while seconds are left; the last one may overshoot."""
+        known = self._known()
+        seconds = np.array([new[key][2] if key in new else known[key].train_seconds for key in batch.keys])
+        if np.isnan(seconds).any():
+            raise InvalidValue("the oracle knows no training seconds here; use a budget of 'distinct' or 'total' evaluations.")
+        before = self.spent + np.concatenate([[0.0], np.cumsum(seconds)[:-1]])
+        count = int((before < self._amount).sum())
+        return _Batch(batch.archs[:count], batch.forms[:count], batch.keys[:count], batch.charged[:count])
+
+    @property
+    def _amount(self) -> float:
+        return np.inf if self.budget is None else self.budget.amount
+
+    def _commit(self, batch: _Batch, new: Mapping[Key, tuple[float, float, float]]) -> list[Measured]:
+        """The stored measurement of every row; new ones and the charges for them are on disk when this returns."""
+        if self._store is None:
+            for key, numbers in new.items():
+                self._memory[key] = Measured(len(self._memory), *numbers)
+            return [self._memory[key] for key in batch.keys]
+        paid = [key for key, pays in zip(batch.keys, batch.charged.tolist(), strict=True) if pays]
+        behind = self._replayed[self.charges : self.charges + len(paid)]
+        known = self._known()
+        replayed = [known[key].id if key in known else None for key in paid[: len(behind)]]
+        if replayed != behind:
+            raise DataError(
+                f"this run proposed something else after {self.charges} evaluations than it did before it was interrupted; "
+                "agents must draw from the generator that they are given, and nothing else. Name another output folder."
+            )
+        fresh = paid[len(behind) :]
+        if new or fresh:
+            charges = None if self._run is None else (self._run, self.charges + len(behind), fresh)
+            self._store.record(self._problem.accuracy.fingerprint, list(new.items()), charges)
+        return [known[key] for key in batch.keys]
+
+    def _log_charges(self, batch: _Batch, fidelity: int, ev: Evaluations) -> None:
+        assert self.budget is not None, "only called with a budget"
+        rows = np.flatnonzero(batch.charged)
+        steps = ev.train_seconds[rows] if self.budget.unit == "train_seconds" else np.ones(len(rows))
+        spent = self.spent + np.cumsum(steps)
+        self._log.append(_Entry(batch.archs[rows], fidelity, ev, rows, spent, self.proposals + rows + 1))
+        self.proposals += len(batch.keys)
+        self.charges += len(rows)
+        if len(rows):
+            self.spent = float(spent[-1])
+
+    @property
+    def history(self) -> History:
+        """Everything that was charged, in order."""
+        log = self._log
+        if not log:
+            empty, whole = np.empty(0), np.empty(0, dtype=np.int64)
+            costs = dict.fromkeys(self._problem.cost_oracles, empty)
+            archs = np.empty((0, self.space.num_decisions), dtype=np.int8)
+            return History(archs, whole, empty, costs, empty, empty.astype(bool), empty, empty, whole, whole)
+        reward = np.concatenate([entry.ev.reward[entry.rows] for entry in log])
+        better = reward > np.maximum.accumulate(np.concatenate([[-np.inf], reward[:-1]]))
+        return History(
+            archs=np.concatenate([entry.archs for entry in log]),
+            fidelity=np.repeat([entry.fidelity for entry in log], [len(entry.rows) for entry in log]),
+            accuracy=np.concatenate([entry.ev.accuracy[entry.rows] for entry in log]),
+            costs={n: np.concatenate([entry.ev.costs[n][entry.rows] for entry in log]) for n in self._problem.cost_oracles},
+            reward=reward,
+            feasible=np.concatenate([entry.ev.feasible[entry.rows] for entry in log]),
+            train_seconds=np.concatenate([entry.ev.train_seconds[entry.rows] for entry in log]),
+            spent=np.concatenate([entry.spent for entry in log]),
+            incumbent=np.maximum.accumulate(np.where(better, np.arange(len(reward)), 0)),
+            proposals=np.concatenate([entry.proposals for entry in log]),
+        )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Rows that are evaluated together: architectures, their shared encodings, keys, and which are charged."""
+
+    archs: Archs
+    forms: Archs
+    keys: list[Key]
+    charged: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The charged rows of one call of `evaluate`."""
+
+    archs: Archs
+    fidelity: int
+    ev: Evaluations
+    rows: Ints
+    spent: Floats
+    proposals: Ints

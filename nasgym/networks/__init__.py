@@ -1,0 +1,1 @@
+"""How it is built: plans and their readers."""

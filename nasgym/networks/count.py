@@ -1,0 +1,77 @@
+"""MACs and parameters of a plan, in closed form.
+
+MACs are the multiply-accumulates of convolutions and linear layers (biases, batch normalisation and activations are not
+counted), parameters include batch-normalisation scale and shift, squeeze-and-excite biases and the classifier's bias;
+with these conventions the published MobileNet-family figures come out (`docs/architecture.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, out_size
+
+__all__ = ["block_macs", "block_params", "count_macs", "count_params", "layer_counts"]
+
+
+def block_macs(block: Block, size: int) -> int:
+    """MACs of one block for an input of ``size x size``."""
+    area_in, area_out = size**2, out_size(size, block) ** 2
+    match block:
+        case Identity():
+            return 0
+        case Conv():
+            return area_out * block.kernel**2 * block.in_channels * block.out_channels // block.groups
+        case MBConv():
+            expand = area_in * block.in_channels * block.mid_channels if block.expands else 0
+            depthwise = area_out * block.kernel**2 * block.mid_channels
+            squeeze = 2 * block.mid_channels * block.se_channels
+            return expand + depthwise + squeeze + area_out * block.mid_channels * block.out_channels
+
+
+def block_params(block: Block) -> int:
+    """Trainable parameters of one block."""
+    match block:
+        case Identity():
+            return 0
+        case Conv():
+            return block.kernel**2 * block.in_channels * block.out_channels // block.groups + 2 * block.out_channels
+        case MBConv():
+            mid = block.mid_channels
+            expand = block.in_channels * mid + 2 * mid if block.expands else 0
+            squeeze = 2 * mid * block.se_channels + mid + block.se_channels if block.se_channels else 0
+            return expand + block.kernel**2 * mid + 2 * mid + squeeze + mid * block.out_channels + 2 * block.out_channels
+
+
+def _run(blocks: Iterable[Block], size: int) -> tuple[int, int, int]:
+    macs = params = 0
+    for block in blocks:
+        macs += block_macs(block, size)
+        params += block_params(block)
+        size = out_size(size, block)
+    return macs, params, size
+
+
+def layer_counts(plan: NetworkPlan) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    """(MACs, parameters) of everything fixed (stem, neck, head), and of each searched layer."""
+    macs, params, size = _run(plan.stem, plan.input_shape[1])
+    layers = []
+    for blocks in plan.layers:
+        layer_macs, layer_params, size = _run(blocks, size)
+        layers.append((layer_macs, layer_params))
+    neck_macs, neck_params, size = _run(plan.neck, size)
+    head: Head = plan.head
+    linear = head.in_channels * head.num_classes
+    return (macs + neck_macs + linear, params + neck_params + linear + head.num_classes), layers
+
+
+def count_macs(plan: NetworkPlan) -> int:
+    """Multiply-accumulates for one image."""
+    (fixed, _), layers = layer_counts(plan)
+    return fixed + sum(macs for macs, _ in layers)
+
+
+def count_params(plan: NetworkPlan) -> int:
+    """Trainable parameters."""
+    (_, fixed), layers = layer_counts(plan)
+    return fixed + sum(params for _, params in layers)

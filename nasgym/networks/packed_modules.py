@@ -1,0 +1,229 @@
+"""Many small networks in one module: the same skeleton, other kernels and other weights, trained side by side.
+
+Small networks spend their time in calls, not in arithmetic. Here K networks share every call: activations are
+``(K, C, B * H * W)``, 1x1 convolutions are batched matrix products, and a depthwise convolution is a batched product with
+the Toeplitz matrix of its kernel, whose cost does not depend on the kernel size, so that networks that differ in kernels
+can be packed together. Each network's arithmetic is that of `torch_modules.build_module` up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nasgym.errors import InvalidValue
+from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, MBConv, NetworkPlan, out_size
+
+__all__ = ["PackedNetwork", "pack_key"]
+
+
+def pack_key(plan: NetworkPlan) -> NetworkPlan:
+    """What plans must share to be packed: everything but the name and the kernels of MBConv blocks."""
+
+    def widen(block: Block) -> Block:
+        return replace(block, kernel=1) if isinstance(block, MBConv) else block
+
+    return replace(plan, name="", layers=tuple(tuple(widen(block) for block in layer) for layer in plan.layers))
+
+
+def _activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
+    match activation:
+        case "none":
+            return x
+        case "relu":
+            return functional.relu(x)
+        case "relu6":
+            return functional.relu6(x)
+        case "hswish":
+            return functional.hardswish(x)
+        case "swish":
+            return functional.silu(x)
+
+
+def _toeplitz_basis(kernel: int, stride: int, size: int) -> torch.Tensor:
+    """``(kernel^2, size^2 * out^2)`` 0/1: which input pixel each tap reads for each output pixel ("same" padding)."""
+    out = -(-size // stride)
+    basis = torch.zeros(kernel, kernel, size, size, out, out)
+    for dy in range(kernel):
+        for dx in range(kernel):
+            for y in range(out):
+                for x in range(out):
+                    sy, sx = y * stride + dy - kernel // 2, x * stride + dx - kernel // 2
+                    if 0 <= sy < size and 0 <= sx < size:
+                        basis[dy, dx, sy, sx, y, x] = 1.0
+    return basis.reshape(kernel * kernel, size * size * out * out)
+
+
+class _Norm(nn.Module):
+    """Batch normalisation of K networks at once: their channels lie side by side."""
+
+    def __init__(self, packed: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(packed * channels))
+        self.bias = nn.Parameter(torch.zeros(packed * channels))
+        self.register_buffer("running_mean", torch.zeros(packed * channels))
+        self.register_buffer("running_var", torch.ones(packed * channels))
+        self.running_mean: torch.Tensor
+        self.running_var: torch.Tensor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        flat = x.reshape(1, len(self.weight), -1)
+        normed = functional.batch_norm(
+            flat, self.running_mean, self.running_var, self.weight, self.bias, training=self.training
+        )
+        return normed.reshape(x.shape)
+
+
+class _Pointwise(nn.Module):
+    """1x1 convolution (stride by subsampling), normalisation, activation."""
+
+    def __init__(self, packed: int, block: Conv, size: int) -> None:
+        super().__init__()
+        self.conv = nn.Parameter(torch.empty(packed, block.out_channels, block.in_channels))
+        self.bn = _Norm(packed, block.out_channels)
+        self.activation: Activation = block.activation
+        self.stride, self.size = block.stride, size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride > 1:
+            packed, channels, _ = x.shape
+            grid = x.view(packed, channels, -1, self.size, self.size)
+            x = grid[..., :: self.stride, :: self.stride].reshape(packed, channels, -1)
+        return _activate(self.bn(torch.bmm(self.conv, x)), self.activation)
+
+
+class _Depthwise(nn.Module):
+    """Depthwise convolutions of different kernels as one batched product with Toeplitz matrices."""
+
+    def __init__(self, blocks: Sequence[MBConv], size: int) -> None:
+        super().__init__()
+        packed, channels = len(blocks), blocks[0].mid_channels
+        largest = max(block.kernel for block in blocks)
+        self.conv = nn.Parameter(torch.zeros(packed, channels, largest * largest))
+        taps = torch.zeros(packed, 1, largest, largest)
+        for one, block in zip(taps, blocks, strict=True):
+            margin = (largest - block.kernel) // 2
+            one[:, margin : largest - margin, margin : largest - margin] = 1.0
+        self.register_buffer("taps", taps.reshape(packed, 1, -1))
+        self.register_buffer("basis", _toeplitz_basis(largest, blocks[0].stride, size))
+        self.taps: torch.Tensor
+        self.basis: torch.Tensor
+        self.bn = _Norm(packed, channels)
+        self.activation: Activation = blocks[0].activation
+        self.pixels = size * size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        packed, channels, _ = x.shape
+        kernels = (self.conv * self.taps).reshape(packed * channels, -1)
+        matrices = (kernels @ self.basis).view(packed * channels, self.pixels, -1)
+        out = torch.bmm(x.view(packed * channels, -1, self.pixels), matrices).reshape(packed, channels, -1)
+        return _activate(self.bn(out), self.activation)
+
+
+class _PackedMBConv(nn.Module):
+    def __init__(self, blocks: Sequence[MBConv], size: int) -> None:
+        super().__init__()
+        block, packed = blocks[0], len(blocks)
+        if block.se_channels:
+            raise InvalidValue("packed training has no squeeze-and-excite; train such a plan with build_module().")
+        narrow = Conv(block.in_channels, block.mid_channels, 1, activation=block.activation)
+        self.expand = _Pointwise(packed, narrow, size) if block.expands else nn.Identity()
+        self.depthwise = _Depthwise(blocks, size)
+        self.project = _Pointwise(packed, Conv(block.mid_channels, block.out_channels, 1, activation="none"), size)
+        self.residual = block.residual
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + out if self.residual else out
+
+
+class _PackedHead(nn.Module):
+    def __init__(self, packed: int, head: Head, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(packed, head.in_channels, head.num_classes))
+        self.bias = nn.Parameter(torch.zeros(packed, 1, head.num_classes))
+        self.activation: Activation = head.activation
+        self.pixels = size * size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        packed, channels, _ = x.shape
+        pooled = _activate(x, self.activation).view(packed, channels, -1, self.pixels).mean(3)
+        return torch.baddbmm(self.bias, pooled.transpose(1, 2), self.weight)
+
+
+class PackedNetwork(nn.Module):
+    """K networks in one module; images ``(K, B, H * W)`` of one channel to logits ``(K, B, classes)``.
+
+    Args:
+        plans: K plans that agree in `pack_key`; the same plan may stand several times (several training seeds).
+
+    Raises:
+        InvalidValue: The plans do not agree, or have blocks that cannot be packed (convolutions other than 1x1,
+            squeeze-and-excite, several input channels).
+    """
+
+    def __init__(self, plans: Sequence[NetworkPlan]) -> None:
+        super().__init__()
+        if len({pack_key(plan) for plan in plans}) != 1:
+            raise InvalidValue("only plans that differ in kernels alone can be packed; group them by pack_key() first.")
+        self.packed = len(plans)
+        channels, size, _ = plans[0].input_shape
+        if channels != 1:
+            raise InvalidValue(f"packed training reads images of one channel, the plan has {channels}.")
+        blocks: list[nn.Module] = []
+        for group in zip(*(plan.blocks for plan in plans), strict=True):
+            blocks.append(self._block(group, size))
+            size = out_size(size, group[0])
+        self.blocks = nn.Sequential(*blocks)
+        self.head = _PackedHead(self.packed, plans[0].head, size)
+
+    def _block(self, group: tuple[Block, ...], size: int) -> nn.Module:
+        first = group[0]
+        if isinstance(first, Identity):
+            return nn.Identity()
+        if isinstance(first, MBConv):
+            return _PackedMBConv([block for block in group if isinstance(block, MBConv)], size)
+        if first.kernel != 1 or first.groups != 1:
+            raise InvalidValue(f"packed training knows 1x1 convolutions only, the plan has {first}.")
+        return _Pointwise(self.packed, first, size)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.blocks(images.reshape(self.packed, 1, -1))
+        out: torch.Tensor = self.head(x)
+        return out
+
+    @torch.no_grad()
+    def load(self, index: int, module: nn.Sequential) -> None:
+        """Copies the weights of a module from `build_module` into network `index`."""
+        self._exchange(index, module, into_pack=True)
+
+    @torch.no_grad()
+    def unload(self, index: int, module: nn.Sequential) -> None:
+        """Copies the weights of network `index` into a module from `build_module`."""
+        self._exchange(index, module, into_pack=False)
+
+    def _exchange(self, index: int, module: nn.Sequential, *, into_pack: bool) -> None:
+        mine, theirs = dict(self.named_parameters()), dict(module.named_parameters())
+        mine |= {name: b for name, b in self.named_buffers() if "running" in name}
+        theirs |= {name: b for name, b in module.named_buffers() if "running" in name}
+        for name, other in theirs.items():
+            if name.startswith("head.linear"):
+                pack = mine[name.replace("head.linear.", "head.")][index]
+            elif name.endswith("conv.weight"):
+                pack = mine[name.removesuffix(".weight")][index]
+            else:
+                width = other.shape[0]
+                pack = mine[name][index * width : (index + 1) * width]
+            if name.endswith("depthwise.conv.weight"):
+                largest, margin = int(pack.shape[-1] ** 0.5), (int(pack.shape[-1] ** 0.5) - other.shape[-1]) // 2
+                pack = pack.view(-1, 1, largest, largest)[..., margin : largest - margin, margin : largest - margin]
+            elif name == "head.linear.weight":
+                pack = pack.T
+            if into_pack:
+                pack.copy_(other.reshape(pack.shape))
+            else:
+                other.copy_(pack.reshape(other.shape))

@@ -1,0 +1,96 @@
+"""What an accuracy oracle and a cost oracle promise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "Split"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Split: TypeAlias = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What an oracle found for N architectures; arrays of shape (N,), NaN where it has no such number.
+
+    Attributes:
+        validation: Accuracy in [0, 1] on the validation split.
+        test: Accuracy in [0, 1] on the test split.
+        train_seconds: What the training took.
+    """
+
+    validation: Floats
+    test: Floats
+    train_seconds: Floats
+
+
+@runtime_checkable
+class AccuracyOracle(Protocol):
+    """Says how good architectures are.
+
+    Attributes:
+        space: The space whose encodings it reads.
+        fingerprint: Changes whenever an answer could change; key of the store.
+        canonical: Whether all encodings of one network share their result (`SearchSpace.canonical`).
+        fidelities: Epochs that it can train for, ascending.
+        search_fidelity: What a search sees unless it asks for another.
+        search_metric: ``"validation"``; ``"test"`` only where there are no validation numbers, and marked everywhere.
+        deterministic: False where two calls with the same arguments may differ (live training, live measurement).
+    """
+
+    space: SearchSpace
+    fingerprint: str
+    canonical: bool
+    fidelities: tuple[int, ...]
+    search_fidelity: int
+    search_metric: Split
+    deterministic: bool
+
+    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+        """``(N,)`` training seeds for one evaluation of each architecture; -1 stands for the mean over all seeds."""
+        ...
+
+    def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
+        """Measures ``(N, D)`` complete valid architectures with ``(N,)`` training seeds."""
+        ...
+
+    def report(self, archs: Archs) -> Measurements:
+        """Mean over all training seeds at the full fidelity; for reports, never for a search."""
+        ...
+
+
+@runtime_checkable
+class CostOracle(Protocol):
+    """Says how dear architectures are, in one unit.
+
+    Attributes:
+        space: The space whose encodings it reads.
+        name: Name with unit, for example ``"macs"`` or ``"latency_ms@raspi4"``.
+        fingerprint: Changes whenever an answer could change.
+        free: Whether asking costs nothing (counted, tables); live measurements are charged.
+    """
+
+    space: SearchSpace
+    name: str
+    fingerprint: str
+    free: bool
+
+    def cost(self, archs: Archs) -> Floats:
+        """``(N,)`` cost of complete architectures."""
+        ...
+
+    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
+        """``(N,)`` least and largest cost over all completions of partial architectures; exact."""
+        ...
+
+    def narrow(self, space: SearchSpace) -> CostOracle:
+        """The same cost over a restriction of the space."""
+        ...

@@ -1,0 +1,213 @@
+"""`TableOracle` and `TableCost`: answers from a complete table, in batches."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.data.table_file import Table
+from nasgym.errors import DataError, unknown_name
+from nasgym.oracles.oracle import Floats, Ints, Measurements, Split
+from nasgym.oracles.ranges import RangeExtremes
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["MEAN", "SeedChoice", "TableCost", "TableOracle"]
+
+SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
+
+MEAN = -1
+
+
+class TableOracle:
+    """Accuracies and training seconds from a table.
+
+    Args:
+        table: The table; its rows are in the order of `space.enumerate`.
+        space: The table's whole space (a restriction of it keeps the encoding and reads the same rows).
+        dataset: One of the table's data sets; by default the first.
+        seed: ``"mean"`` over the training seeds, ``"sampled"`` (each evaluation draws one of those that the architecture
+            has), or the column of one training seed.
+        search_fidelity: Epochs that a search sees; by default what the table's card says.
+
+    Raises:
+        UnknownName: The data set, the fidelity or the seed does not exist.
+        DataError: The table does not fit the space, or an architecture lacks the fixed seed.
+    """
+
+    deterministic = True
+
+    def __init__(
+        self,
+        table: Table,
+        space: SearchSpace,
+        *,
+        dataset: str | None = None,
+        seed: SeedChoice = "mean",
+        search_fidelity: int | None = None,
+    ) -> None:
+        if table.num_rows != space.size:
+            raise DataError(
+                f"table {table.name!r} has {table.num_rows} rows, space {space.name!r} has {space.size} architectures."
+            )
+        self.table, self.space = table, space
+        self.dataset = table.datasets[0] if dataset is None else dataset
+        if self.dataset not in table.datasets:
+            raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
+        self.canonical = bool(table.card["canonical"])
+        self.fidelities = table.fidelities(self.dataset)
+        self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
+        self.report_fidelity = int(table.card["report_fidelity"])
+        self.search_fidelity = self._check_fidelity(search_fidelity or int(table.card["search_fidelity"]))
+        self.seed = seed
+        self._check_seed(seed)
+        self.fingerprint = f"table:{table.fingerprint}:{self.dataset}"
+
+    def _check_fidelity(self, fidelity: int) -> int:
+        if fidelity not in self.fidelities:
+            raise unknown_name(f"fidelity (epochs) of table {self.table.name!r}", fidelity, self.fidelities)
+        return fidelity
+
+    def _check_seed(self, seed: SeedChoice) -> None:
+        if seed in ("mean", "sampled"):
+            return
+        values = self._values(self.search_fidelity, self.search_metric)
+        columns = values.shape[1]
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < columns:
+            raise unknown_name("training seed", seed, ("mean", "sampled", *range(columns)))
+        absent = int(np.isnan(values[:, seed]).sum())
+        if absent:
+            raise DataError(
+                f"{absent} of {len(values)} architectures of table {self.table.name!r} were not trained with seed column {seed}; "
+                "use seed='mean' or seed='sampled'."
+            )
+
+    def _values(self, fidelity: int, split: Split) -> npt.NDArray[np.float32]:
+        found = self.table.accuracy.get((self.dataset, fidelity, split))
+        return np.full((self.table.num_rows, 1), np.nan, dtype=np.float32) if found is None else found
+
+    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+        """``(N,)`` seed columns: -1 for the mean, the fixed one, or one of those that each architecture has."""
+        if self.seed != "sampled":
+            return np.full(len(archs), MEAN if self.seed == "mean" else self.seed, dtype=np.int64)
+        counts, order = self._trainings[self._check_fidelity(fidelity)]
+        rows = self.space.index_of(archs)
+        return order[rows, rng.integers(0, counts[rows])]
+
+    @cached_property
+    def _means(self) -> dict[tuple[int, str], Floats]:
+        means = {}
+        for fidelity in self.fidelities:
+            for split in ("validation", "test"):
+                values = self._values(fidelity, split).astype(np.float64)  # type: ignore[arg-type]  # a loop over Split's values
+                empty = np.isnan(values).all()
+                means[fidelity, split] = values[:, 0] if empty else np.nanmean(values, axis=1)
+            seconds = self.table.train_seconds.get((self.dataset, fidelity))
+            if seconds is None:
+                means[fidelity, "seconds"] = np.full(self.table.num_rows, np.nan)
+            else:
+                wide = seconds.reshape(self.table.num_rows, -1).astype(np.float64)
+                means[fidelity, "seconds"] = np.nanmean(wide, axis=1)
+        return means
+
+    @cached_property
+    def _trainings(self) -> dict[int, tuple[Ints, Ints]]:
+        """For each fidelity: ``(rows,)`` how many seeds an architecture has, ``(rows, seeds)`` their columns first."""
+        found = {}
+        for fidelity in self.fidelities:
+            present = ~np.isnan(self._values(fidelity, self.search_metric))
+            order = np.argsort(~present, axis=1, kind="stable")
+            found[fidelity] = present.sum(axis=1), order
+        return found
+
+    def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
+        """Looks up ``(N, D)`` architectures; see `AccuracyOracle.measure`. `seeds` are columns or -1.
+
+        Raises:
+            UnknownName: The table has no such fidelity.
+            InvalidValue: An architecture is not valid.
+        """
+        self._check_fidelity(fidelity)
+        rows = self.space.index_of(archs)
+        if (seeds == MEAN).all():
+            means = self._means
+            return Measurements(
+                means[fidelity, "validation"][rows], means[fidelity, "test"][rows], means[fidelity, "seconds"][rows]
+            )
+        return Measurements(
+            self._pick(self._values(fidelity, "validation"), rows, seeds, self._means[fidelity, "validation"]),
+            self._pick(self._values(fidelity, "test"), rows, seeds, self._means[fidelity, "test"]),
+            self._seconds(fidelity, rows, seeds),
+        )
+
+    def _pick(self, values: npt.NDArray[np.float32], rows: Ints, seeds: Ints, means: Floats) -> Floats:
+        """One seed's value; where the other split was trained with fewer seeds, its mean."""
+        column = np.minimum(np.maximum(seeds, 0), values.shape[1] - 1)
+        one = np.where(seeds < values.shape[1], values[rows, column], np.nan)
+        return np.where((seeds == MEAN) | np.isnan(one), means[rows], one)
+
+    def _seconds(self, fidelity: int, rows: Ints, seeds: Ints) -> Floats:
+        seconds = self.table.train_seconds.get((self.dataset, fidelity))
+        means = self._means[fidelity, "seconds"]
+        if seconds is None or seconds.ndim == 1:
+            return means[rows]
+        return self._pick(seconds, rows, seeds, means)
+
+    def report(self, archs: Archs) -> Measurements:
+        """Means over the training seeds at the report fidelity."""
+        return self.measure(archs, self.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
+
+
+class TableCost:
+    """A cost column of a table; bounds of prefixes are exact over all their completions.
+
+    Args:
+        table: The table.
+        space: Its whole space.
+        column: Name of the column in the table.
+        dataset: Data set of the column.
+        name: Name under which the cost goes; by default the column's.
+
+    Raises:
+        UnknownName: The table has no such column.
+        DataError: The column has holes.
+    """
+
+    free = True
+
+    def __init__(self, table: Table, space: SearchSpace, column: str, dataset: str, name: str | None = None) -> None:
+        self.space, self.name = space, name or column
+        self.values: Floats = np.asarray(table.cost(dataset, column), dtype=np.float64)
+        if np.isnan(self.values).any():
+            raise DataError(
+                f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} architectures."
+            )
+        self.fingerprint = f"table:{table.fingerprint}:{dataset}:{column}"
+
+    def cost(self, archs: Archs) -> Floats:
+        """``(N,)`` cost of complete valid architectures."""
+        return self.values[self.space.index_of(archs)]
+
+    def narrow(self, space: SearchSpace) -> TableCost:
+        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        narrowed = copy.copy(self)
+        narrowed.__dict__.pop("_ranges", None)
+        narrowed.values, narrowed.space = self.cost(space.enumerate()), space
+        return narrowed
+
+    @cached_property
+    def _ranges(self) -> tuple[RangeExtremes, RangeExtremes]:
+        return RangeExtremes(self.values, largest=False), RangeExtremes(self.values, largest=True)
+
+    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
+        """``(N,)`` least and largest cost over the completions of prefixes.
+
+        Raises:
+            InvalidValue: A row decides something behind an open decision, or has no completion.
+        """
+        first, last = self.space.completions(archs)
+        least, largest = self._ranges
+        return least.query(first, last), largest.query(first, last)

@@ -1,0 +1,71 @@
+"""The environment ids: what each stands for, and their registration with Gymnasium."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nasgym.errors import unknown_name
+
+__all__ = ["IDS", "Benchmark", "benchmark", "register_envs"]
+
+HALF_OF_RANGE: dict[str, Any] = {"fraction": 0.5, "of": "range"}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What an id stands for.
+
+    Attributes:
+        table: Name of the table with its accuracies.
+        summary: One sentence for `nasgym list`.
+        reward: Default rule.
+        target: Default target, used by every rule that has one.
+        any_table: Whether the keyword ``table`` may name another table.
+    """
+
+    table: str
+    summary: str
+    reward: str = "accuracy"
+    target: Mapping[str, Any] = field(default_factory=lambda: HALF_OF_RANGE)
+    any_table: bool = False
+
+
+IDS: dict[str, Benchmark] = {
+    # the shipped table, every network trained by this project; works without any import
+    "nasgym/Digits-v0": Benchmark(
+        "digits",
+        "five MBConv layers on 8x8 digits, 3,125 networks trained three times; at most half of the MACs range",
+        "constrained",
+    ),
+    "nasgym/NASBenchMacro-v0": Benchmark(
+        "nas-bench-macro", "eight layers of identity or MBConv on CIFAR-10, 6,561 encodings (3,969 networks)"
+    ),
+    "nasgym/NATS-TSS-v0": Benchmark("nats-tss", "NATS-Bench topology: cells of six edges and five operations, 15,625 cells"),
+    "nasgym/NATS-SSS-v0": Benchmark(
+        "nats-sss", "NATS-Bench size: five layer widths, 32,768 networks", target={"fraction": 0.5, "of": "max"}
+    ),
+    # anybody's table: table="name" after `nasgym data import table`
+    "nasgym/Table-v0": Benchmark("digits", "your own table: table=NAME after `nasgym data import table`", any_table=True),
+}
+
+
+def benchmark(env_id: str) -> Benchmark:
+    """What an id stands for.
+
+    Raises:
+        UnknownName: No such id; the nearest is suggested.
+    """
+    if env_id not in IDS:
+        raise unknown_name("environment id", env_id, IDS)
+    return IDS[env_id]
+
+
+def register_envs() -> None:
+    """Registers every id with Gymnasium; strings only, nothing is loaded."""
+    import gymnasium
+
+    for env_id in IDS:
+        if env_id not in gymnasium.registry:
+            gymnasium.register(env_id, entry_point="nasgym.env:NASEnv", kwargs={"problem": env_id})

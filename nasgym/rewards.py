@@ -1,0 +1,225 @@
+"""Reward rules: what an architecture's accuracy and cost are worth.
+
+Formulas and sources: A is the accuracy in [0, 1], C the cost, T the target in the same unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.oracles.oracle import Floats
+
+__all__ = [
+    "RULES",
+    "Absolute",
+    "Accuracy",
+    "Constrained",
+    "CostBucket",
+    "CostScale",
+    "MnasNetHard",
+    "MnasNetSoft",
+    "RewardRule",
+    "WeightedSum",
+    "make_rule",
+]
+
+
+@dataclass(frozen=True)
+class CostScale:
+    """What a rule may know about the cost: the target and the range over the space.
+
+    Attributes:
+        target: The wanted cost, None where there is none.
+        lower: Least wanted cost (0 unless the problem has a lower limit).
+        least, largest: Cheapest and dearest architecture of the space.
+    """
+
+    target: float | None
+    lower: float
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class RewardRule:
+    """Base of the rules: a frozen dataclass of numbers, so that ``asdict`` and JSON rebuild it.
+
+    A rule states `name`, whether it `needs_target`, and `_reward`; it may state `invalid_reward`, which must lie below
+    every reward of a valid architecture.
+    """
+
+    name: ClassVar[str]
+    needs_target: ClassVar[bool] = True
+
+    def __call__(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        """``(N,)`` rewards from ``(N,)`` accuracies in [0, 1] and costs; costs are ignored by rules without a target."""
+        return self._reward(accuracy, cost, scale)
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        raise NotImplementedError(f"{type(self).__name__} must say what an architecture is worth")
+
+    def invalid_reward(self, scale: CostScale) -> float:
+        """Reward of an illegal action: below the reward of every valid architecture."""
+        corners = np.array([scale.least, scale.largest, scale.target or scale.least], dtype=np.float64)
+        worst = min(float(self._reward(np.full(3, a), corners, scale).min()) for a in (0.0, 1.0))
+        return min(worst, 0.0) - 1.0
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able form; `make_rule` reads it."""
+        return {"rule": self.name, **asdict(self)}
+
+
+def _target(scale: CostScale) -> float:
+    if scale.target is None:
+        raise InvalidValue(
+            "this reward rule needs a target; give target=..., for example target={'fraction': 0.5, 'of': 'range'}."
+        )
+    return scale.target
+
+
+@dataclass(frozen=True)
+class Accuracy(RewardRule):
+    """R = A. The cost does not count."""
+
+    name: ClassVar[str] = "accuracy"
+    needs_target: ClassVar[bool] = False
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        return np.asarray(accuracy, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class MnasNetSoft(RewardRule):
+    """R = A (C / T)^w, w = alpha where C <= T, else beta (MnasNet, 1807.11626, section 3).
+
+    Attributes:
+        alpha, beta: -0.07 each: a doubled latency is worth five percent of relative accuracy.
+    """
+
+    name: ClassVar[str] = "mnasnet-soft"
+    alpha: float = -0.07
+    beta: float = -0.07
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        ratio = cost / _target(scale)
+        return np.asarray(accuracy * ratio ** np.where(ratio <= 1.0, self.alpha, self.beta))
+
+
+@dataclass(frozen=True)
+class MnasNetHard(MnasNetSoft):
+    """R = A where C <= T, else A T / C (MnasNet, 1807.11626, section 3).
+
+    Attributes:
+        alpha, beta: 0 and -1.
+    """
+
+    name: ClassVar[str] = "mnasnet-hard"
+    alpha: float = 0.0
+    beta: float = -1.0
+
+
+@dataclass(frozen=True)
+class WeightedSum(RewardRule):
+    """R = A + lambda |C / T - 1|, lambda = alpha where C <= T, else beta.
+
+    The form is MnasNet's (section 3), which publishes no coefficients and does not divide by T; that division and the defaults
+    are this library's.
+
+    Attributes:
+        alpha, beta: -0.07 each.
+    """
+
+    name: ClassVar[str] = "weighted-sum"
+    alpha: float = -0.07
+    beta: float = -0.07
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        excess = cost / _target(scale) - 1.0
+        return np.asarray(accuracy + np.where(excess <= 0.0, self.alpha, self.beta) * np.abs(excess))
+
+
+@dataclass(frozen=True)
+class Absolute(RewardRule):
+    """R = A + beta |C / T - 1| (TuNAS, 2008.06120).
+
+    Attributes:
+        beta: -0.10.
+    """
+
+    name: ClassVar[str] = "absolute"
+    beta: float = -0.10
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        return np.asarray(accuracy + self.beta * np.abs(cost / _target(scale) - 1.0))
+
+
+@dataclass(frozen=True)
+class Constrained(RewardRule):
+    """R = A where C <= T, else -min(1, C / T - 1): every feasible architecture beats every other (this library's rule)."""
+
+    name: ClassVar[str] = "constrained"
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        excess = cost / _target(scale) - 1.0
+        return np.asarray(np.where(excess <= 0.0, accuracy, -np.minimum(1.0, excess)))
+
+
+@dataclass(frozen=True)
+class CostBucket(RewardRule):
+    """LayerNAS's cost buckets (2304.11517) as a scalar, for agents that need one; the scalar form is this library's.
+
+    `buckets` intervals of equal width lie between the cheapest and the dearest architecture. R = A in the buckets that
+    hold [lower, T]; outside, minus the distance to them in buckets, divided by `buckets`.
+
+    Attributes:
+        buckets: 100, as in the paper's experiments.
+    """
+
+    name: ClassVar[str] = "cost-bucket"
+    buckets: int = 100
+
+    def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
+        target = _target(scale)
+        low, high = self._bucket(np.array([scale.lower, target]), scale)
+        bucket = self._bucket(cost, scale)
+        outside = np.maximum(np.maximum(low - bucket, bucket - high), 0)
+        return np.asarray(np.where(outside == 0, accuracy, -outside / self.buckets))
+
+    def _bucket(self, cost: Floats, scale: CostScale) -> Floats:
+        width = (scale.largest - scale.least) / self.buckets
+        place = np.floor((cost - scale.least) / width) if width > 0 else np.zeros_like(cost)
+        return np.clip(place, 0, self.buckets - 1)
+
+
+RULES: dict[str, type[RewardRule]] = {
+    rule.name: rule for rule in (Accuracy, MnasNetSoft, MnasNetHard, WeightedSum, Absolute, Constrained, CostBucket)
+}
+
+RuleSpec: TypeAlias = str | Mapping[str, Any]
+
+
+def make_rule(spec: RuleSpec, rules: Mapping[str, type[RewardRule]] = RULES) -> RewardRule:
+    """A rule from its name, or from ``{"rule": name, hyper-parameter: value, ...}``.
+
+    Raises:
+        UnknownName: No such rule or hyper-parameter.
+        InvalidValue: A hyper-parameter is no finite number.
+    """
+    name, values = (spec, {}) if isinstance(spec, str) else (spec.get("rule"), {k: v for k, v in spec.items() if k != "rule"})
+    if name not in rules:
+        raise unknown_name("reward rule", name, rules)
+    rule = rules[str(name)]
+    known = {field.name: field for field in fields(rule)}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_name(f"hyper-parameter of reward rule {name!r}", key, known)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise InvalidValue(f"hyper-parameter {key!r} of reward rule {name!r} must be a finite number, got {value!r}.")
+    if "buckets" in values and (values["buckets"] != int(values["buckets"]) or values["buckets"] < 1):
+        raise InvalidValue(f"buckets must be a whole number from 1 on, got {values['buckets']!r}.")
+    return rule(**values)

@@ -1,0 +1,37 @@
+"""The Digits space: five MBConv layers on 8 x 8 images, small enough to train every network of it."""
+
+from __future__ import annotations
+
+from nasgym.spaces.space import Archs, Decision, Layer, SearchSpace
+
+__all__ = ["DigitsSpace"]
+
+NUM_LAYERS = 5
+
+
+class DigitsSpace(SearchSpace):
+    """Five layers, each ``skip`` or an MBConv of kernel 3 or 5 and expansion 3 or 6: 15 decisions, 5^5 = 3,125 networks.
+
+    Kernel and expansion are inactive where the op is ``skip``. Text form: ``"k3e6,skip,k5e3,k3e3,k5e6"``. The default is
+    the dearest network (``k5e6`` five times). The skeleton around the layers is `nasgym.networks.digits`.
+    """
+
+    def __init__(self) -> None:
+        decisions: list[Decision] = []
+        for i in range(1, NUM_LAYERS + 1):
+            runs = (f"layer{i}.op", ("mbconv",))
+            decisions += [
+                Decision(f"layer{i}.op", ("skip", "mbconv"), "op"),
+                Decision(f"layer{i}.kernel", (3, 5), "kernel", active_if=runs),
+                Decision(f"layer{i}.expansion", (3, 6), "expansion", active_if=runs),
+            ]
+        super().__init__("digits", decisions, layers=[(f"layer{i}", 3) for i in range(1, NUM_LAYERS + 1)])
+
+    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+        op, kernel, expansion = choices.tolist()
+        if op < 0:
+            return "?"
+        if op == 0:
+            return "skip"
+        # index -1 (open) reads the last entry
+        return f"k{(3, 5, '?')[kernel]}e{(3, 6, '?')[expansion]}"

@@ -1,0 +1,237 @@
+"""`Store`: what was measured, and which run was charged for it, in one SQLite file.
+
+Measurements belong to everybody: a row is (oracle fingerprint, architecture, fidelity, training seed) and is never written
+twice. Charges belong to a run: (run, ordinal) to a measurement. One call of `record` is one transaction; with the write-ahead log a killed
+process loses nothing that was recorded, and several processes may write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import DataError
+from nasgym.spaces.space import Archs
+
+__all__ = ["Key", "Measured", "Run", "Store"]
+
+Key: TypeAlias = tuple[bytes, int, int]
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE measurements (
+    id INTEGER PRIMARY KEY,
+    oracle TEXT NOT NULL,
+    arch BLOB NOT NULL,
+    fidelity INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    validation REAL,
+    test REAL,
+    train_seconds REAL,
+    UNIQUE (oracle, arch, fidelity, seed)
+);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    result TEXT
+);
+CREATE TABLE charges (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    ordinal INTEGER NOT NULL,
+    measurement INTEGER NOT NULL REFERENCES measurements (id),
+    PRIMARY KEY (run, ordinal)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement: accuracies in [0, 1] (NaN where the oracle has none) and training seconds (NaN: not known)."""
+
+    id: int
+    validation: float
+    test: float
+    train_seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search in the store: its row, what it is (JSON-able) and, once it has ended, its result."""
+
+    id: int
+    name: str
+    spec: dict[str, Any]
+    result: dict[str, Any] | None
+
+
+def _real(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+class Store:
+    """Measurements and charges in a SQLite file.
+
+    Args:
+        path: The file, made if it is not there; ``":memory:"`` for one that goes with the process.
+
+    Raises:
+        DataError: The file is no nasgym store, or one of another version.
+    """
+
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        self.path = path
+        self._known: dict[str, dict[Key, Measured]] = {}
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise DataError(f"{path} is not a nasgym store ({error}); name another file or move this one away.") from None
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if version == 0 and tables == 0:
+                for statement in SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise DataError(
+                    f"{self.path} is a SQLite file of another kind or version ({version}, expected {SCHEMA_VERSION}); "
+                    "name another file or move this one away."
+                )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Closes the file; may be called twice."""
+        self._db.close()
+
+    # ---- measurements ---------------------------------------------------------------------------------------------
+
+    def known(self, oracle: str) -> dict[Key, Measured]:
+        """The measurements of an oracle by (architecture bytes, fidelity, seed).
+
+        Read from the file once for each oracle and kept up to date with what this process records; what another process
+        has added since is found when `record` meets it.
+        """
+        if oracle not in self._known:
+            rows = self._db.execute(
+                "SELECT arch, fidelity, seed, id, validation, test, train_seconds FROM measurements WHERE oracle = ?",
+                (oracle,),
+            )
+            self._known[oracle] = {
+                (arch, fidelity, seed): Measured(ident, _real(validation), _real(test), _real(seconds))
+                for arch, fidelity, seed, ident, validation, test, seconds in rows
+            }
+        return self._known[oracle]
+
+    def record(
+        self,
+        oracle: str,
+        new: Sequence[tuple[Key, tuple[float, float, float]]],
+        charges: tuple[int, int, Sequence[Key]] | None = None,
+    ) -> dict[Key, Measured]:
+        """Adds measurements, and the charges of a run for them, in one transaction.
+
+        Args:
+            oracle: Fingerprint of the oracle.
+            new: (key, (validation, test, train seconds)); a key that another process has added meanwhile keeps the
+                numbers that it has, and those are returned.
+            charges: (run id, first ordinal, keys in the order in which they are charged).
+
+        Returns:
+            The stored measurement of every key in `new`.
+        """
+        known = self.known(oracle)
+        added: dict[Key, Measured] = {}
+        with self._transaction():
+            for key, (validation, test, seconds) in new:
+                cursor = self._db.execute(
+                    "INSERT OR IGNORE INTO measurements (oracle, arch, fidelity, seed, validation, test, train_seconds) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (oracle, *key, validation, test, seconds),
+                )
+                if cursor.rowcount == 1 and cursor.lastrowid is not None:
+                    added[key] = Measured(cursor.lastrowid, validation, test, seconds)
+                else:
+                    added[key] = self._read(oracle, key)
+            if charges is not None:
+                run, first, keys = charges
+                self._db.executemany(
+                    "INSERT INTO charges (run, ordinal, measurement) VALUES (?, ?, ?)",
+                    [(run, first + i, (added.get(key) or known[key]).id) for i, key in enumerate(keys)],
+                )
+        known.update(added)
+        return added
+
+    def _read(self, oracle: str, key: Key) -> Measured:
+        row = self._db.execute(
+            "SELECT id, validation, test, train_seconds FROM measurements "
+            "WHERE oracle = ? AND arch = ? AND fidelity = ? AND seed = ?",
+            (oracle, *key),
+        ).fetchone()
+        return Measured(row[0], _real(row[1]), _real(row[2]), _real(row[3]))
+
+    # ---- runs -------------------------------------------------------------------------------------------------------
+
+    def open_run(self, name: str, spec: dict[str, Any]) -> Run:
+        """The run of that name, made if it is not there.
+
+        Raises:
+            DataError: A run of that name exists with another specification.
+        """
+        text = json.dumps(spec, sort_keys=True)
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO runs (name, spec) VALUES (?, ?)", (name, text))
+            ident, stored, result = self._db.execute("SELECT id, spec, result FROM runs WHERE name = ?", (name,)).fetchone()
+        if stored != text:
+            raise DataError(
+                f"{self.path} holds a run {name!r} of another configuration ({stored}, now {text}); name another output folder."
+            )
+        return Run(ident, name, json.loads(stored), None if result is None else json.loads(result))
+
+    def close_run(self, run: int, result: dict[str, Any]) -> None:
+        """Keeps the result of a run that has ended."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET result = ? WHERE id = ?", (json.dumps(result, sort_keys=True), run))
+
+    def runs(self) -> list[Run]:
+        """All runs, by name."""
+        rows = self._db.execute("SELECT id, name, spec, result FROM runs ORDER BY name")
+        return [Run(i, name, json.loads(spec), None if r is None else json.loads(r)) for i, name, spec, r in rows]
+
+    def charges(self, run: int) -> list[int]:
+        """Measurement ids that a run was charged for, by ordinal."""
+        rows = self._db.execute("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", (run,))
+        return [row[0] for row in rows]
+
+    def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, npt.NDArray[np.int64]]:
+        """``(n, D)`` architectures that a run was charged for, by ordinal, and ``(n,)`` their training seeds."""
+        rows = self._db.execute(
+            "SELECT arch, seed FROM charges JOIN measurements ON id = measurement WHERE run = ? ORDER BY ordinal", (run,)
+        ).fetchall()
+        archs = np.frombuffer(b"".join(row[0] for row in rows), dtype=np.int8).reshape(len(rows), num_decisions)
+        return archs, np.array([row[1] for row in rows], dtype=np.int64)
