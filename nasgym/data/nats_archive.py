@@ -17,7 +17,7 @@ import numpy as np
 from nasgym.data.restricted_pickle import load_pickle
 from nasgym.errors import DataError
 
-__all__ = ["Archive", "ArchRecord", "Training", "open_archive", "read_architecture"]
+__all__ = ["ArchRecord", "Archive", "Training", "open_archive", "read_architecture"]
 
 META = "meta.pickle.pbz2"
 MEMBER = re.compile(r"(\d+)\.pickle\.pbz2")

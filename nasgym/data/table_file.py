@@ -71,13 +71,13 @@ class Table:
                 raise DataError(f"cost {name!r} ({dataset}) of table {self.name!r} has a negative or infinite entry.")
 
     def _check_seconds(self) -> None:
-        seeds = {key[:2]: values.shape[1] for key, values in self.accuracy.items()}
         for key, values in self.train_seconds.items():
             where = f"train_seconds {key[0]}/{key[1]} of table {self.name!r}"
-            if key not in seeds:
+            shapes = {values.shape for owner, values in self.accuracy.items() if owner[:2] == key}
+            if not shapes:
                 raise DataError(f"{where}: the table has no accuracies for them.")
-            if values.shape not in ((self.num_rows,), (self.num_rows, seeds[key])):
-                wanted = f"({self.num_rows},) or ({self.num_rows}, {seeds[key]})"
+            if values.shape not in {(self.num_rows,), *shapes}:
+                wanted = " or ".join(map(str, [(self.num_rows,), *sorted(shapes)]))
                 raise DataError(f"{where} has the shape {values.shape}, expected {wanted}.")
             if np.isinf(values).any() or (values < 0).any():
                 raise DataError(f"{where} has a negative or infinite entry.")
@@ -199,7 +199,8 @@ def read_table(path: Path) -> Table:
         DataError: The file is damaged, foreign, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: numpy leaves a file open that it fails to read
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             card = json.loads(str(archive["card"]))
             arrays = {key: archive[key] for key in archive.files if key != "card"}
     except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:

@@ -92,8 +92,8 @@ def _label(name: str, label: Any) -> Label:
         raise InvalidValue(f"decision {name!r} has the choice {label!r}; labels are text or numbers.")
     if label != label or not str(label) or RESERVED.search(str(label)):
         raise InvalidValue(
-            f"decision {name!r} has the choice {label!r}; labels are not empty and have no comma, colon, question mark or space, "
-            "which the text form of an architecture uses."
+            f"decision {name!r} has the choice {label!r}; labels are not empty and have no comma, colon, question mark or "
+            "space, which the text form of an architecture uses."
         )
     return label
 

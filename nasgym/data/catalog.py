@@ -1,0 +1,105 @@
+"""What tables there are, and whether they are whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasgym.data.folder import imported_tables, shipped_tables
+from nasgym.data.table_file import Table, read_table, verify_checksum
+from nasgym.errors import DataError, NasgymError
+from nasgym.registry import SPACES
+from nasgym.spaces.described import space_from_description
+
+__all__ = ["TableInfo", "list_tables", "verify_tables"]
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """One line of ``nasgym data list``.
+
+    Attributes:
+        name: Name of the table.
+        where: ``"shipped"`` or ``"imported"``; an imported table is used in place of a shipped one of its name.
+        path: The file.
+        space: Name of its space.
+        size: Number of architectures.
+        datasets: Its data sets; the first is the default.
+        fidelities: Epochs of the default data set, ascending.
+        seeds: Largest number of training seeds.
+        search_metric: ``"validation"``, or ``"test"`` where there are no validation accuracies.
+        bytes: Size of the file.
+        problem: Why the file is not readable, empty where it is; a damaged table has no other numbers.
+    """
+
+    name: str
+    where: str
+    path: Path
+    space: str = ""
+    size: int = 0
+    datasets: tuple[str, ...] = ()
+    fidelities: tuple[int, ...] = ()
+    seeds: int = 0
+    search_metric: str = ""
+    bytes: int = 0
+    problem: str = ""
+
+
+def list_tables() -> list[TableInfo]:
+    """The tables that can be used, imported ones first."""
+    tables = [_inform(name, "imported", path) for name, path in imported_tables().items()]
+    return tables + [_inform(name, "shipped", path) for name, path in shipped_tables().items()]
+
+
+def _inform(name: str, where: str, path: Path) -> TableInfo:
+    try:
+        table = read_table(path)
+    except DataError as error:
+        return TableInfo(name, where, path, bytes=path.stat().st_size, problem=str(error))
+    return TableInfo(
+        name,
+        where,
+        path,
+        _space_name(table),
+        table.num_rows,
+        table.datasets,
+        table.fidelities(table.datasets[0]),
+        max(values.shape[1] for values in table.accuracy.values()),
+        str(table.card["search_metric"]),
+        path.stat().st_size,
+    )
+
+
+def _space_name(table: Table) -> str:
+    space = table.card["space"]
+    return str(space["name"]) if isinstance(space, dict) else str(space)
+
+
+def verify_tables() -> list[tuple[str, bool, str]]:
+    """Checks every table: the SHA-256 beside it, the contents, and that it fits the space of its card.
+
+    Returns:
+        (name, whether it is whole, what was found), imported tables first.
+    """
+    found = []
+    for name, path in [*imported_tables().items(), *shipped_tables().items()]:
+        try:
+            found.append((name, True, _verify(name, path)))
+        except NasgymError as error:
+            found.append((name, False, str(error)))
+    return found
+
+
+def _verify(name: str, path: Path) -> str:
+    digest = verify_checksum(path)
+    table = read_table(path)
+    if table.name != name:
+        raise DataError(f"{path} holds the table {table.name!r}; name the file after it.")
+    named = table.card["space"]
+    space = space_from_description(named) if isinstance(named, dict) else SPACES.load(str(named))()
+    if space.size != table.num_rows:
+        raise DataError(
+            f"{path} has {table.num_rows:,} rows, the space {space.name!r} of its card {space.size:,} architectures; import it "
+            "again."
+        )
+    return f"{table.num_rows:,} architectures, SHA-256 {digest[:16]}"
