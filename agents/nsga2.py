@@ -1,0 +1,170 @@
+"""NSGA-II: a population that keeps the trade-off between accuracy and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.evaluator import Evaluator
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem as PymooProblem
+from pymoo.core.sampling import Sampling
+from pymoo.core.termination import NoTermination
+from pymoo.operators.crossover.ux import UX
+from pymoo.problems.static import StaticProblem
+
+from nasgym.agents.agent import AskTellAgent
+from nasgym.errors import InvalidValue
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.problem import Constraint, Evaluations, Objective
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["NSGA2"]
+
+
+@dataclass
+class NSGA2(AskTellAgent):
+    """Non-dominated sorting with crowding distance (Deb et al., "A fast and elitist multiobjective genetic algorithm", 2002).
+
+    Optimises the problem's objectives, one or several (their weights do not count); among architectures that miss the
+    constraint, the one that misses it by less wins. The reward decides only which charged architecture is the answer.
+
+    An individual is one option index for each layer, not one choice for each decision: every exchange and every change of a
+    whole layer is then a valid architecture, so no repair is needed. A network that was evaluated once is never proposed
+    again; the search ends where mating finds no new one.
+
+    Attributes:
+        population: Architectures in a generation. The paper uses 100 over 250 generations; 20 is this library's choice, so
+            that budgets of a few hundred evaluations reach more than a handful of generations.
+        crossover: Probability that two parents exchange layers (each with probability 1/2), else they are copied; 0.9 as
+            in the paper.
+        mutation: Probability that a layer takes another of its options, uniformly; None is 1 / number of layers, the
+            paper's rate.
+    """
+
+    name: ClassVar[str] = "nsga2"
+    population: int = 20
+    crossover: float = 0.9
+    mutation: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.population < 2:
+            raise InvalidValue(f"population must be at least 2, got {self.population!r}.")
+        for field, value in (("crossover", self.crossover), ("mutation", self.mutation)):
+            if value is not None and not 0 <= value <= 1:
+                raise InvalidValue(f"{field} is a probability from 0 to 1, got {value!r}.")
+
+    def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        """Prepares a new search; what an earlier one learnt is dropped."""
+        self._space, self._objectives, self._constraint = ledger.space, ledger.objectives, ledger.constraint
+        options = np.array([len(layer.options) for layer in self._space.layers])
+        self._problem = PymooProblem(
+            n_var=len(options),
+            n_obj=len(self._objectives),
+            n_ieq_constr=len(_limits(self._constraint)),
+            xl=0,
+            xu=options - 1,
+            vtype=int,
+        )
+        self._new_only = _NewOnly(self._space)
+        self._algorithm = PymooNSGA2(
+            pop_size=self.population,
+            sampling=_Sampling(self._space),
+            crossover=UX(prob=self.crossover),
+            mutation=_LayerMutation(options, 1 / len(options) if self.mutation is None else self.mutation),
+            eliminate_duplicates=self._new_only,
+        )
+        self._algorithm.setup(self._problem, termination=NoTermination(), seed=int(rng.integers(2**63)))
+
+    def ask(self) -> Archs:
+        """``(N, D)`` the next generation: at most `population` new architectures, none where nothing new was found."""
+        generation = self._algorithm.ask()
+        options = np.zeros((0, self._problem.n_var), dtype=np.int64) if generation is None else generation.get("X")
+        return self._space.from_options(options)
+
+    def tell(self, archs: Archs, evaluations: Evaluations) -> None:
+        """Ranks the generation together with the one before it; the better half survives."""
+        generation = Population.new(X=self._space.to_options(archs))
+        values = {"F": _minimised(self._objectives, evaluations), "G": _excess(self._constraint, evaluations)}
+        Evaluator().eval(StaticProblem(self._problem, **values), generation)
+        self._new_only.add(generation)
+        self._algorithm.tell(infills=generation)
+
+
+def _minimised(objectives: Sequence[Objective], ev: Evaluations) -> Floats:
+    """``(N, number of objectives)`` values of which less is better."""
+    columns = [ev.accuracy if objective.name == "accuracy" else ev.costs[objective.name] for objective in objectives]
+    signs = [-1.0 if objective.direction == "max" else 1.0 for objective in objectives]
+    return np.stack(columns, axis=1) * signs
+
+
+def _limits(constraint: Constraint | None) -> list[tuple[float, float]]:
+    """(sign, limit) of each inequality; costs are not negative, so a lower limit of 0 is none."""
+    both = [] if constraint is None else [(1.0, constraint.upper), (-1.0, constraint.lower)]
+    return [(sign, limit) for sign, limit in both if limit]
+
+
+def _excess(constraint: Constraint | None, ev: Evaluations) -> Floats:
+    """``(N, number of limits)`` by which part of itself each limit is missed; at most 0 where it holds."""
+    if constraint is None:
+        return np.zeros((len(ev), 0))
+    cost = ev.costs[constraint.cost]
+    columns = [sign * (cost - limit) / limit for sign, limit in _limits(constraint)]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(ev), 0))
+
+
+class _Sampling(Sampling):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
+    """Uniform over the valid architectures."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    def _do(self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
+        return self.space.to_options(self.space.sample(random_state, n_samples))
+
+
+class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
+    """Gives each layer, with the same probability, another of its options."""
+
+    def __init__(self, options: npt.NDArray[np.int64], probability: float) -> None:
+        super().__init__()
+        self.options, self.probability = options, probability
+
+    def _do(self, problem: Any, X: Ints, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
+        hit = (random_state.random(X.shape) < self.probability) & (self.options > 1)
+        # a step of 1 to m - 1 around the circle of m options never ends where it began
+        step = random_state.integers(1, np.maximum(self.options, 2), size=X.shape)
+        return np.where(hit, (X + step) % self.options, X)
+
+
+class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
+    """Drops networks that were evaluated before, and repetitions within a batch, by canonical form."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+        self.evaluated: set[bytes] = set()
+
+    def forms(self, individuals: Population) -> list[bytes]:
+        """The canonical form of each individual."""
+        return [row.tobytes() for row in self.space.canonical(self.space.from_options(individuals.get("X")))]
+
+    def add(self, individuals: Population) -> None:
+        """Remembers what was evaluated."""
+        self.evaluated.update(self.forms(individuals))
+
+    def _do(self, pop: Population, other: Population | None, is_duplicate: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        seen = self.evaluated.copy() if other is None else set(self.forms(other))
+        for i, form in enumerate(self.forms(pop)):
+            is_duplicate[i] = form in seen
+            if other is None:
+                seen.add(form)
+        return is_duplicate

@@ -1,0 +1,120 @@
+"""Drawings of architectures: text for terminals, SVG for pages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy.typing as npt
+
+from nasgym.networks.picture import Box, Cell, Chain, Picture, Widths, amount, fold, make_picture, percent
+from nasgym.networks.picture_svg import picture_svg
+from nasgym.spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["draw_svg", "draw_text"]
+
+COLUMNS = 100
+BAR = 24
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def draw_svg(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> str:
+    """A self-contained SVG document: no scripts, no ids, no references; its title says what it shows.
+
+    Args:
+        space: Any space; those of `nasgym.spaces` have pictures of their own, others become rows of boxes.
+        arch: ``(D,)`` choices; open ones (``-1``) are drawn as ``?``.
+        problem_costs: Further costs by name, for example ``{"latency_ms": 3.2}``. They take the place of counted ones
+            of the same name: MACs and parameters of the NATS-Bench spaces are counted for CIFAR-10.
+
+    Raises:
+        InvalidValue: Not one architecture, or one that the space does not allow.
+    """
+    return picture_svg(make_picture(space, arch, problem_costs))
+
+
+def draw_text(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> str:
+    """Lines of at most 100 columns for a terminal; arguments and errors as `draw_svg`."""
+    from rich.console import Console
+    from rich.text import Text
+
+    picture = make_picture(space, arch, problem_costs)
+    file = io.StringIO()
+    console = Console(file=file, width=COLUMNS, color_system=None, force_terminal=False, _environ={})
+    for line in (*fold(picture.headline, COLUMNS), *fold(picture.costs, COLUMNS)):
+        console.print(Text(line, overflow="fold"))
+    console.print()
+    console.print(_table(picture))
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def _table(picture: Picture) -> Table:
+    body = picture.body
+    if isinstance(body, Chain):
+        return _counted_chain(body) if body.counted else _labelled_chain(body)
+    return _cell(body) if isinstance(body, Cell) else _widths(body)
+
+
+def _grid(columns: str, *, heading: tuple[str, ...] = ()) -> Table:
+    """A table without lines; `columns` has ``<`` or ``>`` for each column."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=bool(heading), padding=(0, 2, 0, 0))
+    for i, side in enumerate(columns):
+        title = heading[i] if heading else ""
+        table.add_column(title, justify="left" if side == "<" else "right", overflow="ellipsis", no_wrap=True)
+    return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Adds a row of plain text: labels of own tables may hold what the table would read as markup."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))
+
+
+def _bar(part: float) -> str:
+    """A bar of `part` (0 to 1) of the full length."""
+    full, rest = divmod(round(part * BAR * 8), 8)
+    return "█" * full + EIGHTHS[rest].strip()
+
+
+def _describe(box: Box) -> str:
+    return ", ".join((box.title, *box.lines)) + (" + input" if box.residual else "")
+
+
+def _counted_chain(chain: Chain) -> Table:
+    table = _grid("<<>><", heading=("", "", "output", "MACs", "" if chain.total is None else "share"))
+    most = max(box.macs or 0 for box in chain.boxes) or 1
+    for box in chain.boxes:
+        macs = "?" if box.macs is None else amount(box.macs) if box.macs else ""
+        bar = _bar((box.macs or 0) / most)
+        share = f" {percent(box.macs / chain.total)}" if box.macs and chain.total else ""
+        _add(table, box.name, _describe(box), box.output, macs, bar + share)
+    return table
+
+
+def _labelled_chain(chain: Chain) -> Table:
+    table = _grid("<<")
+    for box in chain.boxes:
+        _add(table, box.name, _describe(box))
+    return table
+
+
+def _cell(cell: Cell) -> Table:
+    table = _grid("<<<<", heading=("", "from node 0", "from node 1", "from node 2"))
+    for target in (1, 2, 3):
+        labels = {edge.source: "-" if edge.kind == "none" else edge.label for edge in cell.edges if edge.target == target}
+        _add(table, f"node {target} =", *(labels.get(source, "") for source in (0, 1, 2)))
+    return table
+
+
+def _widths(widths: Widths) -> Table:
+    table = _grid("<><", heading=("", "channels", ""))
+    for name, channels in zip(widths.names, widths.channels, strict=True):
+        _add(table, name, "?" if channels is None else str(channels), _bar((channels or 0) / widths.largest))
+    return table

@@ -1,0 +1,250 @@
+"""`Picture`: what a drawing of an architecture shows, before anything is drawn."""
+
+# ruff: noqa: RUF001 - sizes are written with the multiplication sign
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import InvalidValue
+from nasgym.networks.count import block_macs
+from nasgym.networks.digits import digits_plan
+from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.plan import Block, Conv, Identity, NetworkPlan, out_size
+from nasgym.oracles.counted import COUNTED, ChainCost, counted_cost
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["Box", "Cell", "Chain", "Edge", "Kind", "Picture", "Widths", "amount", "fold", "make_picture", "percent"]
+
+Kind: TypeAlias = Literal["fixed", "conv", "mbconv", "wide", "identity", "pool", "choice", "none", "open"]
+
+CELL_LABELS: dict[str, tuple[str, Kind]] = {
+    "none": ("none", "none"),
+    "skip_connect": ("skip", "identity"),
+    "nor_conv_1x1": ("conv 1×1", "conv"),
+    "nor_conv_3x3": ("conv 3×3", "mbconv"),
+    "avg_pool_3x3": ("avg pool 3×3", "pool"),
+    "?": ("?", "open"),
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """One block of a network, or one layer of choices.
+
+    Attributes:
+        name: Where it stands, for example ``"stage1.layer2"``.
+        title: What it is, ``"?"`` where that is open.
+        lines: Details, one short text each.
+        kind: What it is, by which it is coloured.
+        output: Size of its output, ``"8 × 4×4"``: channels, height and width.
+        macs: Multiply-accumulates, None where not known.
+        residual: Whether its input is added to its output.
+    """
+
+    name: str
+    title: str
+    lines: tuple[str, ...]
+    kind: Kind
+    output: str = ""
+    macs: int | None = None
+    residual: bool = False
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Boxes one after the other; `counted` where they have MACs."""
+
+    boxes: tuple[Box, ...]
+    counted: bool
+
+    @property
+    def total(self) -> int | None:
+        """MACs of all boxes, None while one of them is open."""
+        known = [box.macs for box in self.boxes if box.macs is not None]
+        return sum(known) if self.counted and len(known) == len(self.boxes) else None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An operation between two nodes of a cell."""
+
+    source: int
+    target: int
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Four nodes and six edges."""
+
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Layers of different widths, in channels; None is open."""
+
+    names: tuple[str, ...]
+    channels: tuple[int | None, ...]
+    largest: int = max(WIDTHS)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A headline, costs, and what stands below them."""
+
+    headline: str
+    costs: str
+    body: Chain | Cell | Widths
+
+
+def amount(value: float) -> str:
+    """Three significant digits with a prefix: ``"56.7 M"``, ``"640"``."""
+    for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= 0.9995 * scale:
+            return f"{value / scale:#.3g}".rstrip(".") + f" {prefix}"
+    return f"{value:.3g}"
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Lines of at most `width` characters, broken behind spaces, commas and plus signs where that is possible."""
+    lines = [""]
+    for word in re.findall(r"[^ ,+]*[ ,+]*", text):
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.rstrip() for line in lines]
+
+
+def percent(part: float) -> str:
+    """A share of MACs; small ones are not rounded to nothing."""
+    return "<1%" if part < 0.005 else f"{part:.0%}"
+
+
+def make_picture(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> Picture:
+    """What to draw.
+
+    Args:
+        space: Any space; those of `nasgym.spaces` have pictures of their own, others become a row of boxes.
+        arch: ``(D,)`` choices, ``-1`` where open.
+        problem_costs: Further costs by name, for example a latency; they take the place of counted ones of the same name.
+
+    Raises:
+        InvalidValue: Not one architecture, or one that the space does not allow.
+    """
+    row = np.asarray(arch)
+    if row.ndim != 1:
+        raise InvalidValue(f"a drawing shows one architecture, ({space.num_decisions},), got the shape {row.shape}.")
+    rows = space.check(row[None], complete=False)
+    rows = np.where(space.active(rows), rows, np.int8(0))
+    fits = [space.consistent(rows, i)[0] for i in range(len(space.layers))]
+    for layer, fit in zip(space.layers, fits, strict=True):
+        if not fit.any():
+            raise InvalidValue(f"{row.tolist()} is not an architecture of {space.name!r}: {layer.name!r} has no such option.")
+    # the network is drawn with the first option wherever several are left; such layers are then marked open
+    filled = space.from_options(np.array([[fit.argmax() for fit in fits]]))[0]
+    is_open = [fit.sum() > 1 for fit in fits]
+    body = _body(space, rows, filled, is_open)
+    return Picture(f"{space.name}  {space.to_str(rows)[0]}", _costs(space, rows, problem_costs or {}), body)
+
+
+def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Chain | Cell | Widths:
+    match space:
+        case DigitsSpace():
+            return _plan(space, rows, digits_plan(space, filled), is_open)
+        case NASBenchMacroSpace():
+            return _plan(space, rows, nas_bench_macro_plan(space, filled), is_open)
+        case TopologySpace():
+            texts = ["?" if is_open[i] else OPS[op] for i, op in enumerate(filled.tolist())]
+            return Cell(tuple(Edge(*ends, *CELL_LABELS[op]) for ends, op in zip(EDGES, texts, strict=True)))
+        case SizeSpace():
+            channels = tuple(None if is_open[i] else WIDTHS[choice] for i, choice in enumerate(filled.tolist()))
+            return Widths(tuple(layer.name.removesuffix(".width") for layer in space.layers), channels)
+    return Chain(tuple(_labels(space, rows[0], i, is_open[i]) for i in range(len(space.layers))), counted=False)
+
+
+def _plan(space: SearchSpace, rows: Archs, plan: NetworkPlan, is_open: Sequence[bool]) -> Chain:
+    channels, size, width = plan.input_shape
+    boxes = [Box("input", "image", (), "fixed", f"{channels} × {size}×{width}", 0)]
+    layers = [
+        (layer.name, blocks, space._layer_text(layer, rows[0, layer.slice]) if still_open else None)
+        for layer, blocks, still_open in zip(space.layers, plan.layers, is_open, strict=True)
+    ]
+    for name, blocks, open_text in [("stem", plan.stem, None), *layers, ("neck", plan.neck, None)]:
+        for block in blocks:
+            macs, size = block_macs(block, size), out_size(size, block)
+            output = f"{_out_channels(block)} × {size}×{size}"
+            if open_text is None:
+                boxes.append(_block(name, block, output, macs))
+            else:
+                boxes.append(Box(name, "?", () if open_text == "?" else (open_text,), "open", output))
+    head = plan.head
+    classes = head.num_classes
+    boxes.append(Box("head", "linear", (f"{classes} classes",), "fixed", str(classes), head.in_channels * classes))
+    return Chain(tuple(boxes), counted=True)
+
+
+def _out_channels(block: Block) -> int:
+    return block.channels if isinstance(block, Identity) else block.out_channels
+
+
+def _block(name: str, block: Block, output: str, macs: int) -> Box:
+    if isinstance(block, Identity):
+        return Box(name, "identity", (), "identity", output, macs)
+    stride = () if block.stride == 1 else (f"stride {block.stride}",)
+    if isinstance(block, Conv):
+        kind: Kind = "fixed" if name in ("stem", "neck") else "conv"
+        return Box(name, f"conv {block.kernel}×{block.kernel}", stride, kind, output, macs)
+    ratio = block.mid_channels / block.in_channels
+    lines = (f"{block.kernel}×{block.kernel}", f"expand {ratio:g}×", *stride)
+    lines += ("squeeze-excite",) if block.se_channels else ()
+    return Box(name, "MBConv", lines, "wide" if ratio > 3 else "mbconv", output, macs, block.residual)
+
+
+def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
+    """A layer of a space without a plan: the labels of its active decisions."""
+    layer = space.layers[index]
+    active = space.active(row[None])[0]
+    texts = []
+    for column in layer.columns:
+        if active[column]:
+            label = "?" if row[column] < 0 else str(space.decisions[column].choices[row[column]])
+            texts.append((space.names[column].removeprefix(f"{layer.name}."), label))
+    kind: Kind = "open" if is_open else "choice"
+    if all(label == "?" for _, label in texts):
+        return Box(layer.name, "?", (), kind)
+    return Box(layer.name, texts[0][1], tuple(f"{name} {label}" for name, label in texts[1:]), kind)
+
+
+def _counted(space: SearchSpace, name: str) -> ChainCost | None:
+    """The counted cost of a space of `nasgym.spaces` or a restriction of one, None for others."""
+    for kind in (DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace):
+        if isinstance(space, kind):
+            return counted_cost(kind(), name).narrow(space)
+    return None
+
+
+def _costs(space: SearchSpace, rows: Archs, problem_costs: Mapping[str, float]) -> str:
+    """One line; of a partial architecture the range over its completions."""
+    texts: dict[str, str] = {}
+    for name in COUNTED:
+        cost = _counted(space, name)
+        if cost is not None:
+            low, high = (float(bound[0]) for bound in cost.bounds(rows))
+            texts[name] = amount(low) if low == high else f"{amount(low)} to {amount(high)}"
+    texts |= {name: amount(value) for name, value in problem_costs.items()}
+    words = {"macs": "MACs", "params": "params"}
+    return " · ".join(f"{text} {words[name]}" if name in words else f"{name} {text}" for name, text in texts.items())

@@ -1,0 +1,175 @@
+"""Drawings: every space, partial architectures, foreign labels, counted costs."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from nasgym.errors import InvalidValue
+from nasgym.networks.draw import draw_svg, draw_text
+from nasgym.networks.picture import amount, fold, make_picture
+from nasgym.oracles.counted import counted_cost
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
+from nasgym.spaces.space import Decision, SearchSpace
+
+HOSTILE = '<script>alert("x")</script> & ]]> \x01 [bold]red[/bold] 幅'
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def own_space(layers=12):
+    decisions = []
+    for i in range(layers):
+        decisions.append(Decision(f"part{i}.op", ("skip", "conv", HOSTILE * 3), "op"))
+        decisions.append(Decision(f"part{i}.kernel", (3, 5), "kernel", (f"part{i}.op", ("conv",))))
+    return SearchSpace(HOSTILE, decisions, layers=[(f"part{i}", 2) for i in range(layers)])
+
+
+COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace()]
+SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")])]
+
+
+def drawn(space):
+    """The default, nothing, halves and random architectures."""
+    rng = np.random.default_rng(0)
+    half = space.sample(rng, 1)[0]
+    half[space.num_decisions // 2 :] = -1
+    return [space.default, np.full(space.num_decisions, -1), half, *space.sample(rng, 5)]
+
+
+def svg_texts(svg):
+    return [element.text for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"{space.name[:8]}-{space.num_decisions}")
+def test_every_space_is_drawn(space):
+    for arch in drawn(space):
+        text, svg = draw_text(space, arch, {"latency_ms": 3.14159}), draw_svg(space, arch, {"latency_ms": 3.14159})
+        assert max(map(len, text.splitlines())) <= 100
+        assert "latency_ms 3.14" in text
+        root = ElementTree.fromstring(svg)
+        assert root.tag == f"{SVG}svg"
+        assert "latency_ms 3.14" in root.find(f"{SVG}title").text
+        assert not list(root.iter(f"{SVG}script"))
+        is_partial = bool((np.where(space.active(arch[None])[0], arch, 0) < 0).any())
+        assert is_partial == ("?" in svg_texts(svg)) == bool(re.search(r"\?(\s|$)", text.split("\n\n", 1)[1]))
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"{space.name[:8]}-{space.num_decisions}")
+def test_shapes_and_texts_stay_on_the_page(space):
+    for arch in drawn(space):
+        root = ElementTree.fromstring(draw_svg(space, arch))
+        width, height = float(root.get("width")), float(root.get("height"))
+        for rect in root.iter(f"{SVG}rect"):
+            if rect.get("width") != "100%":
+                assert 0 <= float(rect.get("x")) <= float(rect.get("x")) + float(rect.get("width")) <= width
+                assert 0 <= float(rect.get("y")) <= float(rect.get("y")) + float(rect.get("height")) <= height
+        for text in root.iter(f"{SVG}text"):
+            assert 0 < float(text.get("x")) < width
+            assert 0 < float(text.get("y")) < height
+
+
+@pytest.mark.parametrize("space", COUNTED, ids=lambda space: space.name)
+def test_headline_has_the_text_form_and_the_counted_costs(space):
+    for arch in space.sample(np.random.default_rng(1), 5):
+        macs, params = (float(counted_cost(space, name).cost(arch[None])[0]) for name in ("macs", "params"))
+        picture = make_picture(space, arch)
+        assert picture.headline == f"{space.name}  {space.to_str(arch[None])[0]}"
+        assert picture.costs == f"{amount(macs)} MACs · {amount(params)} params"
+        assert picture.costs in draw_text(space, arch)
+        assert picture.costs in ElementTree.fromstring(draw_svg(space, arch)).find(f"{SVG}title").text
+
+
+@pytest.mark.parametrize("space", COUNTED[:2], ids=lambda space: space.name)
+def test_boxes_add_up_to_the_counted_macs(space):
+    archs = space.sample(np.random.default_rng(2), 20)
+    assert [make_picture(space, arch).body.total for arch in archs] == counted_cost(space, "macs").cost(archs).tolist()
+
+
+def test_a_partial_architecture_has_the_range_of_its_completions():
+    space = NASBenchMacroSpace()
+    arch = space.from_str("22222220")[0]
+    arch[7] = -1
+    low, high = (amount(float(counted_cost(space, "macs").cost(space.from_str(text))[0])) for text in ("22222220", "22222222"))
+    assert make_picture(space, arch).costs.startswith(f"{low} to {high} MACs")
+    assert make_picture(space, arch).body.total is None
+
+
+def test_digits_blocks_by_hand():
+    text = draw_text(DigitsSpace(), DigitsSpace().from_str("k3e6,k5e3,skip,k3e3,skip")[0])
+    rows = {line.split()[0]: line for line in text.split("\n\n")[1].splitlines()[1:]}
+    # 8 * 8 * 4 * 24 expand + 4 * 4 * 9 * 24 depthwise + 4 * 4 * 24 * 8 project
+    assert "MBConv, 3×3, expand 6×, stride 2" in rows["layer1"]  # noqa: RUF001
+    assert "8 × 4×4  12.7 k" in rows["layer1"]  # noqa: RUF001
+    assert "MBConv, 5×5, expand 3× + input" in rows["layer2"]  # noqa: RUF001
+    assert "identity" in rows["layer3"]
+    assert "+ input" not in rows["layer4"]
+    assert "conv 1×1, stride 2" in rows["layer5"]  # noqa: RUF001
+    assert rows["layer1"].count("█") == 19  # of 24, as 12,672 of layer 2's 15,744 MACs
+
+
+def test_a_choice_that_is_forced_is_not_open():
+    space = DigitsSpace().restrict({"layer1.op": ["skip"]})
+    arch = np.full(15, -1)
+    assert make_picture(space, arch).body.boxes[2].title == "conv 1×1"  # noqa: RUF001
+    assert make_picture(space, arch).body.boxes[3].title == "?"
+
+
+def test_cell_edges_are_labelled_and_missing_ones_dashed():
+    cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|"
+    space = TopologySpace()
+    arch = space.from_str(cell)[0]
+    lines = draw_text(space, arch).splitlines()
+    assert lines[-2].split() == ["node", "2", "=", "-", "skip"]
+    assert re.split(r"\s{2,}", lines[-1]) == ["node 3 =", "avg pool 3×3", "conv 1×1", "conv 3×3"]  # noqa: RUF001
+    svg = draw_svg(space, arch)
+    dashed = [path for path in ElementTree.fromstring(svg).iter(f"{SVG}path") if path.get("stroke-dasharray")]
+    assert len(dashed) == 1
+    assert {"none", "skip", "0", "1", "2", "3"} < set(svg_texts(svg))
+
+
+def test_widths_are_bars_in_proportion():
+    svg = draw_svg(SizeSpace(), SizeSpace().from_str("8:16:32:64:24")[0])
+    bars = [float(r.get("height")) for r in ElementTree.fromstring(svg).iter(f"{SVG}rect") if r.get("stroke-width")]
+    assert np.array(bars) / bars[0] == pytest.approx([1, 2, 4, 8, 3])
+
+
+def test_foreign_labels_are_escaped_and_shown():
+    space = own_space(1)
+    arch = np.array([2, 0])
+    svg, text = draw_svg(space, arch), draw_text(space, arch)
+    assert "<script" not in svg
+    assert "\x01" not in svg
+    assert any(label.startswith("<script>alert(") for label in svg_texts(svg))
+    assert "[bold]red[/bold]" in text
+
+
+def test_given_costs_take_the_place_of_counted_ones():
+    assert make_picture(DigitsSpace(), DigitsSpace().default, {"macs": 5e6}).costs.startswith("5.00 M MACs")
+
+
+def test_what_is_no_architecture_is_refused():
+    space = DigitsSpace()
+    with pytest.raises(InvalidValue, match=r"one architecture, \(15,\), got the shape \(1, 15\)"):
+        draw_text(space, space.default[None])
+    with pytest.raises(InvalidValue, match="allowed are -1 to 1"):
+        draw_svg(space, np.full(15, 7))
+    with pytest.raises(InvalidValue, match=r"'layer2' has no such option"):
+        draw_svg(space.restrict({"layer2.kernel": [3]}), space.default)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (640, "640"), (3.14159, "3.14"), (999.6, "1.00 k"), (56_714_000, "56.7 M"), (123_000, "123 k"), (2e9, "2.00 G")],
+)
+def test_amounts(value, text):
+    assert amount(value) == text
+
+
+def test_lines_are_folded_behind_separators_and_long_words_anywhere():
+    assert fold("a,bb,ccc,dddd", 6) == ["a,bb,", "ccc,", "dddd"]
+    assert fold("one two", 7) == ["one two"]
+    assert fold("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert "".join(fold("|aa~0|+|bb~0|cc~1|", 8)) == "|aa~0|+|bb~0|cc~1|"
