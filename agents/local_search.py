@@ -1,0 +1,75 @@
+"""Local search: climb to a local optimum, then start again elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.agents.agent import Agent
+from nasgym.errors import InvalidValue
+from nasgym.ledger import Ledger
+from nasgym.spaces.space import Archs
+
+__all__ = ["LocalSearch"]
+
+
+@dataclass
+class LocalSearch(Agent):
+    """Hill climbing with restarts (White et al., "Exploring the Loss Landscape in Neural Architecture Search", 2005.02960).
+
+    The climb begins at the best of `starts` uniform draws. Neighbours are queried one by one in random order, and the first one
+    that is better becomes the new place; where none is, the search starts again with new draws. Better means a strictly
+    larger reward. An architecture that was queried before is remembered, not queried again; only starting points are.
+
+    Attributes:
+        starts: Uniform draws before each climb; 10 as in the authors' code (naszilla).
+        query_full_neighbourhood: Query all neighbours and move to the best, instead of to the first better one; off, as in the
+            authors' code.
+    """
+
+    name: ClassVar[str] = "local-search"
+    starts: int = 10
+    query_full_neighbourhood: bool = False
+
+    def __post_init__(self) -> None:
+        if self.starts < 1:
+            raise InvalidValue(f"starts must be at least 1, got {self.starts!r}.")
+
+    def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        known: dict[bytes, float] = {}
+        while True:
+            points = ledger.space.sample(rng, self.starts)
+            rewards = ledger.evaluate(points).reward
+            known.update(zip((row.tobytes() for row in points), rewards.tolist(), strict=True))
+            best = int(rewards.argmax())
+            self._climb(ledger, rng, known, points[best], float(rewards[best]))
+
+    def _climb(self, ledger: Ledger, rng: np.random.Generator, known: dict[bytes, float], arch: Archs, reward: float) -> None:
+        """Walks from one architecture to a local optimum."""
+        at_once = None if self.query_full_neighbourhood else 1
+        while True:
+            neighbours, _ = ledger.space.neighbours(arch[None])
+            neighbours = rng.permutation(neighbours)
+            step = at_once or max(1, len(neighbours))
+            for first in range(0, len(neighbours), step):
+                batch = neighbours[first : first + step]
+                found = _rewards(ledger, known, batch)
+                best = int(found.argmax())
+                if found[best] > reward:
+                    arch, reward = batch[best], float(found[best])
+                    break
+            else:
+                return
+
+
+def _rewards(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> npt.NDArray[np.float64]:
+    """``(N,)`` rewards; only what is not known yet is evaluated."""
+    keys = [row.tobytes() for row in archs]
+    new = [row for row, key in enumerate(keys) if key not in known]
+    if new:
+        found = ledger.evaluate(archs[new]).reward.tolist()
+        known.update(zip((keys[row] for row in new), found, strict=True))
+    return np.array([known[key] for key in keys])

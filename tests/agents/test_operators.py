@@ -1,0 +1,99 @@
+"""Mutations: who can be a child, and how often."""
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from nasgym.agents.operators import mutate, mutate_nats_bench, mutation
+from nasgym.errors import InvalidValue, UnknownName
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
+from tests.tiny import tiny_space
+
+SPACES = {
+    "tiny": tiny_space(),
+    "digits": DigitsSpace(),
+    "digits, one kernel": DigitsSpace().restrict({"*.kernel": [3]}),
+    "macro": NASBenchMacroSpace(),
+    "sizes, first fixed": SizeSpace().restrict({"cell1.width": [8]}),
+}
+DRAWS = 8_000
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_child_is_a_uniform_neighbour(name, seed):
+    space, rng = SPACES[name], np.random.default_rng(seed)
+    arch = space.sample(rng, 1)
+    neighbours, _ = space.neighbours(arch)
+    children, counts = np.unique(mutate(space, np.repeat(arch, DRAWS, axis=0), rng), axis=0, return_counts=True)
+    assert {row.tobytes() for row in children} == {row.tobytes() for row in neighbours}
+    assert chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_each_row_of_a_batch_gets_its_own_child(name):
+    space, rng = SPACES[name], np.random.default_rng(2)
+    parents = space.sample(rng, 60)
+    kept = parents.copy()
+    children = mutate(space, parents, rng)
+    assert (parents == kept).all()
+    for parent, child in zip(parents, children, strict=True):
+        neighbours, _ = space.neighbours(parent[None])
+        assert (neighbours == child).all(axis=1).any()
+
+
+def test_an_architecture_without_neighbours_stays():
+    space = tiny_space().restrict({"a.op": ["skip"], "b.width": [16], "c.op": ["pool"]})
+    only = space.sample(np.random.default_rng(0), 3)
+    assert (mutate(space, only, np.random.default_rng(0)) == only).all()
+
+
+def test_restricting_a_space_does_not_reuse_the_moves_of_the_whole():
+    whole, rng = tiny_space(), np.random.default_rng(0)
+    mutate(whole, whole.sample(rng, 1), rng)
+    part = whole.restrict({"b.width": [8, 24]})
+    assert part.is_valid(mutate(part, part.sample(rng, 500), rng)).all()
+
+
+class TestNATSBench:
+    def test_topology_hits_edges_by_node(self):
+        space, rng = TopologySpace(), np.random.default_rng(0)
+        parents = space.sample(rng, 18_000)
+        changed = mutate_nats_bench(space, parents, rng) != parents
+        assert (changed.sum(axis=1) == 1).all()
+        expected = 18_000 * np.array([1 / 3, 1 / 6, 1 / 6, 1 / 9, 1 / 9, 1 / 9])
+        assert chisquare(changed.sum(axis=0), expected).pvalue > 1e-4
+
+    def test_topology_takes_every_other_operation_alike(self):
+        space, rng = TopologySpace(), np.random.default_rng(1)
+        parents = np.full((6_000, 6), 2, dtype=np.int8)
+        children = mutate_nats_bench(space, parents, rng)
+        values = np.bincount(children[children != parents], minlength=5)
+        assert values[2] == 0
+        assert chisquare(values[[0, 1, 3, 4]]).pvalue > 1e-4
+
+    def test_sizes_may_draw_the_old_width(self):
+        space, rng = SizeSpace(), np.random.default_rng(2)
+        parents = space.sample(rng, 16_000)
+        changed = (mutate_nats_bench(space, parents, rng) != parents).sum(axis=1)
+        assert changed.max() == 1
+        assert chisquare([(changed == 0).sum(), (changed == 1).sum()], [2_000, 14_000]).pvalue > 1e-4
+
+    @pytest.mark.parametrize("space", [TopologySpace(), SizeSpace()])
+    def test_restrictions_hold(self, space):
+        second, third = space.decisions[1:3]
+        part = space.restrict({second.name: second.choices[3:4], third.name: third.choices[1:3]})
+        rng = np.random.default_rng(3)
+        assert part.is_valid(mutate_nats_bench(part, part.sample(rng, 2_000), rng)).all()
+
+    def test_other_spaces_are_refused(self):
+        with pytest.raises(InvalidValue, match="use mutation='neighbour'"):
+            mutate_nats_bench(tiny_space(), tiny_space().default[None], np.random.default_rng(0))
+
+
+def test_mutations_go_by_name():
+    assert mutation("neighbour") is mutate
+    with pytest.raises(UnknownName, match="Did you mean 'nats-bench'"):
+        mutation("natsbench")
