@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.operators import mutation
+from nasgym.agents.rejection import propose_feasible
 from nasgym.errors import InvalidValue
 from nasgym.ledger import Ledger
 from nasgym.problem import Evaluations
@@ -31,12 +33,14 @@ class RegularizedEvolution(AskTellAgent):
         sample: S = 10, from the same harness. (Paper as remembered: 25; notebook: 10.)
         mutation: ``"neighbour"``: a uniformly drawn neighbour; or ``"nats-bench"``: as NATS-Bench's own code mutates, for
             its two spaces only (with ``population=10, sample=3`` this is its "REA").
+        reject: Draw and mutate again what the constraint rules out, before it is evaluated; only where costs are free.
     """
 
     name: ClassVar[str] = "regularized-evolution"
     population: int = 50
     sample: int = 10
     mutation: str = "neighbour"
+    reject: bool = False
 
     def __post_init__(self) -> None:
         if self.population < 1:
@@ -47,9 +51,9 @@ class RegularizedEvolution(AskTellAgent):
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Draws the first population."""
-        self._space, self._rng, self._mutate = ledger.space, rng, mutation(self.mutation)
+        self._ledger, self._rng, self._mutate = ledger, rng, mutation(self.mutation)
         # a ring: the next child takes the place of the oldest
-        self._members = ledger.space.sample(rng, self.population)
+        self._members = self._propose(self.population, lambda n: ledger.space.sample(rng, n))
         self._fitness = np.full(self.population, -np.inf)
         self._oldest = 0
         self._begun = False
@@ -60,7 +64,11 @@ class RegularizedEvolution(AskTellAgent):
             return self._members
         drawn = self._rng.integers(0, self.population, self.sample)
         parent = drawn[self._fitness[drawn].argmax()]
-        return self._mutate(self._space, self._members[parent : parent + 1], self._rng)
+        chosen = self._members[parent : parent + 1]
+        return self._propose(1, lambda _: self._mutate(self._ledger.space, chosen, self._rng))
+
+    def _propose(self, n: int, draw: Callable[[int], Archs]) -> Archs:
+        return propose_feasible(self._ledger, n, draw) if self.reject else draw(n)
 
     def tell(self, archs: Archs, evaluations: Evaluations) -> None:
         """Lets the newcomers in and the oldest die."""
