@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar, Literal, SupportsFloat, TypeAlias
 
 import gymnasium
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import make_problem
+from nasgym.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.ledger import Budget, Ledger
 from nasgym.problem import Evaluations, Problem
 
@@ -37,11 +38,12 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     ## Observation Space
     `observation="onehot"`: `Box` float32 of one-hot choices made so far (all zero where open), one-hot step (D entries, all
     zero at the end), lower bound of the cost so far over the target, and log of target over the middle of the cost range; the
-    last two are clipped to [-10, 10], and 0 for problems without target. `observation="tokens"`: `Box` int8 ``(D,)``, -1 where open.
+    last two are clipped to [-10, 10], and 0 for problems without target. `observation="tokens"`: `Box` int8 ``(D,)``, -1 where
+    open.
 
     ## Mask
-    `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()` gives the same as bool. Behind
-    the last decision only index 0 is set.
+    `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()` gives the same as bool.
+    Behind the last decision only index 0 is set.
 
     ## Rewards
     0 before the last decision, the rule's reward with it. An illegal action (masked or out of range) gives the rule's
@@ -55,12 +57,13 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     when there is nothing left to evaluate with.
 
     ## Information
-    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, and every cost by its name; after an illegal
-    action `invalid_action`.
+    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, and every cost by its name; after an
+    illegal action `invalid_action`.
 
     ## Arguments
-    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`. `observation`: above. `budget`: None, a
-    number of distinct evaluations, or ``{"unit": "total", "amount": 300}``. Every other keyword is one of `nasgym.make_problem`.
+    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`. `observation`: above.
+    `budget`: None, a number of distinct evaluations, or ``{"unit": "total", "amount": 300}``. Every other keyword is one of
+    `nasgym.make_problem`.
 
     ## Version History
     * v0: first version.
@@ -107,6 +110,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """Makes the current decision."""
         if self._step >= self.space.num_decisions:
             raise InvalidValue("the architecture is complete; call reset() before the next step.")
+        if np.asarray(action).dtype.kind not in "iu":
+            raise InvalidValue(f"an action is an integer, the index of a choice; got {action!r}.")
         choice = int(np.asarray(action).item())
         if not (0 <= choice < self.space.max_choices and self._mask()[choice]):
             return self._end(self._door.invalid_reward, {"invalid_action": True})
@@ -136,8 +141,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     def _mask(self) -> npt.NDArray[np.bool_]:
         if self._step >= self.space.num_decisions:
-            return np.arange(self.space.max_choices) == 0
-        return self.space.mask(self._arch, self._step)[0]
+            return np.asarray(np.arange(self.space.max_choices) == 0)
+        return np.asarray(self.space.mask(self._arch, self._step)[0])
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
@@ -154,25 +159,26 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     def _observe(self) -> Observation:
         if self.kind == "tokens":
-            return self._arch[0].copy()
+            return np.array(self._arch[0])
         choices = np.arange(self.space.max_choices) == self._arch[0][:, None]
         made = choices[np.arange(self.space.max_choices) < self.space.num_choices[:, None]]
         step = np.arange(self.space.num_decisions) == self._step
-        return np.concatenate([made, step, self._cost_features()]).astype(np.float32)
+        observation: Observation = np.concatenate([made, step, self._cost_features()]).astype(np.float32)
+        return observation
 
     def _cost_features(self) -> npt.NDArray[np.float64]:
         target = None if self._door.constraint is None else self._door.constraint.upper
         if target is None:
             return np.zeros(2)
         low, _ = self._door.cost_bounds(self._arch)
-        return np.clip([low[0] / target, np.log(target / self._middle)], -FEATURE_LIMIT, FEATURE_LIMIT)
+        return np.asarray(np.clip([low[0] / target, np.log(target / self._middle)], -FEATURE_LIMIT, FEATURE_LIMIT))
 
-    @property
+    @cached_property
     def _middle(self) -> float:
         low, high = self._door.cost_bounds(np.full_like(self._arch, -1))
         return float(low[0] + high[0]) / 2
 
-    def render(self) -> str | None:  # type: ignore[override]  # gymnasium's render frames are wider
+    def render(self) -> str | None:
         """The architecture so far, as text."""
         if self.render_mode is None:
             return None
@@ -186,7 +192,8 @@ def _open(
         if budget is not None:
             raise InvalidValue("a ledger has its own budget; leave out budget=.")
         return problem
+    for keyword in keywords:
+        if keyword not in PROBLEM_KEYWORDS:
+            raise unknown_name("keyword", keyword, (*PROBLEM_KEYWORDS, "observation", "budget", "render_mode"))
     made = make_problem(problem, **keywords) if isinstance(problem, str) else problem
-    if budget is None:
-        return made
-    return Ledger(made, Budget(**budget) if isinstance(budget, dict) else budget)
+    return made if budget is None else Ledger(made, Budget.of(budget))

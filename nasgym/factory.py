@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -80,6 +81,8 @@ def make_problem(
     whole = _space(source)
     oracle = _accuracy(accuracy, source, whole, dataset, seed, fidelity)
     data = dataset or source.datasets[0]
+    if device is not None and device not in _devices(source, data):
+        raise unknown_name(f"device of table {source.name!r}", device, _devices(source, data))
     space = whole if restrict is None else whole.restrict(restrict)
     names = [_primary(cost, device, source, data, whole), *extra_costs]
     oracles = [_cost(name, device, source, data, whole) for name in dict.fromkeys(names) if name is not None]
@@ -103,30 +106,24 @@ _DEFAULTS = {name: p.default for name, p in inspect.signature(make_problem).para
 
 
 def _rule(spec: RuleSpec) -> RewardRule:
-    name = spec if isinstance(spec, str) else spec.get("rule")
+    name = spec.get("rule") if isinstance(spec, Mapping) else spec
     if not isinstance(name, str):
         raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
     return make_rule(spec, {name: RULES.load(name)})
 
 
 @lru_cache(maxsize=8)
-def _cached_table(path: str, _stamp: int) -> Table:
-    return read_table(path=_as_path(path))
-
-
-def _as_path(path: str) -> Any:
-    from pathlib import Path
-
-    return Path(path)
+def _cached_table(path: Path, _stamp: int) -> Table:
+    return read_table(path)
 
 
 def _load_table(name: str) -> Table:
     paths = {**shipped_tables(), **imported_tables()}
     if name in paths:
-        return _cached_table(str(paths[name]), paths[name].stat().st_mtime_ns)
+        return _cached_table(paths[name], paths[name].stat().st_mtime_ns)
     if name in TABLES.names():
-        path = _as_path(str(TABLES.load(name)()))
-        return _cached_table(str(path), path.stat().st_mtime_ns)
+        path = Path(TABLES.load(name)())
+        return _cached_table(path, path.stat().st_mtime_ns)
     return find_table(name)  # raises with the command that gets the table
 
 
@@ -144,9 +141,15 @@ def _accuracy(
     if kind == "training":
         from nasgym.oracles.training import training_oracle
 
-        oracle = training_oracle(space.name)
-        if fidelity is not None:
-            oracle.search_fidelity = fidelity
+        if dataset not in (None, table.datasets[0]):
+            raise InvalidValue(f"accuracy='training' trains on {table.datasets[0]!r}, got dataset={dataset!r}.")
+        if seed not in ("mean", "sampled") and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+            raise InvalidValue(f"a training seed is a whole number from 0 on, got {seed!r}.")
+        # every training has one seed: "mean" is what reports give
+        oracle = training_oracle(space.name, **({} if isinstance(seed, str) else {"seeds": (seed,)}))
+        if fidelity is not None and fidelity not in oracle.fidelities:
+            raise unknown_name("fidelity (epochs) of the training oracle", fidelity, oracle.fidelities)
+        oracle.search_fidelity = fidelity or oracle.search_fidelity
         return oracle
     raise unknown_name("accuracy oracle", kind, ("table", "training"))
 
@@ -168,12 +171,9 @@ def _primary(cost: str | None, device: str | None, table: Table, dataset: str, s
 def _cost(name: str, device: str | None, table: Table, dataset: str, space: SearchSpace) -> CostOracle:
     if name in COUNTED and space.name in SPACES.builtin:
         return counted_cost(space, name, dataset)
-    if device is not None and "@" not in name:
-        devices = _devices(table, dataset)
-        if device not in devices:
-            raise unknown_name(f"device of table {table.name!r}", device, devices)
-        return TableCost(table, space, f"{name}@{device}", dataset, name)
     columns = table.cost_names(dataset)
+    if device is not None and f"{name}@{device}" in columns:
+        return TableCost(table, space, f"{name}@{device}", dataset, name)
     if name not in columns:
         counted = COUNTED if space.name in SPACES.builtin else ()
         raise unknown_name(
@@ -183,19 +183,21 @@ def _cost(name: str, device: str | None, table: Table, dataset: str, space: Sear
 
 
 def _target(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:
-    if target is None or not costs:
+    if target is None:
         return None
+    if not costs:
+        raise InvalidValue(f"target {target!r} limits a cost, and table columns give none here; give target=None or cost=...")
     if isinstance(target, Mapping):
         unknown = set(target) - {"fraction", "of"}
         fraction, of = target.get("fraction"), target.get("of", "range")
-        good = isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 < fraction <= 1
-        if unknown or not good or of not in ("max", "range"):
+        good = not unknown and not isinstance(fraction, bool) and of in ("max", "range")
+        if not good or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
             raise InvalidValue(
                 f"target is a number, None or {{'fraction': 0 to 1, 'of': 'max' or 'range'}}, got {dict(target)!r}."
             )
         low, high = costs[0].bounds(np.full((1, space.num_decisions), -1, dtype=np.int8))
         least, largest = float(low[0]), float(high[0])
-        return float(fraction) * largest if of == "max" else least + float(fraction) * (largest - least)
+        return fraction * largest if of == "max" else least + fraction * (largest - least)
     if isinstance(target, bool) or not isinstance(target, int | float):
         raise InvalidValue(f"target is a number, None or {{'fraction': 0.5, 'of': 'range'}}, got {target!r}.")
     return float(target)

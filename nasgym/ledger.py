@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
@@ -42,10 +42,11 @@ class Budget:
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise unknown_name("budget unit", self.unit, UNITS)
-        whole = self.unit == "train_seconds" or self.amount == int(self.amount)
-        if isinstance(self.amount, bool) or not np.isfinite(self.amount) or self.amount <= 0 or not whole:
+        seconds, number = self.unit == "train_seconds", isinstance(self.amount, int | float | np.number)
+        good = number and not isinstance(self.amount, bool) and bool(np.isfinite(self.amount)) and self.amount > 0
+        if not good or not (seconds or self.amount == int(self.amount)):
             raise InvalidValue(
-                f"a budget is a positive {'number' if self.unit == 'train_seconds' else 'whole number'} of "
+                f"a budget is a positive {'number' if seconds else 'whole number'} of "
                 f"{self.unit.replace('_', ' ')}, got {self.amount!r}; for example Budget({self.unit!r}, 300)."
             )
         if self.max_proposals is None and self.unit != "train_seconds":
@@ -54,8 +55,16 @@ class Budget:
             raise InvalidValue(f"max_proposals must be at least 1, got {self.max_proposals!r}.")
 
     @classmethod
-    def of(cls, budget: Budget | float) -> Budget:
-        """A number means distinct evaluations."""
+    def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:
+        """A budget; a number means distinct evaluations, a mapping has the fields of `Budget` (as a JSON file does)."""
+        if isinstance(budget, Mapping):
+            names = [entry.name for entry in fields(cls)]
+            for key in budget:
+                if key not in names:
+                    raise unknown_name("key of a budget", key, names)
+            if not {"unit", "amount"} <= set(budget):
+                raise InvalidValue(f"a budget has 'unit' and 'amount', got {dict(budget)!r}.")
+            return cls(**budget)
         return budget if isinstance(budget, Budget) else cls("distinct", budget)
 
 
@@ -123,6 +132,7 @@ class Ledger:
             self._run = store.open_run(run, dict(run_spec or {})).id
             self._replayed = store.charges(self._run)
         self._cache: dict[tuple[bytes, int], Key] = {}
+        self._singles: dict[tuple[bytes, int], Evaluations] = {}
         self._memory: dict[Key, Measured] = {}
         self.spent, self.proposals, self.charges = 0.0, 0, 0
         self.ended: str | None = None
@@ -215,8 +225,8 @@ class Ledger:
         if self.budget.max_proposals is not None and self.proposals >= self.budget.max_proposals:
             self.ended = "max_proposals"
             raise BudgetExhausted(
-                f"{self.proposals} architectures were proposed for {self.charges} charged evaluations: the agent repeats itself "
-                "(Budget(max_proposals=...) sets this limit)."
+                f"{self.proposals} architectures were proposed for {self.charges} charged evaluations: the agent repeats "
+                "itself (Budget(max_proposals=...) sets this limit)."
             )
 
     def charge(self, train_seconds: float) -> None:
@@ -245,8 +255,13 @@ class Ledger:
             UnknownName: The oracle has no such fidelity.
             DataError: A replayed run proposes something else than it did before.
         """
-        prepared = self._problem.prepare(archs)
         epochs = self.search_fidelity if fidelity is None else fidelity
+        single = self._single(archs, epochs)
+        if single in self._singles:
+            self._raise_if_exhausted()
+            self.proposals += 1
+            return self._singles[single]
+        prepared = self._problem.prepare(archs)
         if self.budget is None:
             return self._problem.evaluate(prepared, epochs, self._rng)
         if len(prepared):
@@ -263,7 +278,20 @@ class Ledger:
         self._log_charges(batch, epochs, ev)
         if len(batch.archs) < len(prepared):
             self._raise_if_exhausted()
+        if single is not None:
+            self._singles[single] = _frozen(ev)
         return ev
+
+    def _single(self, archs: npt.ArrayLike, fidelity: int) -> tuple[bytes, int] | None:
+        """Key of a lone architecture whose repeats are free; None for everything else.
+
+        Agents that mutate one architecture at a time repeat themselves four times out of five when they converge; those
+        repeats are answered without checking and pricing the same row again.
+        """
+        lone = isinstance(archs, np.ndarray) and archs.dtype == np.int8 and archs.shape == (1, self.space.num_decisions)
+        if not lone or self.budget is None or self.budget.unit != "distinct":
+            return None
+        return np.asarray(archs).tobytes(), fidelity
 
     def _plan(self, archs: Archs, fidelity: int) -> _Batch:
         """The affordable rows of a batch, their keys, and which of them are charged."""
@@ -281,14 +309,14 @@ class Ledger:
         if self.budget.unit != "train_seconds":
             affordable = int(np.searchsorted(np.cumsum(charged), self.remaining, side="right"))
             forms, raw, charged = forms[:affordable], raw[:affordable], charged[:affordable]
-        seeds = self._problem.accuracy.draw(forms[charged], fidelity, self._rng).tolist()
+        seeds = self._problem.accuracy.draw(forms[charged], fidelity, self._rng)
+        draws = iter(seeds.tolist())
         keys: list[Key] = []
+        here: dict[bytes, Key] = {}  # joins the cache when it is charged, not before: a measurement may fail
         for r, pays in zip(raw, charged.tolist(), strict=True):
             if pays:
-                keys.append((r, fidelity, seeds.pop(0)))
-                self._cache[r, fidelity] = keys[-1]
-            else:
-                keys.append(self._cache[r, fidelity])
+                here[r] = (r, fidelity, next(draws))
+            keys.append(here[r] if r in here else self._cache[r, fidelity])
         return _Batch(archs[: len(raw)], forms, keys, charged)
 
     def _known(self) -> Mapping[Key, Measured]:
@@ -344,6 +372,7 @@ class Ledger:
     def _log_charges(self, batch: _Batch, fidelity: int, ev: Evaluations) -> None:
         assert self.budget is not None, "only called with a budget"
         rows = np.flatnonzero(batch.charged)
+        self._cache.update({key[:2]: key for key in batch.keys})
         steps = ev.train_seconds[rows] if self.budget.unit == "train_seconds" else np.ones(len(rows))
         spent = self.spent + np.cumsum(steps)
         self._log.append(_Entry(batch.archs[rows], fidelity, ev, rows, spent, self.proposals + rows + 1))
@@ -375,6 +404,13 @@ class Ledger:
             incumbent=np.maximum.accumulate(np.where(better, np.arange(len(reward)), 0)),
             proposals=np.concatenate([entry.proposals for entry in log]),
         )
+
+
+def _frozen(ev: Evaluations) -> Evaluations:
+    """The same numbers, which nobody can overwrite: they are handed out again."""
+    for values in (ev.accuracy, ev.reward, ev.feasible, ev.train_seconds, *ev.costs.values()):
+        values.setflags(write=False)
+    return ev
 
 
 @dataclass(frozen=True)

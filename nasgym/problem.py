@@ -141,8 +141,8 @@ class Problem:
         self.spec = dict(spec or {})
         self.search_fidelity = accuracy.search_fidelity
         self.search_metric = accuracy.search_metric
-        if self.cost_name is None and (rule.needs_target or target is not None):
-            raise InvalidValue(f"reward rule {rule.name!r} and target={target} need a cost; give cost=...")
+        if self.cost_name is None and (rule.needs_target or target is not None or lower is not None):
+            raise InvalidValue(f"reward rule {rule.name!r} with target={target} and lower={lower} needs a cost; give cost=...")
         self.scale = self._scale(target, lower)
         self.constraint = None
         if self.cost_name is not None and (target is not None or lower is not None):
@@ -172,8 +172,8 @@ class Problem:
             raise InvalidValue(f"lower limit {lower!r} must lie between 0 and the target (or the dearest cost, {largest:g}).")
         if self.rule.needs_target and target is None:
             raise InvalidValue(
-                f"reward rule {self.rule.name!r} needs a target; give target=..., a number of {self.cost_name} between {least:g} and "
-                f"{largest:g}, or target={{'fraction': 0.5, 'of': 'range'}}."
+                f"reward rule {self.rule.name!r} needs a target; give target=..., a number of {self.cost_name} between "
+                f"{least:g} and {largest:g}, or target={{'fraction': 0.5, 'of': 'range'}}."
             )
         if self.rule.needs_target and least <= 0:
             raise InvalidValue(
@@ -184,7 +184,7 @@ class Problem:
     # ---- asking --------------------------------------------------------------------------------------------------------
 
     def prepare(self, archs: npt.ArrayLike) -> Archs:
-        """``(N, D)`` the encodings under which results are kept: checked, inactive decisions at 0, merged where the oracle does.
+        """``(N, D)`` valid encodings: checked, inactive decisions at 0; `key` merges those that share a measurement.
 
         Raises:
             InvalidValue: Wrong shape or type, an open or out-of-range entry, or a choice that is restricted away.
@@ -314,6 +314,7 @@ class Problem:
             "seed": getattr(self.accuracy, "seed", None),
             "search_fidelity": self.search_fidelity,
             "costs": {name: oracle.fingerprint for name, oracle in self.cost_oracles.items()},
+            "primary_cost": self.cost_name,
             "rule": self.rule.describe(),
             "constraint": None if self.constraint is None else asdict(self.constraint),
             "objectives": [asdict(objective) for objective in self.objectives],

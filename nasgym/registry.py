@@ -5,9 +5,9 @@ Another package adds its own with an entry point of the group, for example in it
     [project.entry-points."nasgym.agents"]
     my-agent = "my_package.my_agent:MyAgent"
 
-Groups: ``nasgym.agents`` (an `nasgym.agents.Agent` dataclass), ``nasgym.rules`` (a `RewardRule` dataclass), ``nasgym.spaces`` (a `SearchSpace`
-that takes no argument), ``nasgym.tables`` (a function that returns the path of a table file). Entry points are read when a
-name is looked up that is not built in, or when names are listed; never at import.
+Groups: ``nasgym.agents`` (an `nasgym.agents.Agent` dataclass), ``nasgym.rules`` (a `RewardRule` dataclass),
+``nasgym.spaces`` (a `SearchSpace` that takes no argument), ``nasgym.tables`` (a function that returns the path of a table
+file). Entry points are read when a name is looked up that is not built in, or when names are listed; never at import.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`Store`: what was measured, and which run was charged for it, in one SQLite file.
 
 Measurements belong to everybody: a row is (oracle fingerprint, architecture, fidelity, training seed) and is never written
-twice. Charges belong to a run: (run, ordinal) to a measurement. One call of `record` is one transaction; with the write-ahead log a killed
-process loses nothing that was recorded, and several processes may write at once.
+twice. Charges belong to a run: (run, ordinal) to a measurement. One call of `record` is one transaction; with the write-ahead
+log a killed process loses nothing that was recorded, and several processes may write at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = ["Key", "Measured", "Run", "Store"]
 Key: TypeAlias = tuple[bytes, int, int]
 
 SCHEMA_VERSION = 1
+TABLES = {"measurements", "runs", "charges"}
 SCHEMA = """
 CREATE TABLE measurements (
     id INTEGER PRIMARY KEY,
@@ -92,38 +93,46 @@ class Store:
         self._known: dict[str, dict[Key, Measured]] = {}
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise DataError(f"{path} cannot be opened as a store ({error}); name another file.") from None
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise DataError(f"{path} is not a nasgym store ({error}); name another file or move this one away.") from None
+        except DataError:
+            self._db.close()
+            raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        # the write-ahead log is switched on last: a file that is not ours is refused without a change to it
         with self._transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version == 0 and tables == 0:
+            names = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if version == 0 and not names:
                 for statement in SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            elif version != SCHEMA_VERSION or not names.issuperset(TABLES):
                 raise DataError(
                     f"{self.path} is a SQLite file of another kind or version ({version}, expected {SCHEMA_VERSION}); "
                     "name another file or move this one away."
                 )
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA journal_mode = WAL")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Closes the file; may be called twice."""
@@ -164,6 +173,9 @@ class Store:
 
         Returns:
             The stored measurement of every key in `new`.
+
+        Raises:
+            DataError: Another process writes the same run.
         """
         known = self.known(oracle)
         added: dict[Key, Measured] = {}
@@ -180,10 +192,13 @@ class Store:
                     added[key] = self._read(oracle, key)
             if charges is not None:
                 run, first, keys = charges
-                self._db.executemany(
-                    "INSERT INTO charges (run, ordinal, measurement) VALUES (?, ?, ?)",
-                    [(run, first + i, (added.get(key) or known[key]).id) for i, key in enumerate(keys)],
-                )
+                rows = [(run, first + i, (added.get(key) or known[key]).id) for i, key in enumerate(keys)]
+                try:
+                    self._db.executemany("INSERT INTO charges (run, ordinal, measurement) VALUES (?, ?, ?)", rows)
+                except sqlite3.IntegrityError:
+                    raise DataError(
+                        f"another process is writing the same run to {self.path}; wait for it, or name another run."
+                    ) from None
         known.update(added)
         return added
 

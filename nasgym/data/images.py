@@ -68,7 +68,7 @@ def load_digits_images() -> ImageSet:
         dy, dx = rng.integers(0, 3, size=(2, len(block)))
         rows, columns = dy[:, None] + np.arange(8), dx[:, None] + np.arange(8)
         cropped = padded[np.arange(len(block))[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return ((cropped - MEAN) / STD).astype(np.float32)
+        return np.asarray((cropped - MEAN) / STD, dtype=np.float32)
 
     train, rest = images[:NUM_TRAIN], images[NUM_TRAIN:]
     return ImageSet(

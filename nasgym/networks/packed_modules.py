@@ -192,6 +192,7 @@ class PackedNetwork(nn.Module):
         return _Pointwise(self.packed, first, size)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """``(K, B, H * W)`` images, each network its own, to ``(K, B, classes)`` logits."""
         x = self.blocks(images.reshape(self.packed, 1, -1))
         out: torch.Tensor = self.head(x)
         return out
@@ -207,7 +208,8 @@ class PackedNetwork(nn.Module):
         self._exchange(index, module, into_pack=False)
 
     def _exchange(self, index: int, module: nn.Sequential, *, into_pack: bool) -> None:
-        mine, theirs = dict(self.named_parameters()), dict(module.named_parameters())
+        mine: dict[str, torch.Tensor] = dict(self.named_parameters())
+        theirs: dict[str, torch.Tensor] = dict(module.named_parameters())
         mine |= {name: b for name, b in self.named_buffers() if "running" in name}
         theirs |= {name: b for name, b in module.named_buffers() if "running" in name}
         for name, other in theirs.items():

@@ -110,4 +110,4 @@ def initialise(module: nn.Sequential, generator: torch.Generator) -> None:
             nn.init.zeros_(child.bias)
     for child in module.modules():
         if isinstance(child, _MBConv) and child.residual:
-            nn.init.zeros_(child.project.bn.weight)  # type: ignore[arg-type]  # nn.Sequential children are typed Tensor | Module
+            nn.init.zeros_(child.project.get_parameter("bn.weight"))

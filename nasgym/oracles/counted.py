@@ -43,20 +43,27 @@ class ChainCost:
         shapes = [len(layer.options) for layer in space.layers]
         if [len(u) for u in self.unary] != shapes:
             raise InvalidValue(f"cost {name!r} has terms for {[len(u) for u in self.unary]} options, the space has {shapes}.")
+        # padded, so that one indexing reads the terms of all layers
+        widest = max(shapes)
+        self._unary = np.stack([np.pad(u, (0, widest - len(u))) for u in self.unary])
+        padded = [np.pad(p, [(0, widest - n) for n in p.shape]) for p in pair or ()]
+        self._pair = np.stack(padded) if padded else None
         digest = hashlib.sha256(f"{name}:{space.fingerprint}:{constant}".encode())
         for term in (*self.unary, *(pair or ())):
             digest.update(np.ascontiguousarray(term, dtype=np.float64).tobytes())
         self.fingerprint = "counted:" + digest.hexdigest()[:16]
 
     def cost(self, archs: Archs) -> Floats:
-        """``(N,)`` cost of complete valid architectures."""
-        options = self.space.to_options(archs)
-        total = np.full(len(archs), float(self.constant))
-        for layer, unary in enumerate(self.unary):
-            total += unary[options[:, layer]]
-        for layer, pair in enumerate(self.pair or ()):
-            total += pair[options[:, layer], options[:, layer + 1]]
-        return total
+        """``(N,)`` cost of complete valid architectures.
+
+        Raises:
+            InvalidValue: An architecture is not complete, or not valid in the space.
+        """
+        options = self.space.valid_options(archs)
+        total = self.constant + self._unary[np.arange(options.shape[1]), options].sum(axis=1)
+        if self._pair is not None:
+            total += self._pair[np.arange(options.shape[1] - 1), options[:, :-1], options[:, 1:]].sum(axis=1)
+        return np.asarray(total)
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """``(N,)`` least and largest cost over the completions of partial architectures, exact, by one pass over the layers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +58,15 @@ class TableOracle:
         if self.dataset not in table.datasets:
             raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
         self.canonical = bool(table.card["canonical"])
-        self.fidelities = table.fidelities(self.dataset)
         self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
+        # a fidelity without the search metric is for reports only
+        self._all_fidelities = table.fidelities(self.dataset)
+        self.fidelities = tuple(f for f in self._all_fidelities if (self.dataset, f, self.search_metric) in table.accuracy)
         self.report_fidelity = int(table.card["report_fidelity"])
-        self.search_fidelity = self._check_fidelity(search_fidelity or int(table.card["search_fidelity"]))
+        wanted = int(table.card["search_fidelity"]) if search_fidelity is None else search_fidelity
+        self.search_fidelity = self._check_fidelity(wanted)
         self.seed = seed
-        self._check_seed(seed)
+        self._check_seed(self.search_fidelity)
         self.fingerprint = f"table:{table.fingerprint}:{self.dataset}"
 
     def _check_fidelity(self, fidelity: int) -> int:
@@ -71,18 +74,19 @@ class TableOracle:
             raise unknown_name(f"fidelity (epochs) of table {self.table.name!r}", fidelity, self.fidelities)
         return fidelity
 
-    def _check_seed(self, seed: SeedChoice) -> None:
+    def _check_seed(self, fidelity: int) -> None:
+        seed = self.seed
         if seed in ("mean", "sampled"):
             return
-        values = self._values(self.search_fidelity, self.search_metric)
+        values = self._values(fidelity, self.search_metric)
         columns = values.shape[1]
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < columns:
             raise unknown_name("training seed", seed, ("mean", "sampled", *range(columns)))
         absent = int(np.isnan(values[:, seed]).sum())
         if absent:
             raise DataError(
-                f"{absent} of {len(values)} architectures of table {self.table.name!r} were not trained with seed column {seed}; "
-                "use seed='mean' or seed='sampled'."
+                f"{absent} of {len(values)} architectures of table {self.table.name!r} were not trained with seed column "
+                f"{seed} for {fidelity} epochs; use seed='mean' or seed='sampled'."
             )
 
     def _values(self, fidelity: int, split: Split) -> npt.NDArray[np.float32]:
@@ -90,27 +94,33 @@ class TableOracle:
         return np.full((self.table.num_rows, 1), np.nan, dtype=np.float32) if found is None else found
 
     def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
-        """``(N,)`` seed columns: -1 for the mean, the fixed one, or one of those that each architecture has."""
+        """``(N,)`` seed columns: -1 for the mean, the fixed one, or one of those that each architecture has.
+
+        Raises:
+            UnknownName: The table has no search metric at this fidelity.
+            DataError: An architecture lacks the fixed seed at this fidelity.
+        """
+        self._check_fidelity(fidelity)
         if self.seed != "sampled":
+            if fidelity != self.search_fidelity:
+                self._check_seed(fidelity)
             return np.full(len(archs), MEAN if self.seed == "mean" else self.seed, dtype=np.int64)
-        counts, order = self._trainings[self._check_fidelity(fidelity)]
+        counts, order = self._trainings[fidelity]
         rows = self.space.index_of(archs)
         return order[rows, rng.integers(0, counts[rows])]
 
     @cached_property
     def _means(self) -> dict[tuple[int, str], Floats]:
-        means = {}
-        for fidelity in self.fidelities:
-            for split in ("validation", "test"):
-                values = self._values(fidelity, split).astype(np.float64)  # type: ignore[arg-type]  # a loop over Split's values
-                empty = np.isnan(values).all()
-                means[fidelity, split] = values[:, 0] if empty else np.nanmean(values, axis=1)
+        means: dict[tuple[int, str], Floats] = {}
+        splits: tuple[Split, ...] = ("validation", "test")
+        for fidelity in self._all_fidelities:
+            for split in splits:
+                means[fidelity, split] = _mean(self._values(fidelity, split))
             seconds = self.table.train_seconds.get((self.dataset, fidelity))
             if seconds is None:
                 means[fidelity, "seconds"] = np.full(self.table.num_rows, np.nan)
             else:
-                wide = seconds.reshape(self.table.num_rows, -1).astype(np.float64)
-                means[fidelity, "seconds"] = np.nanmean(wide, axis=1)
+                means[fidelity, "seconds"] = _mean(seconds.reshape(self.table.num_rows, -1))
         return means
 
     @cached_property
@@ -130,7 +140,8 @@ class TableOracle:
             UnknownName: The table has no such fidelity.
             InvalidValue: An architecture is not valid.
         """
-        self._check_fidelity(fidelity)
+        if fidelity not in self._all_fidelities:
+            raise unknown_name(f"fidelity (epochs) of table {self.table.name!r}", fidelity, self._all_fidelities)
         rows = self.space.index_of(archs)
         if (seeds == MEAN).all():
             means = self._means
@@ -161,6 +172,14 @@ class TableOracle:
         return self.measure(archs, self.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
 
 
+def _mean(values: npt.NDArray[np.floating[Any]]) -> Floats:
+    """``(rows,)`` means over the seeds that are there, NaN where there is none."""
+    present = ~np.isnan(values)
+    total = np.where(present, values, 0.0).astype(np.float64).sum(axis=1)
+    counts = present.sum(axis=1)
+    return np.asarray(np.divide(total, counts, out=np.full(len(values), np.nan), where=counts > 0))
+
+
 class TableCost:
     """A cost column of a table; bounds of prefixes are exact over all their completions.
 
@@ -183,7 +202,8 @@ class TableCost:
         self.values: Floats = np.asarray(table.cost(dataset, column), dtype=np.float64)
         if np.isnan(self.values).any():
             raise DataError(
-                f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} architectures."
+                f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} "
+                "architectures; choose another cost, or import a table without holes."
             )
         self.fingerprint = f"table:{table.fingerprint}:{dataset}:{column}"
 

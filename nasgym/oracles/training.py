@@ -110,9 +110,15 @@ class TrainingOracle:
         return np.array(self.seeds, dtype=np.int64)[rng.integers(0, len(self.seeds), size=len(archs))]
 
     def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
-        """Trains every row for `fidelity` epochs; see `AccuracyOracle.measure`."""
+        """Trains every row for `fidelity` epochs; see `AccuracyOracle.measure`.
+
+        Raises:
+            UnknownName: `fidelity` is none of `fidelities`.
+        """
         from nasgym.networks.packed_modules import pack_key
 
+        if fidelity not in self.fidelities:
+            raise unknown_name("fidelity (epochs) of the training oracle", fidelity, self.fidelities)
         plans = [self.plan_of(arch) for arch in archs]
         groups: dict[NetworkPlan, list[int]] = {}
         for row, plan in enumerate(plans):
@@ -189,7 +195,7 @@ class TrainingOracle:
             batch = torch.from_numpy(images).flatten(1)
             logits = network(batch.expand(network.packed, *batch.shape))
             right = logits.argmax(dim=2) == torch.from_numpy(labels)
-        return right.double().mean(dim=1).numpy()
+        return np.asarray(right.double().mean(dim=1).numpy())
 
 
 def training_oracle(space: str, **options: Any) -> TrainingOracle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -19,8 +20,8 @@ class NASBenchMacroSpace(SearchSpace):
 
     The first layer of a stage has stride 2, where the identity is a strided 1x1 convolution; the identities of the other
     layers can stand anywhere in their stage without changing the network, so 3,969 networks are distinct. Text form:
-    one digit a layer, ``"22212220"``, as in the published table. (Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree
-    Search", 2021.)
+    one digit a layer, ``"22212220"``, as in the published table. (Su et al., "Prioritized Architecture Sampling with
+    Monto-Carlo Tree Search", 2021.)
     """
 
     def __init__(self) -> None:
@@ -29,14 +30,20 @@ class NASBenchMacroSpace(SearchSpace):
             "nas-bench-macro", [Decision(f"{name}.op", OPS, "op") for name in names], layers=[(name, 1) for name in names]
         )
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
-        archs, start = archs.copy(), 0
+    @cached_property
+    def _forms(self) -> Archs:
+        """``(6561, 8)`` by base-3 code: the encoding whose stages have their movable identities last."""
+        archs = np.indices((len(OPS),) * sum(STAGES), dtype=np.int8).reshape(sum(STAGES), -1).T.copy()
+        start = 0
         for depth in STAGES:
             block = archs[:, start + 1 : start + depth]
             order = np.argsort(block == 0, axis=1, kind="stable")
             archs[:, start + 1 : start + depth] = np.take_along_axis(block, order, axis=1)
             start += depth
         return archs
+
+    def _canonical_valid(self, archs: Archs) -> Archs:
+        return np.asarray(self._forms[archs @ len(OPS) ** np.arange(sum(STAGES))[::-1]])
 
     def _layer_text(self, layer: Layer, choices: Archs) -> str:
         return "?" if choices[0] < 0 else str(choices[0])

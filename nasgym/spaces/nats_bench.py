@@ -44,7 +44,7 @@ class TopologySpace(SearchSpace):
     def _canonical_valid(self, archs: Archs) -> Archs:
         weights = len(OPS) ** np.arange(len(EDGES))[::-1]
         codes = self._first_of_class[archs @ weights]
-        return (codes[:, None] // weights % len(OPS)).astype(np.int8)
+        return np.asarray(codes[:, None] // weights % len(OPS), dtype=np.int8)
 
     def _join(self, parts: Sequence[str]) -> str:
         nodes = []

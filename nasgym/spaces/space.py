@@ -165,7 +165,8 @@ class SearchSpace:
     @property
     def default(self) -> Archs:
         """``(D,)`` the architecture that fills what is open: by convention the dearest one."""
-        return self._default.copy()
+        default: Archs = self._default.copy()
+        return default
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -218,7 +219,7 @@ class SearchSpace:
         rows = np.zeros((len(grid), self.num_decisions), dtype=np.int8)
         rows[:, columns.start : columns.stop] = grid
         active = self.active(rows)[:, columns.start : columns.stop]
-        fits = np.where(active, self.allowed[list(columns)[0] : columns.stop][np.arange(len(axes)), grid], grid == 0)
+        fits = np.where(active, self.allowed[columns.start : columns.stop][np.arange(len(axes)), grid], grid == 0)
         valid = fits.all(axis=1)
         rank = np.full(len(grid), -1, dtype=np.int64)
         rank[valid] = np.arange(valid.sum())
@@ -278,11 +279,13 @@ class SearchSpace:
             active &= self._switch[column, archs[:, parent]]
             column = parent
         only_first = np.arange(self.max_choices) == 0
-        return np.where(active[:, None], self.allowed[t], only_first)
+        return np.asarray(np.where(active[:, None], self.allowed[t], only_first))
 
     def is_valid(self, archs: Archs) -> npt.NDArray[np.bool_]:
         """``(N,)`` complete, every choice allowed, and every inactive decision at 0."""
         in_range = (archs >= 0) & (archs < self.num_choices)
+        if self._plain:
+            return np.asarray(in_range.all(axis=1))
         safe = np.where(in_range, archs, 0)
         legal = np.where(self.active(safe), self.allowed[np.arange(self.num_decisions), safe], safe == 0)
         return np.asarray((in_range & legal).all(axis=1))
@@ -291,7 +294,15 @@ class SearchSpace:
         """``(N, D)`` one encoding for each network: inactive decisions at 0, and the space's own identities."""
         return self._canonical_valid(self._clear_inactive(self.check(archs)))
 
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every choice is always legal and every layer one decision: an architecture is then its options."""
+        every = self.allowed.sum() == self.num_choices.sum() and not (self._parent >= 0).any()
+        return bool(every and all(size == 1 for _, size in self._layer_sizes))
+
     def _clear_inactive(self, archs: Archs) -> Archs:
+        if self._plain:
+            return archs
         return np.where(self.active(archs), archs, np.int8(0))
 
     def _canonical_valid(self, archs: Archs) -> Archs:
@@ -312,10 +323,12 @@ class SearchSpace:
             InvalidValue: A decision would be left without a choice.
         """
         narrowed = copy.copy(self)
-        for cached in ("layers", "_index_weights", "fingerprint", "_all", "_adjacency", "_option_table"):
+        for cached in ("layers", "_index_weights", "fingerprint", "_all", "_adjacency", "_option_table", "_plain"):
             narrowed.__dict__.pop(cached, None)
         allowed = self.allowed.copy()
         for pattern, labels in choices.items():
+            if isinstance(labels, str) or not isinstance(labels, Sequence):
+                raise InvalidValue(f"restrict takes a list of labels for {pattern!r}, got {labels!r}; write [{labels!r}].")
             columns = [column for column, name in enumerate(self.names) if fnmatch.fnmatchcase(name, pattern)]
             if not columns:
                 raise unknown_name(f"decision of {self.name!r}", pattern, self.names)
@@ -350,12 +363,30 @@ class SearchSpace:
     def from_options(self, options: npt.NDArray[np.integer[Any]]) -> Archs:
         """``(n, D)`` architectures from ``(n, L)`` indices into the layers' options."""
         _, table, used = self._option_table
-        return table[np.arange(len(table)), options][:, used]
+        return np.asarray(table[np.arange(len(table)), options][:, used])
 
     def to_options(self, archs: Archs) -> npt.NDArray[np.int64]:
-        """``(n, L)`` indices into the layers' options; -1 where a layer's choices are invalid."""
+        """``(n, L)`` indices into the layers' options of complete architectures; -1 where a layer's choices are invalid."""
+        if self._plain:
+            return archs.astype(np.int64)
         columns = [layer.rank[archs[:, layer.slice] @ layer.radix] for layer in self.layers]
         return np.stack(columns, axis=1)
+
+    def valid_options(self, archs: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """``(N, L)`` indices into the layers' options.
+
+        Raises:
+            InvalidValue: An architecture is not complete, or not valid in this space.
+        """
+        checked = self.check(archs)
+        options = self.to_options(checked)
+        if (options < 0).any():
+            row = int(np.flatnonzero((options < 0).any(axis=1))[0])
+            raise InvalidValue(
+                f"architecture {row}, {checked[row].tolist()}, is not valid in {self.name!r}: a choice is restricted "
+                "away or an inactive decision is not 0; canonical() mends the latter."
+            )
+        return options
 
     def consistent(self, archs: Archs, layer: int) -> npt.NDArray[np.bool_]:
         """``(N, m)`` which options of a layer agree with partial architectures (``-1`` agrees with anything)."""
@@ -386,8 +417,12 @@ class SearchSpace:
 
         Returns:
             ``(M, D)`` neighbours and ``(M,)`` the row of `archs` that each belongs to, in ascending order.
+
+        Raises:
+            InvalidValue: An architecture is not valid in this space.
         """
-        options = self.to_options(archs)
+        archs = self.check(archs)
+        options = self.valid_options(archs)
         rows, owners = [], []
         for i, (layer, adjacency) in enumerate(zip(self.layers, self._adjacency, strict=True)):
             owner, option = np.nonzero(adjacency[options[:, i]])
@@ -436,14 +471,7 @@ class SearchSpace:
         Raises:
             InvalidValue: An architecture is not valid in this space.
         """
-        options = self.to_options(self.check(archs))
-        if (options < 0).any():
-            row = int(np.flatnonzero((options < 0).any(axis=1))[0])
-            raise InvalidValue(
-                f"architecture {row}, {np.asarray(archs)[row].tolist()}, is not valid in {self.name!r}: a choice is restricted "
-                "away or an inactive decision is not 0; canonical() mends the latter."
-            )
-        return np.asarray(options @ self._index_weights)
+        return np.asarray(self.valid_options(archs) @ self._index_weights)
 
     def completions(self, archs: Archs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """First and last position in `enumerate` of the completions of prefixes.

@@ -1,0 +1,41 @@
+"""The data folder of the tests, and the fixture for tests that need an imported table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
+
+
+def need_table(name: str) -> str:
+    """The name of a table that is there; otherwise skips, or fails where the table could have been built."""
+    from nasgym.data.folder import data_folder, imported_tables, shipped_tables
+
+    if name in imported_tables() or name in shipped_tables():
+        return name
+    reason = f"table {name!r} is not in {data_folder()}; `make data` builds it from {SHARED}"
+    if name == "digits":
+        pytest.fail("the table that comes with the package, envs_data/tables/digits.npz, is missing")
+    if SHARED.is_dir():
+        pytest.fail(f"{reason}, which is there")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def imported() -> Callable[[str], str]:
+    """``imported("nats-tss")``: skips without the table, fails where it could have been built."""
+    return need_table
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the published numbers; skips where it is not there."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there")
+    return SHARED

@@ -1,0 +1,60 @@
+"""The plans of the two spaces that have networks, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nasgym.networks.digits import digits_plan
+from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.plan import Conv, Head, Identity, MBConv, out_size
+from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+
+
+def test_digits_plan_by_hand():
+    space = DigitsSpace()
+    plan = digits_plan(space, space.from_str("skip,k5e3,skip,k3e6,skip")[0])
+    assert plan.name == "skip,k5e3,skip,k3e6,skip"
+    assert plan.input_shape == (1, 8, 8)
+    assert plan.layers == (
+        (Conv(4, 8, 1, 2, activation="none"),),
+        (MBConv(8, 24, 8, 5, 1, "relu", residual=True),),
+        (Identity(8),),
+        (MBConv(8, 48, 12, 3, 1, "relu", residual=False),),
+        (Conv(12, 12, 1, 2, activation="none"),),
+    )
+    assert plan.head == Head(12, 10, "relu")
+
+
+def test_macro_plan_by_hand():
+    space = NASBenchMacroSpace()
+    plan = nas_bench_macro_plan(space, space.from_str("01200120")[0])
+    assert plan.layers == (
+        (Conv(32, 64, 1, 2, activation="none"),),
+        (MBConv(64, 192, 64, 3, 1, "relu6", residual=True),),
+        (MBConv(64, 384, 128, 5, 2, "relu6", residual=False),),
+        (Identity(128),),
+        (Identity(128),),
+        (MBConv(128, 384, 256, 3, 2, "relu6", residual=False),),
+        (MBConv(256, 1536, 256, 5, 1, "relu6", residual=True),),
+        (Identity(256),),
+    )
+    assert plan.neck == (Conv(256, 1280, 1, activation="relu6"),)
+
+
+@pytest.mark.parametrize(("space", "plan_of"), [(DigitsSpace(), digits_plan), (NASBenchMacroSpace(), nas_bench_macro_plan)])
+def test_channels_fit_together(space, plan_of):
+    for arch in space.sample(np.random.default_rng(0), 30):
+        plan, channels = plan_of(space, arch), None
+        for block in plan.blocks:
+            goes_in = block.channels if isinstance(block, Identity) else block.in_channels
+            assert channels in (None, goes_in)
+            if isinstance(block, MBConv) and block.residual:
+                assert (block.stride, block.in_channels) == (1, block.out_channels)
+            channels = goes_in if isinstance(block, Identity) else block.out_channels
+        assert channels == plan.head.in_channels
+
+
+def test_out_size_rounds_up():
+    assert [out_size(size, Conv(1, 1, 3, 2)) for size in (8, 7, 1)] == [4, 4, 1]
+    assert out_size(7, Identity(3)) == 7

@@ -1,0 +1,173 @@
+"""From an id and keywords to a problem."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nasgym.data.table_file import write_table
+from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
+from nasgym.factory import PROBLEM_KEYWORDS, make_problem
+from nasgym.registration import IDS
+from tests.tiny import SIZE, tiny_table
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A data folder with the tiny table; makes problems on it."""
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    write_table(tiny_table(), tmp_path / "tables" / "tiny.npz")
+    return lambda **keywords: make_problem("nasgym/Table-v0", table="tiny", **keywords)
+
+
+def test_an_own_table(own):
+    problem = own()
+    assert problem.space.size == SIZE
+    assert problem.rule.name == "accuracy"
+    assert problem.constraint is None
+    assert problem.spec == {"env_id": "nasgym/Table-v0", "table": "tiny"}
+    np.testing.assert_array_equal(problem.everything.accuracy, own().everything.accuracy)
+
+
+def test_costs_devices_and_targets(own):
+    assert own().cost_name == "energy_mj"
+    phone, board = own(device="phone"), own(device="board", reward="constrained")
+    assert phone.cost_name == board.cost_name == "latency_ms"
+    table = tiny_table()
+    np.testing.assert_array_equal(phone.costs(phone.space.enumerate())["latency_ms"], table.costs["toy", "latency_ms@phone"])
+    # half of the range from 10 to 45
+    assert board.constraint.upper == 27.5
+    assert own(device="phone", target={"fraction": 0.5, "of": "max"}).constraint.upper == 18
+    assert own(device="phone", reward="absolute", target=7).scale.target == 7.0
+    assert own(device="phone", reward="accuracy", target=None).constraint is None
+    assert own(cost="latency_ms@board").cost_name == "latency_ms@board"
+    assert phone.fingerprint != own(cost="latency_ms@board").fingerprint
+
+
+def test_extra_costs_beside_a_device(own):
+    problem = own(device="phone", extra_costs=["energy_mj", "latency_ms@board"])
+    assert list(problem.cost_oracles) == ["latency_ms", "energy_mj", "latency_ms@board"]
+    assert problem.evaluate(problem.space.enumerate()).costs.keys() == problem.cost_oracles.keys()
+    both = own(cost="energy_mj", objectives=["accuracy", "energy_mj"])
+    assert [(o.name, o.direction) for o in both.objectives] == [("accuracy", "max"), ("energy_mj", "min")]
+
+
+def test_restriction_narrows_bounds_and_targets(own):
+    whole, narrow = own(device="phone"), own(device="phone", restrict={"a.op": ["skip"], "b.width": [8]})
+    assert narrow.space.size == 4
+    costs = whole.costs(narrow.space.enumerate())["latency_ms"]
+    low, high = narrow.cost_bounds(np.full((1, 5), -1, dtype=np.int8))
+    assert (low[0], high[0]) == (costs.min(), costs.max())
+    assert narrow.optimum().reward == narrow.evaluate(narrow.space.enumerate()).reward.max()
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"device": "phone", "reward": {"rule": "mnasnet-soft", "beta": -0.2}, "target": {"fraction": 0.25, "of": "range"}},
+        {"seed": "sampled", "fidelity": 4, "restrict": {"*.kernel": [3]}},
+        {"seed": 0, "lower": 2.0, "target": 30, "objectives": ["accuracy"], "extra_costs": ["latency_ms@phone"]},
+    ],
+)
+def test_the_spec_rebuilds_the_problem(own, keywords):
+    problem = own(**keywords)
+    spec = json.loads(json.dumps(problem.spec))
+    again = make_problem(**spec)
+    assert again.fingerprint == problem.fingerprint
+    assert again.spec == spec
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "says"),
+    [
+        ({"device": "fone"}, UnknownName, "Did you mean 'phone'"),
+        ({"cost": "energy_mj", "device": "fone"}, UnknownName, "Did you mean 'phone'"),
+        ({"cost": "energy"}, UnknownName, "Did you mean 'energy_mj'"),
+        ({"cost": "macs"}, UnknownName, "cost 'macs'"),
+        ({"cost": "latency_ms"}, UnknownName, "device=NAME"),
+        ({"dataset": "toys"}, UnknownName, "Did you mean 'toy'"),
+        ({"fidelity": 3}, UnknownName, "Known: 1, 4"),
+        ({"seed": "all"}, UnknownName, "training seed"),
+        ({"accuracy": "tabel"}, UnknownName, "Did you mean 'table'"),
+        ({"accuracy": "training"}, UnknownName, "space with a training oracle 'tiny'"),
+        ({"reward": "acuracy"}, UnknownName, "Did you mean 'accuracy'"),
+        ({"reward": 3}, InvalidValue, "a reward is a name or"),
+        ({"reward": {"beta": 3}}, InvalidValue, "a reward is a name or"),
+        ({"target": "half"}, InvalidValue, "target is a number"),
+        ({"target": True}, InvalidValue, "target is a number"),
+        ({"target": {"fraction": 0.5, "off": "max"}}, InvalidValue, "'max' or 'range'"),
+        ({"target": {"fraction": 1.5}}, InvalidValue, "0 to 1"),
+        ({"target": {"of": "max"}}, InvalidValue, "0 to 1"),
+        ({"target": 0.1}, InvalidValue, "which costs 0.5 energy_mj"),
+        ({"restrict": {"a.kernell": [3]}}, UnknownName, "Did you mean 'a.kernel'"),
+        ({"objectives": ["accuracy", "energy"]}, UnknownName, "Did you mean 'energy_mj'"),
+    ],
+)
+def test_errors_teach(own, keywords, error, says):
+    with pytest.raises(error, match=says):
+        own(**keywords)
+
+
+def test_a_target_without_any_cost(own, tmp_path):
+    from dataclasses import replace
+
+    write_table(replace(tiny_table(), costs={}), tmp_path / "tables" / "bare.npz")
+    bare = make_problem("nasgym/Table-v0", table="bare")
+    assert bare.cost_name is None
+    for keywords in ({"target": 5.0}, {"lower": 5.0}, {"reward": "constrained"}):
+        with pytest.raises(InvalidValue, match="cost="):
+            make_problem("nasgym/Table-v0", table="bare", **keywords)
+
+
+def test_a_table_that_is_not_there(own):
+    with pytest.raises(MissingData, match=r"nasgym data import table .* There are: .*tiny"):
+        make_problem("nasgym/Table-v0", table="tinny")
+    with pytest.raises(MissingData, match="nasgym data import nats-bench PATH"):
+        make_problem("nasgym/NATS-TSS-v0")
+
+
+def test_ids_play_their_own_tables():
+    with pytest.raises(UnknownName, match="Did you mean 'nasgym/Digits-v0'"):
+        make_problem("nasgym/Digit-v0")
+    with pytest.raises(InvalidValue, match="play table 'tiny' as 'nasgym/Table-v0'"):
+        make_problem("nasgym/NATS-TSS-v0", table="tiny")
+
+
+def test_a_changed_table_is_read_again(own, tmp_path):
+    before = own().fingerprint
+    write_table(tiny_table(shift=0.05), tmp_path / "tables" / "tiny.npz")
+    assert own().fingerprint != before
+
+
+@pytest.mark.parametrize("env_id", [name for name in IDS if name != "nasgym/Table-v0"])
+@pytest.mark.parametrize("reward", ["accuracy", "constrained", "mnasnet-hard", "cost-bucket"])
+def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
+    imported(IDS[env_id].table)
+    problem = make_problem(env_id, reward=reward)
+    assert problem.cost_name == "macs"
+    assert (problem.constraint is not None) == (reward != "accuracy")
+    best = problem.optimum()
+    assert problem.evaluate(best.archs).reward.max() == best.reward > problem.invalid_reward
+
+
+def test_half_of_the_largest_size_network(imported):
+    imported("nats-sss")
+    assert make_problem("nasgym/NATS-SSS-v0", reward="constrained").constraint.upper == 274_399_882 / 2
+
+
+def test_training_takes_the_place_of_the_table(imported):
+    imported("digits")
+    pytest.importorskip("torch")
+    problem = make_problem("nasgym/Digits-v0", accuracy="training", seed=5, fidelity=3)
+    assert problem.accuracy.seeds == (5,)
+    assert not problem.accuracy.deterministic
+    for wrong in ({"fidelity": 4}, {"seed": -3}, {"dataset": "digits2"}):
+        with pytest.raises(NasgymError):
+            make_problem("nasgym/Digits-v0", accuracy="training", **wrong)
+
+
+def test_keywords_are_listed():
+    assert PROBLEM_KEYWORDS[0] == "reward"
+    assert "env_id" not in PROBLEM_KEYWORDS

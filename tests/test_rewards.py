@@ -1,0 +1,119 @@
+"""The reward rules by hand, and what must hold for each of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasgym.errors import InvalidValue, UnknownName
+from nasgym.registry import RULES as REGISTERED
+from nasgym.rewards import RULES, CostScale, make_rule
+
+SCALE = CostScale(target=100.0, lower=0.0, least=20.0, largest=220.0)
+ACCURACY = np.array([0.9, 0.9, 0.9])
+COST = np.array([50.0, 100.0, 200.0])
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("accuracy", [0.9, 0.9, 0.9]),
+        ("mnasnet-soft", [0.9 * 0.5**-0.07, 0.9, 0.9 * 2**-0.07]),
+        ({"rule": "mnasnet-soft", "alpha": -0.2, "beta": -1}, [0.9 * 0.5**-0.2, 0.9, 0.45]),
+        ("mnasnet-hard", [0.9, 0.9, 0.45]),
+        ("weighted-sum", [0.9 - 0.035, 0.9, 0.9 - 0.07]),
+        ({"rule": "weighted-sum", "alpha": 0.1, "beta": -0.5}, [0.95, 0.9, 0.4]),
+        ("absolute", [0.85, 0.9, 0.8]),
+        ({"rule": "absolute", "beta": -0.02}, [0.89, 0.9, 0.88]),
+        ("constrained", [0.9, 0.9, -1.0]),
+        # buckets of 2: the target is in number 40, 200 in number 90
+        ("cost-bucket", [0.9, 0.9, -0.5]),
+        ({"rule": "cost-bucket", "buckets": 2}, [0.9, 0.9, -0.5]),
+    ],
+)
+def test_formulas_by_hand(spec, wanted):
+    np.testing.assert_allclose(make_rule(spec)(ACCURACY, COST, SCALE), wanted, rtol=1e-12)
+
+
+def test_a_doubled_latency_costs_five_percent():
+    soft = make_rule("mnasnet-soft")(np.array([0.8, 0.8]), np.array([100.0, 200.0]), SCALE)
+    assert soft[1] / soft[0] == pytest.approx(0.95, abs=0.003)
+
+
+def test_constrained_is_graded_and_capped():
+    rewards = make_rule("constrained")(np.full(4, 0.5), np.array([100.0, 101.0, 150.0, 220.0]), SCALE)
+    np.testing.assert_allclose(rewards, [0.5, -0.01, -0.5, -1.0])
+
+
+def test_cost_bucket_has_a_lower_end():
+    scale = CostScale(target=100.0, lower=60.0, least=20.0, largest=220.0)
+    # ten buckets of 20: 60 begins number 2, 100 begins number 4
+    rewards = make_rule({"rule": "cost-bucket", "buckets": 10})(np.full(5, 0.7), np.array([20.0, 59.0, 60, 119, 220]), scale)
+    np.testing.assert_allclose(rewards, [-0.2, -0.1, 0.7, 0.7, -0.5])
+
+
+def test_cost_bucket_of_a_space_with_one_cost():
+    scale = CostScale(target=5.0, lower=0.0, least=5.0, largest=5.0)
+    np.testing.assert_array_equal(make_rule("cost-bucket")(np.array([0.3]), np.array([5.0]), scale), [0.3])
+
+
+number = st.floats(-3, 3, allow_nan=False)
+
+
+@given(
+    name=st.sampled_from(sorted(RULES)),
+    alpha=number,
+    beta=number,
+    buckets=st.integers(1, 200),
+    ends=st.tuples(st.floats(0.01, 1e3), st.floats(1.0, 100.0)),
+    place=st.tuples(st.floats(0, 1.5), st.floats(0, 1)),
+    seed=st.integers(0, 1000),
+)
+def test_an_illegal_action_is_worth_less_than_anything(name, alpha, beta, buckets, ends, place, seed):
+    least, largest = ends[0], ends[0] * ends[1]
+    target = least + place[0] * (largest - least)
+    scale = CostScale(target, place[1] * target, least, largest)
+    values = {"alpha": alpha, "beta": beta, "buckets": buckets}
+    rule = make_rule({"rule": name, **{k: v for k, v in values.items() if k in RULES[name].__dataclass_fields__}})
+    rng = np.random.default_rng(seed)
+    costs = np.concatenate([[least, largest], rng.uniform(least, largest, 50), np.geomspace(least, largest, 10)])
+    rewards = rule(rng.choice([0.0, 0.5, 1.0], len(costs)), np.clip(costs, least, largest), scale)
+    assert rule.invalid_reward(scale) < rewards.min()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_json_round_trip(name):
+    rule = make_rule(name)
+    assert make_rule(json.loads(json.dumps(rule.describe()))) == rule
+    assert hash(rule) == hash(make_rule(name))
+
+
+def test_registered_rules_are_the_rules():
+    assert {name: REGISTERED.load(name) for name in REGISTERED.builtin} == RULES
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "says"),
+    [
+        ("mnasnet", UnknownName, "Did you mean 'mnasnet-"),
+        ({"rule": "absolute", "betta": 1}, UnknownName, "Did you mean 'beta'"),
+        ({"rule": "absolute", "beta": "1"}, InvalidValue, "finite number"),
+        ({"rule": "absolute", "beta": float("nan")}, InvalidValue, "finite number"),
+        ({"rule": "absolute", "beta": True}, InvalidValue, "finite number"),
+        ({"rule": "cost-bucket", "buckets": 0}, InvalidValue, "whole number from 1"),
+        ({"rule": "cost-bucket", "buckets": 2.5}, InvalidValue, "whole number from 1"),
+        ({"beta": 1}, UnknownName, "reward rule None"),
+    ],
+)
+def test_errors_teach(spec, error, says):
+    with pytest.raises(error, match=says):
+        make_rule(spec)
+
+
+def test_a_rule_without_its_target():
+    with pytest.raises(InvalidValue, match="give target="):
+        make_rule("absolute")(ACCURACY, COST, CostScale(None, 0.0, 1.0, 2.0))
