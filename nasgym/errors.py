@@ -14,6 +14,7 @@ __all__ = [
     "DataError",
     "InvalidValue",
     "MissingData",
+    "MissingPackage",
     "NasgymError",
     "TestMetricsRefused",
     "UnknownName",
@@ -39,6 +40,10 @@ class DataError(NasgymError, ValueError):
 
 class MissingData(NasgymError, FileNotFoundError):
     """A table, device or image file is not in the data folder; the message has the command that gets it."""
+
+
+class MissingPackage(NasgymError, ImportError):
+    """An optional package is not installed; the message has the extra that brings it."""
 
 
 class BudgetExhausted(NasgymError, RuntimeError):

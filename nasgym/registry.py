@@ -18,7 +18,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from nasgym.errors import DataError, unknown_name
+from nasgym.errors import DataError, MissingPackage, unknown_name
 
 __all__ = ["AGENTS", "RULES", "SPACES", "TABLES", "Registry"]
 
@@ -31,11 +31,13 @@ class Registry:
         kind: What the names are, for messages.
         group: Entry-point group.
         builtin: Name to ``"module:attribute"``.
+        extra: The extra that installs what the built-in ones need.
     """
 
     kind: str
     group: str
     builtin: Mapping[str, str] = field(default_factory=dict)
+    extra: str = "all"
 
     def _plugins(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self.builtin}
@@ -50,10 +52,18 @@ class Registry:
         Raises:
             UnknownName: There is none of that name; the nearest is suggested.
             DataError: Another package's entry point cannot be loaded.
+        MissingPackage: It needs an optional package that is not installed.
         """
         if name in self.builtin:
             module, _, attribute = self.builtin[name].partition(":")
-            return getattr(import_module(module), attribute)
+            try:
+                return getattr(import_module(module), attribute)
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.startswith("nasgym"):
+                    raise
+                raise MissingPackage(
+                    f"{self.kind} {name!r} needs the package {error.name!r}, which is not installed: pip install 'nasgym[{self.extra}]'."
+                ) from error
         plugins = self._plugins()
         if name not in plugins:
             raise unknown_name(self.kind, name, self.names())
@@ -104,4 +114,5 @@ AGENTS = Registry(
         "nsga2": "nasgym.agents.nsga2:NSGA2",
         "layernas": "nasgym.agents.layernas:LayerNAS",
     },
+    extra="agents",
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from nasgym import registry
-from nasgym.errors import DataError, UnknownName
+from nasgym.errors import DataError, MissingPackage, UnknownName
 from nasgym.registry import AGENTS, RULES, SPACES, Registry
 
 
@@ -53,6 +54,12 @@ def test_other_packages_do_not_replace_built_in_ones(plugins):
 def test_an_entry_point_that_does_not_load(plugins, name):
     with pytest.raises(DataError, match=f"'{name}' of entry point .* cannot be loaded"):
         RULES.load(name)
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr(registry, "import_module", lambda module: import_module("no_such_package"))
+    with pytest.raises(MissingPackage, match=r"agent 'nsga2' needs the package 'no_such_package'.*nasgym\[agents\]"):
+        AGENTS.load("nsga2")
 
 
 def test_unknown_names():
