@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ Floats = npt.NDArray[np.float32]
 def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
     """Converts an official NATS-Bench archive and writes the table into the data folder.
 
-    The folder is read file by file, which takes minutes and little memory; the single file is loaded as a whole.
+    Both are read architecture by architecture, which takes minutes and little memory.
 
     Args:
         path: A folder ``NATS-tss-v1_0-3ffb9-simple`` or ``NATS-sss-v1_0-50262-simple``, or the single file
@@ -88,12 +88,17 @@ def build_table(archive: Archive, space: SearchSpace, progress: Callable[[int, i
     Raises:
         DataError: Architectures are missing, foreign or listed twice.
     """
-    rows = _check_complete(archive, space)
+    if archive.indices is not None:
+        _check_complete(archive, archive.indices)
+    rows = _rows_of(archive, space)
     columns = _Columns(space.size, REPORT_EPOCHS[space.name])
+    there = set()
     for done, record in enumerate(archive, 1):
         columns.add(int(rows[record.index]), record)
+        there.add(record.index)
         if progress is not None:
             progress(done, space.size)
+    _check_complete(archive, there)
     accuracy, seconds, seeds = columns.assemble()
     card = {
         "name": space.name,
@@ -111,15 +116,18 @@ def build_table(archive: Archive, space: SearchSpace, progress: Callable[[int, i
     return Table(card, accuracy, seconds, columns.costs)
 
 
-def _check_complete(archive: Archive, space: SearchSpace) -> npt.NDArray[np.int64]:
-    """``(architectures,)`` the row of each official number."""
-    there = set(archive.indices)
+def _check_complete(archive: Archive, indices: Iterable[int]) -> None:
+    there = set(indices)
     missing = [index for index in range(len(archive.texts)) if index not in there]
     if missing:
         raise DataError(
             f"{archive.path} has {len(there):,} of {len(archive.texts):,} architectures; the first missing is number "
             f"{missing[0]}, {archive.texts[missing[0]]!r}. A table has to be complete: unpack the whole archive."
         )
+
+
+def _rows_of(archive: Archive, space: SearchSpace) -> npt.NDArray[np.int64]:
+    """``(architectures,)`` the row of each official number."""
     rows = space.index_of(space.from_str(archive.texts))
     if len(rows) != space.size or len(np.unique(rows)) != space.size:
         raise DataError(

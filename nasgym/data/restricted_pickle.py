@@ -10,6 +10,8 @@ import bz2
 import pickle
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from nasgym.errors import DataError
 
-__all__ = ["ALLOWED", "load_pickle"]
+__all__ = ["ALLOWED", "NumberType", "find_allowed", "load_pickle", "told_as_data_errors"]
 
 # what a reader of damaged bytes may stumble over
 DAMAGE = (
@@ -34,7 +36,7 @@ DAMAGE = (
 NUMBER_CODE = re.compile(r"[fiub](1|2|4|8)")
 
 
-class _NumberType:
+class NumberType:
     """Stands in for `numpy.dtype`: numbers of fixed size only, so no state of the pickle reaches numpy."""
 
     def __init__(self, code: Any, *_: Any) -> None:
@@ -55,7 +57,7 @@ class _Number:
     """
 
     def __new__(cls, kind: Any, raw: Any) -> Any:
-        if not isinstance(kind, _NumberType) or not isinstance(raw, bytes):
+        if not isinstance(kind, NumberType) or not isinstance(raw, bytes):
             raise pickle.UnpicklingError("a numpy number that is none")
         dtype = np.dtype(kind.order + kind.code)
         if len(raw) != dtype.itemsize:
@@ -69,7 +71,7 @@ class _Number:
 # numpy 2 calls its core module numpy._core; files of either version are in use
 ALLOWED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("numpy", "dtype"): _NumberType,
+    ("numpy", "dtype"): NumberType,
     ("numpy.core.multiarray", "scalar"): _Number,
     ("numpy._core.multiarray", "scalar"): _Number,
 }
@@ -79,11 +81,34 @@ class _RefusedName(Exception):
     """A name outside of the allow-list; not an `UnpicklingError`, so that it is told apart from damage."""
 
 
+def find_allowed(module: str, name: str) -> Any:
+    """What stands for a name of the allow-list; any other is refused without being looked up."""
+    if (module, name) not in ALLOWED:
+        raise _RefusedName(f"{module}.{name}")
+    return ALLOWED[module, name]
+
+
+@contextmanager
+def told_as_data_errors(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a pickle is read into a `DataError` that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except _RefusedName as refused:
+        allowed = ", ".join(f"{module}.{name}" for module, name in ALLOWED)
+        raise DataError(
+            f"{path} asks for {refused}, which no published archive needs; it was refused and nothing was executed. Allowed: "
+            f"{allowed}. Get the file from its official source."
+        ) from None
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path} is damaged or no bz2-compressed pickle ({reason}); get it again.") from None
+
+
 class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise _RefusedName(f"{module}.{name}")
-        return ALLOWED[module, name]
+        return find_allowed(module, name)
 
 
 def load_pickle(path: Path) -> Any:
@@ -98,20 +123,9 @@ def load_pickle(path: Path) -> Any:
     Raises:
         DataError: The file names anything but `ALLOWED` (nothing of it has been executed), or it is damaged or cut off.
     """
-    try:
-        with bz2.open(path, "rb") as file:
-            found = _RestrictedUnpickler(file).load()
-            # the checksum of a bz2 stream stands at its end; reading on is what compares it
-            trailing = file.read(1)
-    except _RefusedName as refused:
-        allowed = ", ".join(f"{module}.{name}" for module, name in ALLOWED)
-        raise DataError(
-            f"{path} asks for {refused}, which no published archive needs; it was refused and nothing was executed. Allowed: "
-            f"{allowed}. Get the file from its official source."
-        ) from None
-    except DAMAGE as error:
-        reason = str(error) or type(error).__name__
-        raise DataError(f"{path} is damaged or no bz2-compressed pickle ({reason}); get it again.") from None
-    if trailing:
-        raise DataError(f"{path} goes on after its pickle; it is no official file. Get it again.")
+    with told_as_data_errors(path), bz2.open(path, "rb") as file:
+        found = _RestrictedUnpickler(file).load()
+        # the checksum of a bz2 stream stands at its end; reading on is what compares it
+        if file.read(1):
+            raise DataError(f"{path} goes on after its pickle; it is no official file. Get it again.")
     return found

@@ -5,6 +5,7 @@ import warnings
 import pytest
 
 from nasgym.data.nats_archive import open_archive, read_architecture
+from nasgym.data.restricted_pickle import load_pickle
 from nasgym.errors import DataError
 from tests.data import nats_files
 
@@ -103,6 +104,22 @@ def test_a_sample_opens_and_lists_what_is_there(nats_samples):
     assert [record.text for record in archive] == [archive.texts[index] for index in archive.indices]
 
 
+@pytest.mark.parametrize("kind", ["tss", "sss"])
+def test_the_single_file_says_what_the_folder_says(nats_samples, tmp_path, kind):
+    folder = open_archive(nats_samples[kind])
+    infos = {index: load_pickle(nats_samples[kind] / f"{index:06d}.pickle.pbz2") for index in folder.indices}
+    content = {
+        "meta_archs": list(folder.texts),
+        "total_archs": len(folder.texts),
+        "arch2infos": infos,
+        "evaluated_indexes": set(),
+    }
+    single = open_archive(nats_files.write_pickle(tmp_path / "NATS.pickle.pbz2", content))
+    assert (single.texts, single.indices, single.files) == (folder.texts, None, ())
+    # the text form, because a latency may be NaN
+    assert [repr(record) for record in single] == [repr(record) for record in folder]
+
+
 TEXTS = ["8:8:8:8:8", "8:8:8:8:16"]
 
 
@@ -151,6 +168,23 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     nats_files.write_pickle(folder / "000007.pickle.pbz2", {})
     with pytest.raises(DataError, match="architecture 7"):
         open_archive(folder)
+
+
+def test_a_single_file_that_does_not_belong_together_is_refused(tmp_path):
+    def read(**changes):
+        infos = {index: nats_files.architecture("sss", index, text) for index, text in enumerate(TEXTS)}
+        content = {"meta_archs": TEXTS, "total_archs": 2, "arch2infos": infos, "evaluated_indexes": {0, 1}} | changes
+        return list(open_archive(nats_files.write_pickle(tmp_path / "f.pickle.pbz2", content)))
+
+    assert [record.text for record in read()] == TEXTS
+    with pytest.raises(DataError, match="has an architecture 7; the list has the numbers 0 to 1"):
+        read(arch2infos={0: nats_files.architecture("sss", 0, TEXTS[0]), 7: nats_files.architecture("sss", 7, TEXTS[0])})
+    with pytest.raises(DataError, match="do not belong together"):
+        read(meta_archs=TEXTS[::-1])
+    with pytest.raises(DataError, match=r"architecture 1 is no record of an architecture"):
+        read(arch2infos={0: nats_files.architecture("sss", 0, TEXTS[0]), 1: {"12": 1}})
+    with pytest.raises(DataError, match="is only the list"):
+        read(arch2infos=None)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_a_folder_becomes_a_table(tmp_path, kind, small):
 def test_the_single_file_becomes_the_same_table(tmp_path, kind, small):
     space, texts = small
     file = nats_files.write_single(tmp_path / "NATS.pickle.pbz2", kind, texts)
-    table_file = import_nats_bench(file)
+    seen = []
+    table_file = import_nats_bench(file, lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     table = find_table(f"nats-{kind}")
     assert table_file == table_path(f"nats-{kind}")
     check(table, kind, space, texts)
@@ -112,6 +114,11 @@ def test_an_incomplete_archive_writes_nothing(tmp_path, kind, small):
     folder = nats_files.write_folder(tmp_path / "part", kind, texts, indices=[0, 3])
     with pytest.raises(DataError, match=r"has 2 of 4 architectures; the first missing is number 1, "):
         import_nats_bench(folder)
+    assert not table_path(f"nats-{kind}").exists()
+    infos = {index: nats_files.architecture(kind, index, texts[index]) for index in (0, 3)}
+    content = {"meta_archs": texts, "total_archs": 4, "arch2infos": infos, "evaluated_indexes": {0, 3}}
+    with pytest.raises(DataError, match=r"has 2 of 4 architectures; the first missing is number 1, "):
+        import_nats_bench(nats_files.write_pickle(tmp_path / "part.pickle.pbz2", content))
     assert not table_path(f"nats-{kind}").exists()
 
 
