@@ -1,0 +1,181 @@
+"""`Comparison`: what is compared, as data: problem, agents, seeds, budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.factory import PROBLEM_KEYWORDS, make_problem
+from nasgym.ledger import Budget
+from nasgym.problem import Problem
+
+__all__ = ["Comparison", "default_folder", "parse_seeds", "parse_settings", "plan_comparison"]
+
+RANGE = re.compile(r"(\d+):(\d+)")
+
+
+def _hash(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agents on one problem, each with the same seeds and the same budget.
+
+    Attributes:
+        env_id: Environment id.
+        keywords: Keywords of `make_problem`.
+        agents: Every hyper-parameter by agent name, defaults included, in the order in which they were named.
+        seeds: One search for each seed and agent.
+        budget: What each search may spend.
+        problem: Fingerprint of the problem; results of another table are never mixed in.
+        version: Of nasgym.
+    """
+
+    env_id: str
+    keywords: Mapping[str, Any]
+    agents: Mapping[str, Mapping[str, Any]]
+    seeds: tuple[int, ...]
+    budget: Budget
+    problem: str
+    version: str
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {**asdict(self), "seeds": list(self.seeds), "agents": [[name, dict(h)] for name, h in self.agents.items()]}
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything above (16 hex digits)."""
+        return _hash(self.describe())[:16]
+
+    def run_spec(self, agent: str, seed: int) -> dict[str, Any]:
+        """What one search depends on; the store keeps it beside the run."""
+        return {
+            "problem": self.problem,
+            "agent": agent,
+            "hyperparameters": json.loads(json.dumps(self.agents[agent], default=str)),
+            "seed": seed,
+            "budget": asdict(self.budget),
+            "version": self.version,
+        }
+
+    def run_name(self, agent: str, seed: int) -> str:
+        """Name of one search in the store; a search of another configuration has another name."""
+        return f"{agent}-seed{seed}-{_hash(self.run_spec(agent, seed))[:12]}"
+
+
+def plan_comparison(
+    env_id: str,
+    agents: Sequence[str],
+    seeds: Sequence[int],
+    budget: Budget,
+    keywords: Mapping[str, Any] | None = None,
+    hyperparameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[Comparison, Problem]:
+    """Checks everything that can be wrong before the first evaluation.
+
+    Args:
+        env_id: Environment id.
+        agents: Names, none twice.
+        seeds: Not negative, none twice.
+        budget: Of each search.
+        keywords: Of `make_problem`.
+        hyperparameters: By agent name.
+
+    Returns:
+        The comparison, and its problem.
+
+    Raises:
+        NasgymError: A name is not known or a value is not allowed; the message has the next step.
+    """
+    from nasgym import __version__
+    from nasgym.agents import make_agent
+    from nasgym.registration import benchmark
+
+    benchmark(env_id)
+    for key in keywords or {}:
+        if key not in PROBLEM_KEYWORDS:
+            raise unknown_name("keyword", key, PROBLEM_KEYWORDS, "Hyper-parameters are set as agent.NAME.KEY=VALUE.")
+    for what, values in (("agent", agents), ("seed", seeds)):
+        if not values:
+            raise InvalidValue(f"a comparison needs at least one {what}.")
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise InvalidValue(f"{what} {twice[0]!r} is named twice.")
+    for owner in hyperparameters or {}:
+        if owner not in agents:
+            raise unknown_name("agent of this comparison", owner, agents)
+    made = {name: make_agent(name, **(hyperparameters or {}).get(name, {})) for name in agents}
+    problem = make_problem(env_id, **(keywords or {}))
+    resolved = {name: {f.name: getattr(agent, f.name) for f in fields(agent) if f.init} for name, agent in made.items()}
+    comparison = Comparison(env_id, dict(keywords or {}), resolved, tuple(seeds), budget, problem.fingerprint, __version__)
+    return comparison, problem
+
+
+def default_folder(comparison: Comparison) -> Path:
+    """Where results go unless the user says otherwise: the same command finds the same folder again."""
+    name = comparison.env_id.rpartition("/")[2]
+    return Path("nasgym-results") / f"{name}-{comparison.fingerprint[:8]}"
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from ``"5"`` (the first five: 0 to 4), ``"3,7,9"`` (these) or ``"10:20"`` (10 to 19).
+
+    Raises:
+        InvalidValue: Anything else, or none.
+    """
+    stripped = text.strip()
+    seeds: tuple[int, ...] = ()
+    if bounds := RANGE.fullmatch(stripped):
+        seeds = tuple(range(int(bounds[1]), int(bounds[2])))
+    elif stripped.isdecimal():
+        seeds = tuple(range(int(stripped)))
+    elif "," in stripped and all(part.strip().isdecimal() for part in stripped.strip(",").split(",")):
+        seeds = tuple(int(part) for part in stripped.strip(",").split(","))
+    if not seeds:
+        raise InvalidValue(
+            f"seeds are a count from 1 on (5), a range (10:20, the end left out) or a list (3,7,9), got {text!r}."
+        )
+    return seeds
+
+
+def parse_settings(settings: Iterable[str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Splits ``key=value`` texts; a value is read as JSON where it is JSON, else it is text.
+
+    Returns:
+        Keywords of `make_problem`, and hyper-parameters by agent name (``agent.NAME.KEY=VALUE``).
+
+    Raises:
+        InvalidValue: No ``=``, no key, or a key given twice.
+    """
+    keywords: dict[str, Any] = {}
+    agents: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise InvalidValue(f"--set takes KEY=VALUE, for example --set target=50e6, got {setting!r}.")
+        owner, target = key, keywords
+        if key.startswith("agent."):
+            _, _, rest = key.partition(".")
+            name, dot, owner = rest.rpartition(".")
+            if not dot or not name or not owner:
+                raise InvalidValue(f"a hyper-parameter is set as agent.NAME.KEY=VALUE, got {setting!r}.")
+            target = agents.setdefault(name, {})
+        if owner in target:
+            raise InvalidValue(f"{key!r} is set twice.")
+        target[owner] = _value(text)
+    return keywords, agents
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,235 @@
+"""The leaderboard as text and CSV, and the results of every run as CSV. No column but the last of results.csv knows a clock."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasgym.compare.judgement import Judgement, Spread, Standing
+from nasgym.problem import Problem
+
+__all__ = [
+    "Sheet",
+    "caveats",
+    "ceiling_lines",
+    "leaderboard_csv",
+    "leaderboard_text",
+    "results_csv",
+    "sheets",
+    "subject",
+]
+
+LEFT = ("agent", "ended")
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _mean(spread: Spread, scale: float, digits: int, deterministic: bool) -> str:
+    mean = _number(spread.mean * scale, digits)
+    return mean if deterministic or math.isnan(spread.std) else f"{mean} ± {_number(spread.std * scale, digits)}"
+
+
+def _interval(spread: Spread, scale: float, digits: int, standing: Standing) -> str:
+    if standing.deterministic:
+        return "deterministic"
+    if standing.runs == 1:
+        return "-"
+    low, high = _number(spread.low * scale, digits), _number(spread.high * scale, digits)
+    return f"{_number(spread.iqm * scale, digits)} [{low}, {high}]"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One part of the leaderboard: column heads, and a row of texts for each agent, best first."""
+
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def is_left(self, column: int) -> bool:
+        """Whether a column holds words rather than numbers."""
+        return self.head[column] in LEFT
+
+
+def sheets(judgement: Judgement) -> list[Sheet]:
+    """The leaderboard in three parts that fit a terminal; without an optimum the columns that need it are absent."""
+    known = judgement.optimum is not None
+    answers: list[tuple[str, ...]] = []
+    rewards: list[tuple[str, ...]] = []
+    efforts: list[tuple[str, ...]] = []
+    for s in judgement.standings:
+        test = (_mean(s.test, 100.0, 2, s.deterministic), _interval(s.test, 100.0, 2, s))
+        answers.append((s.agent, str(s.runs), *test, f"{100 * s.feasible:.0f} %"))
+        reward = (s.agent, _mean(s.reward, 1.0, 4, s.deterministic), _interval(s.reward, 1.0, 4, s))
+        rewards.append(reward if s.regret is None else (*reward, f"{s.regret:.5f}"))
+        ended = ", ".join(why if count == s.runs else f"{why} {count}" for why, count in s.ended.items())
+        near: tuple[str, ...] = ()
+        if s.to_near is not None and s.reached is not None:
+            near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
+        efforts.append((s.agent, f"{s.charged:.1f}", *near, ended))
+    return [
+        Sheet(("agent", "runs", "test %", "IQM [95 %]", "feasible"), answers),
+        Sheet(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
+        Sheet(("agent", "evaluations", *(("to 99 %", "got there") if known else ()), "ended"), efforts),
+    ]
+
+
+def subject(judgement: Judgement) -> list[str]:
+    """What was compared, in lines of text."""
+    comparison, problem = judgement.comparison, judgement.problem
+    budget = comparison.budget
+    seeds = comparison.seeds
+    shown = f"{seeds[0]} to {seeds[-1]}" if seeds == tuple(range(seeds[0], seeds[-1] + 1)) else ", ".join(map(str, seeds))
+    keywords = ", ".join(f"{key}={value!r}" for key, value in comparison.keywords.items()) or "default keywords"
+    metric = "validation" if problem.search_metric == "validation" else "TEST"
+    return [
+        f"{comparison.env_id}, {keywords}",
+        f"reward {problem.rule.name!r}, search metric {metric} at {problem.search_fidelity} epochs; "
+        f"budget {budget.amount:g} {budget.unit.replace('_', ' ')}{'' if budget.unit == 'train_seconds' else ' evaluations'}; "
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({shown})",
+        f"problem {problem.fingerprint}, comparison {comparison.fingerprint}, nasgym {comparison.version}",
+    ]
+
+
+def ceiling_lines(judgement: Judgement) -> list[str]:
+    """The noise ceiling, in lines of text."""
+    ceiling = judgement.ceiling
+    if ceiling is None:
+        return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
+    agreement = "not known, the table has one training seed"
+    if ceiling.rank_agreement is not None:
+        agreement = f"{ceiling.rank_agreement:.3f}"
+    return [
+        f"Rank correlation of two training seeds (Spearman): {agreement}",
+        f"Test accuracy of the architecture with the best reward, what a perfect search reports: {100 * ceiling.guided:.2f} %",
+        f"Best test accuracy of all feasible architectures: {100 * ceiling.best:.2f} %",
+    ]
+
+
+def caveats(judgement: Judgement) -> list[str]:
+    """What a reader must know to read the numbers."""
+    problem, notes = judgement.problem, []
+    if problem.search_metric == "test":
+        notes.append(
+            "The table has no validation accuracies: the searches saw TEST accuracies (search_metric=test), so the test "
+            "accuracies above are optimistic."
+        )
+    if any(s.deterministic for s in judgement.standings):
+        names = ", ".join(s.agent for s in judgement.standings if s.deterministic)
+        notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")
+    if judgement.optimum is not None:
+        notes.append(
+            f"regret: what the answer's reward (mean over training seeds) lacks to the optimum, {judgement.optimum:.5f}; "
+            "agents are ranked by it."
+        )
+        notes.append(
+            "to 99 %: evaluations until the incumbent's reward is at least the optimum less one percent of its size; the median "
+            "over the runs, '-' where half of them or more never got there."
+        )
+    else:
+        notes.append("agents are ranked by the IQM of the reward.")
+    notes.append(
+        "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with a stratified bootstrap interval "
+        f"(2,000 resamples). test %: the answer's test accuracy at full training, mean over training seeds{_seen(problem)}."
+    )
+    return notes
+
+
+def _seen(problem: Problem) -> str:
+    return "" if problem.search_metric == "test" else "; no search saw it"
+
+
+def _aligned(sheet: Sheet) -> list[str]:
+    table = [sheet.head, *sheet.rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(sheet.head))]
+    lines = []
+    for row in table:
+        cells = [t.ljust(w) if sheet.is_left(i) else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
+
+
+def leaderboard_text(judgement: Judgement) -> str:
+    """The leaderboard as plain text; equal comparisons give equal bytes."""
+    blocks = [
+        subject(judgement),
+        *map(_aligned, sheets(judgement)),
+        ["Noise ceiling", *(f"  {line}" for line in ceiling_lines(judgement))],
+        ["Notes", *(f"  {line}" for line in caveats(judgement))],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def _blank(value: float | None) -> float | str:
+    return "" if value is None or math.isnan(value) else value
+
+
+def leaderboard_csv(judgement: Judgement) -> str:
+    """The leaderboard with all digits; accuracies are fractions, what is not known is empty."""
+    rows = []
+    for rank, s in enumerate(judgement.standings, start=1):
+        row: dict[str, Any] = {"rank": rank, "agent": s.agent, "runs": s.runs, "deterministic": int(s.deterministic)}
+        for name, spread in (("test_accuracy", s.test), ("reward", s.reward)):
+            row |= {
+                f"{name}_mean": spread.mean,
+                f"{name}_std": _blank(spread.std),
+                f"{name}_iqm": spread.iqm,
+                f"{name}_iqm_low": spread.low,
+                f"{name}_iqm_high": spread.high,
+            }
+        row |= {
+            "regret_mean": _blank(s.regret),
+            "evaluations_to_99_percent_median": _blank(s.to_near),
+            "reached_99_percent_share": _blank(s.reached),
+            "feasible_share": s.feasible,
+            "charged_mean": s.charged,
+            "ended": " ".join(f"{why}:{count}" for why, count in s.ended.items()),
+            "search_metric": judgement.problem.search_metric,
+        }
+        rows.append(row)
+    return _csv(rows)
+
+
+def results_csv(judgement: Judgement) -> str:
+    """One row for each run; the wall clock stands in the last column and nowhere else."""
+    answers = judgement.answers
+    rows = []
+    for i, run in enumerate(judgement.runs):
+        row: dict[str, Any] = {
+            "agent": run.agent,
+            "seed": run.seed,
+            "arch": judgement.arch_texts[i],
+            "reward": float(run.reward[-1]),
+            "accuracy": float(run.accuracy[-1]),
+            "true_reward": float(judgement.true_reward[i][-1]),
+            "test_accuracy": float(answers.test_accuracy[i]),
+            "validation_accuracy": _blank(float(answers.validation_accuracy[i])),
+        }
+        row |= {name: float(cost[i]) for name, cost in answers.costs.items()}
+        row |= {
+            "feasible": int(answers.feasible[i]),
+            "charged": run.charged,
+            "proposals": run.proposals,
+            "spent": run.spent,
+            "train_seconds": _blank(run.train_seconds),
+            "first_fifth_reward": run.first_fifth,
+            "last_fifth_reward": run.last_fifth,
+            "ended": run.ended,
+            "history": run.digest,
+            "wall_seconds": round(run.wall_seconds, 3),
+        }
+        rows.append(row)
+    return _csv(rows)

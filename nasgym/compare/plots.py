@@ -1,0 +1,195 @@
+"""Anytime curves: what the incumbent was worth after so many evaluations, or so many simulated seconds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasgym.compare import statistics
+from nasgym.compare.files import write_file
+from nasgym.compare.judgement import Judgement
+from nasgym.oracles.oracle import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Curve", "Plot", "colours", "curves", "draw_plots", "plots_of"]
+
+# Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in every plot
+COLOURS = {
+    "random": "#6e6e6e",
+    "local-search": "#56b4e9",
+    "regularized-evolution": "#e69f00",
+    "reinforce": "#009e73",
+    "ppo": "#0072b2",
+    "nsga2": "#cc79a7",
+    "layernas": "#d55e00",
+}
+SPARE_COLOURS = ("#000000", "#8c6d00", "#7a5195", "#2f7f86")
+SECONDS_POINTS = 300
+# from here on a curve counts for the vertical range; the first evaluations would flatten everything that matters
+SETTLED_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One agent's line: ``(G,)`` places, mean, and the band from the 25 % to the 75 % quantile over its runs."""
+
+    x: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One picture: its file name without ending, words, lines by agent, and the dashed line where there is one."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, Curve]
+    best: float | None
+    best_label: str
+
+
+def colours(agents: Sequence[str]) -> dict[str, str]:
+    """A colour for each agent: fixed for the built-in ones, in turn for others."""
+    spare = [agent for agent in agents if agent not in COLOURS]
+    return {a: COLOURS.get(a) or SPARE_COLOURS[spare.index(a) % len(SPARE_COLOURS)] for a in agents}
+
+
+def curves(judgement: Judgement, values: Sequence[Floats], *, seconds: bool) -> dict[str, Curve]:
+    """Each agent's line through step functions of its runs.
+
+    Args:
+        judgement: The comparison.
+        values: For each run, ``(k,)`` what its incumbents are worth.
+        seconds: Over simulated training seconds instead of evaluations. The line begins where every run of the agent has an
+            incumbent, and ends where the first run of it ended.
+    """
+    found = {}
+    for agent in judgement.comparison.agents:
+        positions = judgement.of_agent(agent)
+        runs = [judgement.runs[i] for i in positions]
+        places = [run.seconds if seconds else run.evaluations for run in runs]
+        first = max(float(place[0]) for place in places)
+        if seconds:
+            last = min(run.train_seconds for run in runs)
+            grid = np.linspace(first, max(first, last), SECONDS_POINTS)
+        else:
+            grid = np.arange(first, max(run.charged for run in runs) + 1.0)
+        steps = [statistics.step_values(grid, place, values[i]) for place, i in zip(places, positions, strict=True)]
+        found[agent] = Curve(grid, *statistics.band(np.stack(steps)))
+    return found
+
+
+def plots_of(judgement: Judgement) -> list[Plot]:
+    """The pictures of a comparison: search metric and test accuracy, over evaluations and, where known, over seconds."""
+    problem = judgement.problem
+    plain = problem.rule.name == "accuracy"
+    seen = "validation" if problem.search_metric == "validation" else "TEST (search_metric=test)"
+    scale = 100.0 if plain else 1.0
+    searched = [scale * reward for reward in judgement.true_reward]
+    y_label = f"{seen} accuracy of the incumbent, %" if plain else f"reward of the incumbent, {seen}"
+    best = None if judgement.optimum is None else scale * judgement.optimum
+    panels = [("search", "What the search maximises", y_label, searched, best, "optimum")]
+    if judgement.test is not None:
+        guided = None if judgement.ceiling is None else 100 * judgement.ceiling.guided
+        tested = [100.0 * test for test in judgement.test]
+        note = "" if problem.search_metric == "validation" else " (search_metric=test)"
+        panels.append(
+            ("test", f"Test accuracy{note}", "test accuracy of the incumbent, %", tested, guided, "of the optimum by reward")
+        )
+    timed = all(np.isfinite(run.train_seconds) for run in judgement.runs)
+    axes = [("evaluations", "charged evaluations", False)]
+    if timed:
+        axes.append(("seconds", "simulated training, seconds", True))
+    return [
+        Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, seconds=by_seconds), level, level_label)
+        for axis, x_label, by_seconds in axes
+        for name, title, label, values, level, level_label in panels
+    ]
+
+
+STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "savefig.bbox": "tight",
+}
+
+
+def _figure(plot: Plot, subtitle: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.2, 4.0))
+    axes = figure.add_subplot()
+    palette = colours(list(plot.lines))
+    for agent, line in plot.lines.items():
+        axes.fill_between(line.x, line.low, line.high, step="post", color=palette[agent], alpha=0.16, linewidth=0)
+        axes.plot(line.x, line.mean, drawstyle="steps-post", color=palette[agent], linewidth=1.8, label=agent)
+    if plot.best is not None:
+        axes.axhline(plot.best, color="#333333", linestyle=(0, (5, 3)), linewidth=1.0, label=plot.best_label)
+    low, high = _limits(plot)
+    axes.set_ylim(low, high)
+    axes.set_xlim(left=0, right=max(float(line.x[-1]) for line in plot.lines.values()))
+    axes.set_xlabel(plot.x_label)
+    axes.set_ylabel(plot.y_label)
+    axes.set_title(f"{plot.title}\n", loc="left", fontsize=11, fontweight="bold")
+    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=8.5, color="#555555", va="bottom")
+    # below the axes: wherever it stood inside, some curve would run through it
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=3, fontsize=9, handlelength=1.6, borderaxespad=0)
+    return figure
+
+
+def _limits(plot: Plot) -> tuple[float, float]:
+    """Vertical range: the later part of every curve fills the upper half; what lies far below at the start is cut off."""
+    settled, lowest, highs = [], [], []
+    for line in plot.lines.values():
+        settled.append(float(line.low[int(SETTLED_SHARE * len(line.x)) :].min()))
+        lowest.append(float(line.low.min()))
+        highs.append(float(line.high.max()))
+    if plot.best is not None:
+        highs.append(plot.best)
+    high = max(highs)
+    low = max(min(lowest), high - 2 * (high - min(settled)))
+    air = 0.06 * (high - low) or max(abs(high), 1.0) * 1e-3
+    return low - air, high + air
+
+
+def draw_plots(judgement: Judgement, out: Path) -> dict[str, str]:
+    """Writes each plot as PNG and SVG; equal comparisons give equal SVG files.
+
+    Returns:
+        The SVG texts by plot name, for the page.
+    """
+    import matplotlib
+
+    runs = len(judgement.comparison.seeds)
+    subtitle = f"{judgement.comparison.env_id}: mean and 25 to 75 % of {runs} run{'s' if runs > 1 else ''}"
+    drawn = {}
+    for plot in plots_of(judgement):
+        # the salt makes ids that differ between the pictures of one page and are the same in the next run
+        style: Any = {**STYLE, "svg.hashsalt": plot.name}
+        with matplotlib.rc_context(style):
+            figure = _figure(plot, subtitle)
+            svg, png = io.BytesIO(), io.BytesIO()
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+            figure.savefig(png, format="png", dpi=150)
+        write_file(out / f"{plot.name}.svg", svg.getvalue())
+        write_file(out / f"{plot.name}.png", png.getvalue())
+        drawn[plot.name] = svg.getvalue().decode()
+    return drawn

@@ -1,0 +1,164 @@
+"""The files of a comparison: leaderboard, results, plots and one page that holds everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from nasgym.compare.comparison import Comparison
+from nasgym.compare.files import write_file
+from nasgym.compare.judgement import Judgement
+from nasgym.compare.leaderboard import (
+    caveats,
+    ceiling_lines,
+    leaderboard_csv,
+    leaderboard_text,
+    results_csv,
+    sheets,
+    subject,
+)
+from nasgym.compare.plots import draw_plots, plots_of
+from nasgym.oracles.table import TableOracle
+from nasgym.problem import Problem
+
+__all__ = ["source_lines", "write_comparison", "write_files"]
+
+CARD_KEYS = ("title", "notes", "note", "source", "paper", "licence", "license", "url", "machine", "date", "made", "imported")
+PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baselines3", "pymoo")
+
+
+def write_comparison(comparison: Comparison, out: Path) -> Path:
+    """Writes ``comparison.json``: what is compared, before it is."""
+    text = json.dumps({**comparison.describe(), "fingerprint": comparison.fingerprint}, indent=1, default=str)
+    return write_file(out / "comparison.json", text + "\n")
+
+
+def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list[Path]:
+    """Writes everything into the output folder.
+
+    Args:
+        judgement: The comparison with its results.
+        out: The folder.
+        command: How the comparison was called, for the page.
+
+    Returns:
+        The files, the page last.
+    """
+    written = [
+        write_file(out / "leaderboard.txt", leaderboard_text(judgement)),
+        write_file(out / "leaderboard.csv", leaderboard_csv(judgement)),
+        write_file(out / "results.csv", results_csv(judgement)),
+    ]
+    drawings = draw_plots(judgement, out)
+    written += [out / f"{name}.{ending}" for name in drawings for ending in ("png", "svg")]
+    written.append(write_file(out / "report.html", _page(judgement, drawings, command)))
+    return written
+
+
+def source_lines(problem: Problem) -> list[tuple[str, str]]:
+    """Where the accuracies come from, as (key, text), from the table's card."""
+    oracle = problem.accuracy
+    if not isinstance(oracle, TableOracle):
+        return [("accuracies", "trained on this machine while searching")]
+    card = oracle.table.card
+    lines = [
+        ("table", f"{oracle.table.name} ({oracle.table.fingerprint}), data set {oracle.dataset}"),
+        (
+            "search metric",
+            f"{problem.search_metric} accuracy after {problem.search_fidelity} epochs, training seed: {oracle.seed}",
+        ),
+        ("report", f"test accuracy after {oracle.report_fidelity} epochs, mean over training seeds"),
+    ]
+    for key in CARD_KEYS:
+        if key in card:
+            lines.append((key, _plain(card[key])))
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(_plain, value))
+    return str(value)
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:  # an extra that is not installed took no part
+            continue
+    return ", ".join(found)
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+
+
+def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
+    """Each agent's best answer with its drawing; agents that found the same one share it."""
+    from nasgym.networks.draw import draw_svg
+
+    cards: dict[str, dict[str, Any]] = {}
+    for standing in judgement.standings:
+        i = judgement.best_run(standing.agent)
+        text = judgement.arch_texts[i]
+        if text not in cards:
+            costs = [f"{name} {_amount(float(cost[i]))}" for name, cost in judgement.answers.costs.items()]
+            numbers = [f"test accuracy {100 * judgement.answers.test_accuracy[i]:.2f} %"]
+            numbers += [f"reward {judgement.true_reward[i][-1]:.4f}", *costs]
+            if not judgement.answers.feasible[i]:
+                numbers.append("does not meet the constraint")
+            priced = {name: float(cost[i]) for name, cost in judgement.answers.costs.items()}
+            drawing = draw_svg(judgement.problem.space, judgement.runs[i].archs[-1], priced)
+            cards[text] = {"text": text, "agents": [], "numbers": numbers, "svg": drawing}
+        cards[text]["agents"].append(standing.agent)
+    return list(cards.values())
+
+
+def _amount(cost: float) -> str:
+    return f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}"
+
+
+def _inline(svg: str) -> str:
+    """An SVG without the parts that only a file of its own has."""
+    return svg[svg.index("<svg") :]
+
+
+def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]) -> str:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(resources.files("nasgym.compare").joinpath("report_page.html").read_text())
+    titles = {plot.name: f"{plot.title}, over {plot.x_label}" for plot in plots_of(judgement)}
+    best = _best_architectures(judgement)
+    for card in best:
+        card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.networks.draw, which escapes its texts
+    comparison = judgement.comparison
+    return template.render(
+        title=f"{comparison.env_id}: {', '.join(comparison.agents)}",
+        subject=subject(judgement),
+        test_search=judgement.problem.search_metric == "test",
+        sheets=sheets(judgement),
+        plots=[(titles[name], Markup(_inline(svg))) for name, svg in drawings.items()],  # drawn by matplotlib
+        best=best,
+        ceiling=ceiling_lines(judgement),
+        caveats=caveats(judgement),
+        source=source_lines(judgement.problem),
+        agents=[(name, _plain(dict(values)) or "none") for name, values in comparison.agents.items()],
+        made=[
+            ("command", " ".join(command)),
+            ("date", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")),
+            ("machine", _machine()),
+            ("versions", f"nasgym {comparison.version}, {_versions()}"),
+        ],
+    )

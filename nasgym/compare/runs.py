@@ -1,0 +1,259 @@
+"""`run_all`: every search of a comparison, on worker processes, safe against being killed.
+
+Each worker builds the problem once and writes every charged evaluation into the store that all share before the agent sees it.
+A search depends on its own seed only, so neither the number of workers nor their speed changes a result; searches that have
+ended are not run again, and an interrupted one is replayed from the store.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from ctypes import Array, c_double
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawArray
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.compare.comparison import Comparison
+from nasgym.compare.run_result import RunResult, condense
+from nasgym.errors import InvalidValue, NasgymError
+from nasgym.ledger import Ledger
+from nasgym.problem import Evaluations, Problem
+from nasgym.store import Store
+
+__all__ = ["Progress", "run_all", "store_path"]
+
+Progress = Callable[[float, float], None]
+
+# searches run side by side; a numeric library that starts threads of its own slows all of them down
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+POLL_SECONDS = 0.2
+LOCK_SECONDS = 10.0
+STOP_SECONDS = 3.0
+
+
+def store_path(out: Path) -> Path:
+    """The store of an output folder."""
+    return out / "evaluations.sqlite"
+
+
+def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | None = None) -> list[RunResult]:
+    """Runs what has not ended yet.
+
+    Args:
+        comparison: What is compared.
+        out: Folder of the store; made if it is not there.
+        jobs: Worker processes.
+        progress: Called with (spent, to spend) in the budget's unit, over all searches.
+
+    Returns:
+        The results by agent in the comparison's order, then by seed.
+
+    Raises:
+        InvalidValue: `jobs` is less than 1.
+        NasgymError: A search failed, a worker was killed, or another process works in `out`.
+    """
+    if jobs < 1:
+        raise InvalidValue(f"jobs must be at least 1, got {jobs!r}.")
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = [(agent, seed) for agent in comparison.agents for seed in comparison.seeds]
+    with _sole_user(out):
+        done = _finished(comparison, out)
+        # seed by seed, so that an interrupted comparison has something of every agent
+        missing = [(a, s) for s in comparison.seeds for a in comparison.agents if comparison.run_name(a, s) not in done]
+        spent_before = (len(wanted) - len(missing)) * comparison.budget.amount
+        total = len(wanted) * comparison.budget.amount
+        if missing:
+            _run_missing(
+                comparison, out, jobs, missing, lambda spent: progress(spent_before + spent, total) if progress else None
+            )
+            done = _finished(comparison, out)
+    if progress:
+        progress(total, total)
+    return [RunResult.from_json(done[comparison.run_name(agent, seed)]) for agent, seed in wanted]
+
+
+def _finished(comparison: Comparison, out: Path) -> dict[str, Mapping[str, Any]]:
+    store = Store(store_path(out))
+    try:
+        return {run.name: run.result for run in store.runs() if run.result is not None}
+    finally:
+        store.close()
+
+
+@contextmanager
+def _sole_user(out: Path) -> Iterator[None]:
+    """Waits until workers of a killed command have noticed, and refuses a second command in the same folder."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (out / ".lock").open("w") as file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise NasgymError(f"another comparison is running in {out}; wait for it, or give --out.") from None
+                time.sleep(0.05)
+        # workers take their share; as long as one of them lives, no other command starts here
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def _run_missing(
+    comparison: Comparison, out: Path, jobs: int, missing: list[tuple[str, int]], progress: Callable[[float], None]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    spent, stop = RawArray(c_double, len(missing)), RawArray(c_double, 1)
+    pool = ProcessPoolExecutor(min(jobs, len(missing)), context, _start_worker, (comparison, out, spent, stop))
+    pending: set[Future[None]] = set()
+    try:
+        with _one_thread(), _interrupts_wait():
+            pending.update(pool.submit(_play, slot, *search) for slot, search in enumerate(missing))
+        while pending:
+            ended, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
+            progress(float(sum(spent)))
+    except BrokenProcessPool:
+        raise NasgymError(
+            "a worker process ended without a word (killed, or out of memory); the same command goes on where it stopped, "
+            "with less memory under --jobs 1."
+        ) from None
+    finally:
+        stop[0] = 1.0
+        pool.shutdown(wait=not pending, cancel_futures=True)
+        if pending:
+            _stop_workers()
+
+
+def _stop_workers() -> None:
+    """Workers end before their next evaluation; one that is busy for long is ended, which loses nothing committed."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for worker in multiprocessing.active_children():
+        worker.join(max(0.0, deadline - time.monotonic()))
+        if worker.is_alive():
+            worker.terminate()
+            worker.join()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Workers started inside see one thread for each numeric library; they read it when they are loaded."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Workers started inside never see Ctrl-C: this process tells them to stop."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# ---- in a worker ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Worker:
+    comparison: Comparison
+    store: Store
+    spent: Array[c_double]
+    stop: Array[c_double]
+    lock: Any
+    problem: Problem | None = None
+
+
+_worker: _Worker | None = None
+
+
+class _Stopped(Exception):
+    """The command was interrupted."""
+
+
+class _WatchedLedger(Ledger):
+    """A ledger that says how far it is and ends when the command is interrupted."""
+
+    slot: int
+    worker: _Worker
+
+    def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
+        if self.worker.stop[0]:
+            raise _Stopped
+        found = super().evaluate(archs, fidelity)
+        self.worker.spent[self.slot] = self.spent
+        return found
+
+
+def _start_worker(comparison: Comparison, out: Path, spent: Array[c_double], stop: Array[c_double]) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    lock = (out / ".lock").open("w")
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    _worker = _Worker(comparison, Store(store_path(out)), spent, stop, lock)
+
+
+def _end_with_parent() -> None:
+    """A worker whose command was killed ends at once, so that the next command finds nobody writing."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "workers have a parent"
+    parent.join()
+    os._exit(1)
+
+
+def _play(slot: int, agent: str, seed: int) -> None:
+    """One search, from opening its run in the store to keeping its result."""
+    from nasgym.agents import make_agent
+    from nasgym.factory import make_problem
+
+    worker = _worker
+    assert worker is not None, "the pool's initialiser has run"
+    comparison, store = worker.comparison, worker.store
+    if worker.problem is None:
+        worker.problem = make_problem(comparison.env_id, **comparison.keywords)
+        if worker.problem.fingerprint != comparison.problem:
+            raise NasgymError("the table changed while the comparison started; run the command again.")
+    name, spec = comparison.run_name(agent, seed), comparison.run_spec(agent, seed)
+    # the second child seeds the ledger, as Agent.search does with a problem: the same search, the same numbers
+    ledger_seed = np.random.SeedSequence(seed).spawn(2)[1]
+    ledger = _WatchedLedger(worker.problem, comparison.budget, seed=ledger_seed, store=store, run=name, run_spec=spec)
+    ledger.slot, ledger.worker = slot, worker
+    start = time.perf_counter()
+    result = make_agent(agent, **comparison.agents[agent]).search(ledger, seed=seed)
+    found = condense(result, seed, ledger.proposals, ledger.spent, time.perf_counter() - start)
+    store.close_run(store.open_run(name, spec).id, found.to_json())
+    worker.spent[slot] = comparison.budget.amount
