@@ -178,9 +178,11 @@ def _budget(unit: str, amount: float) -> Budget:
 @app.command()
 def compare(
     env_id: Identifier,
-    agents: Annotated[str, typer.Option(metavar="A,B,...", help="Names of agents, separated by commas.")],
+    agents: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Names of agents, separated by commas; by default all that are built in.")
+    ] = "",
     budget: Amount = 300,
-    budget_unit: Unit = "distinct",
+    budget_unit: Unit = "total",
     seeds: Annotated[
         str, typer.Option(metavar="SEEDS", help="A count (5: seeds 0 to 4), a range (10:20) or a list (3,7,9).")
     ] = "5",
@@ -198,14 +200,18 @@ def compare(
 ) -> None:
     """Runs agents with many seeds and one budget; writes leaderboard, curves and a report.
 
+    Total evaluations are the default unit because every agent pays for them in the same way: one that has converged and
+    repeats itself does not get its repeats for nothing.
+
     The same command continues an interrupted comparison, and repeats nothing that is already measured.
     """
     from nasgym.compare.comparison import default_folder, parse_seeds, parse_settings, plan_comparison
+    from nasgym.registry import AGENTS
 
     for package in NEEDED_BY_COMPARE:
         if importlib.util.find_spec(package) is None:
             raise InvalidValue(_missing(package))
-    names = [name.strip() for name in agents.split(",") if name.strip()]
+    names = [name.strip() for name in agents.split(",") if name.strip()] or list(AGENTS.builtin)
     keywords, hyper = parse_settings([*(settings or []), *(f"agent.{text}" for text in agent_settings or [])])
     plan, problem = plan_comparison(env_id, names, parse_seeds(seeds), _budget(budget_unit, budget), keywords, hyper)
     folder = default_folder(plan) if out is None else out

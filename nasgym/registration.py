@@ -36,7 +36,7 @@ IDS: dict[str, Benchmark] = {
     # the shipped table, every network trained by this project; works without any import
     "nasgym/Digits-v0": Benchmark(
         "digits",
-        "five MBConv layers on 8x8 digits, 3,125 networks trained three times; at most half of the MACs range",
+        "five MBConv layers on 8x8 digits, 3,125 architectures trained three times; at most half of the MACs range",
         "constrained",
     ),
     "nasgym/NASBenchMacro-v0": Benchmark(
@@ -68,4 +68,9 @@ def register_envs() -> None:
 
     for env_id in IDS:
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point="nasgym.env:NASEnv", kwargs={"problem": env_id})
+            gymnasium.register(
+                env_id,
+                entry_point="nasgym.env:NASEnv",
+                vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                kwargs={"problem": env_id},
+            )

@@ -10,9 +10,10 @@ NUM_LAYERS = 5
 
 
 class DigitsSpace(SearchSpace):
-    """Five layers, each ``skip`` or an MBConv of kernel 3 or 5 and expansion 3 or 6: 15 decisions, 5^5 = 3,125 networks.
+    """Five layers, each ``skip`` or an MBConv of kernel 3 or 5 and expansion 3 or 6: 15 decisions, 5^5 = 3,125 architectures.
 
-    Kernel and expansion are inactive where the op is ``skip``. Text form: ``"k3e6,skip,k5e3,k3e3,k5e6"``. The default is
+    Layers 2 and 3 have the same shape and a skip is the identity there, so it does not matter which of the two is skipped:
+    2,625 networks are different (`canonical` skips layer 3). Kernel and expansion are inactive where the op is ``skip``. Text form: ``"k3e6,skip,k5e3,k3e3,k5e6"``. The default is
     the dearest network (``k5e6`` five times). The skeleton around the layers is `nasgym.networks.digits`.
     """
 
@@ -26,6 +27,15 @@ class DigitsSpace(SearchSpace):
                 Decision(f"layer{i}.expansion", (3, 6), "expansion", active_if=runs),
             ]
         super().__init__("digits", decisions, layers=[(f"layer{i}", 3) for i in range(1, NUM_LAYERS + 1)])
+
+    def _canonical_valid(self, archs: Archs) -> Archs:
+        second, third = slice(3, 6), slice(6, 9)
+        swap = (archs[:, 3] == 0) & (archs[:, 6] != 0)
+        if not swap.any():
+            return archs
+        merged = archs.copy()
+        merged[swap, second], merged[swap, third] = archs[swap, third], archs[swap, second]
+        return merged
 
     def _layer_text(self, layer: Layer, choices: Archs) -> str:
         op, kernel, expansion = choices.tolist()
