@@ -1,0 +1,225 @@
+"""REINFORCE: a policy gradient on the choices, with a recurrent controller or with independent logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, get_args
+
+import numpy as np
+
+from nasgym.agents.agent import Agent
+from nasgym.agents.reward_scale import RewardScale, Scaling
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats
+from nasgym.spaces.space import Archs, SearchSpace
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Hyperparameters", "PolicyKind", "Reinforce"]
+
+PolicyKind: TypeAlias = Literal["lstm", "independent"]
+
+# its exponential is exactly 0, and 0 times it is 0, which minus infinity would not give
+MASKED = -1e9
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """The hyper-parameters whose defaults depend on the policy.
+
+    Attributes:
+        batch: Architectures drawn between two updates.
+        learning_rate: Of Adam (beta 0.9 and 0.999).
+        entropy_weight: What a nat of the policy's entropy is worth, in advantages.
+        scaling: How rewards become advantages (`RewardScale`).
+    """
+
+    batch: int
+    learning_rate: float
+    entropy_weight: float
+    scaling: Scaling
+
+
+DEFAULTS: dict[PolicyKind, Hyperparameters] = {
+    # this library's choice, tuned for 300 evaluations; the published controllers saw thousands of architectures and used
+    # 0.0006 (Zoph and Le, 1611.01578) and 0.00035 with entropy weight 1e-5 (NASNet, 1707.07012; remembered)
+    "lstm": Hyperparameters(batch=10, learning_rate=5e-3, entropy_weight=0.2, scaling="rank"),
+    # NATS-Bench (2009.00437), as its published code has it
+    "independent": Hyperparameters(batch=1, learning_rate=0.01, entropy_weight=0.0, scaling="percent"),
+}
+
+
+@dataclass
+class Reinforce(Agent):
+    """REINFORCE (Williams, 1992) as a search: draw architectures, make the choices of the good ones more likely.
+
+    The loss of a batch is the mean over its architectures of minus advantage times log-probability, minus `entropy_weight`
+    times entropy. Illegal choices are masked; a decision with one legal choice adds neither log-probability nor entropy.
+
+    Attributes:
+        policy: ``"lstm"``: one LSTM cell reads the previous choice and its position and gives the logits of the next
+            decision, in the line of NAS with reinforcement learning (Zoph and Le, 1611.01578; two layers of 35 units there)
+            and NASNet (1707.07012; one layer of 100 units, remembered). ``"independent"``: one logit for each choice of each
+            decision, NATS-Bench's REINFORCE (2009.00437); needs no torch.
+        batch, learning_rate, entropy_weight, scaling: None is the policy's own default (`Hyperparameters`, `DEFAULTS`): ``lstm``
+            10, 0.005, 0.2, ``"rank"`` (this library's choice); ``independent`` 1, 0.01, 0, ``"percent"`` (NATS-Bench).
+        momentum: Of the running mean that ``"percent"`` and ``"standardised"`` compare with; 0.9, bias-corrected and updated
+            before use, as in NATS-Bench.
+        window: Rewards that ``"rank"`` compares with; 100 is this library's choice.
+        hidden: Units of the LSTM; 64 is this library's choice.
+    """
+
+    name: ClassVar[str] = "reinforce"
+    policy: PolicyKind = "lstm"
+    batch: int | None = None
+    learning_rate: float | None = None
+    entropy_weight: float | None = None
+    scaling: Scaling | None = None
+    momentum: float = 0.9
+    window: int = 100
+    hidden: int = 64
+
+    def __post_init__(self) -> None:
+        if self.policy not in get_args(PolicyKind):
+            raise unknown_name("policy", self.policy, get_args(PolicyKind))
+        chosen = self._resolved()
+        if chosen.batch < 1 or self.hidden < 1:
+            raise InvalidValue(f"batch and hidden must be at least 1, got {chosen.batch!r} and {self.hidden!r}.")
+        if not chosen.learning_rate > 0 or not chosen.entropy_weight >= 0:
+            raise InvalidValue(
+                "learning_rate must be positive and entropy_weight not negative, got "
+                f"{chosen.learning_rate!r} and {chosen.entropy_weight!r}."
+            )
+        RewardScale(chosen.scaling, momentum=self.momentum, window=self.window)  # checks its arguments
+
+    def _resolved(self) -> Hyperparameters:
+        own = DEFAULTS[self.policy]
+        return Hyperparameters(
+            batch=own.batch if self.batch is None else self.batch,
+            learning_rate=own.learning_rate if self.learning_rate is None else self.learning_rate,
+            entropy_weight=own.entropy_weight if self.entropy_weight is None else self.entropy_weight,
+            scaling=own.scaling if self.scaling is None else self.scaling,
+        )
+
+    def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        chosen = self._resolved()
+        scale = RewardScale(chosen.scaling, momentum=self.momentum, window=self.window)
+        policy: _Policy
+        if self.policy == "independent":
+            policy = _IndependentPolicy(ledger.space, rng, chosen)
+        else:
+            policy = _LSTMPolicy(ledger.space, rng, chosen, self.hidden)
+        while True:
+            archs = policy.sample(chosen.batch)
+            policy.update(scale(ledger.evaluate(archs).reward))
+
+
+class _Policy(Protocol):
+    """A distribution over architectures that can be drawn from and improved."""
+
+    def sample(self, n: int) -> Archs:
+        """``(n, D)`` architectures."""
+        ...
+
+    def update(self, advantages: Floats) -> None:
+        """One step of Adam, given the ``(n,)`` advantages of the last sample."""
+        ...
+
+
+class _LSTMPolicy:
+    """One LSTM cell over the decisions; the choices of all architectures of a batch are drawn in lock-step.
+
+    Weights are uniform in [-0.1, 0.1] as in NASNet (remembered), so that the first architectures are nearly uniform draws.
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters, hidden: int) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self._torch, self._space, self._rng, self._hidden = torch, space, rng, hidden
+        self._entropy_weight = chosen.entropy_weight
+        decisions, choices = space.num_decisions, space.max_choices
+        # skip_init: the usual constructor would draw from torch's global generator
+        self._cell = torch.nn.utils.skip_init(torch.nn.LSTMCell, hidden, hidden)  # type: ignore[no-untyped-call]  # torch's own
+        # a row for each choice of each decision, and the first one for the start
+        self._embedding = torch.empty(1 + decisions * choices, hidden)
+        self._heads = torch.empty(decisions, hidden, choices)
+        weights = [self._embedding, self._heads, *self._cell.parameters()]
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        with torch.no_grad():
+            for weight in weights:
+                weight.uniform_(-0.1, 0.1, generator=generator).requires_grad_()
+        self._adam = torch.optim.Adam(weights, lr=chosen.learning_rate)
+
+    def sample(self, n: int) -> Archs:
+        torch, space = self._torch, self._space
+        archs = np.full((n, space.num_decisions), -1, dtype=np.int8)
+        state = (torch.zeros(n, self._hidden), torch.zeros(n, self._hidden))
+        token = torch.zeros(n, dtype=torch.int64)
+        self._log_probability, self._entropy = torch.zeros(n), torch.zeros(n)
+        for t in range(space.num_decisions):
+            state = self._cell(self._embedding[token], state)
+            illegal = torch.from_numpy(~space.mask(archs, t))
+            log_p = (state[0] @ self._heads[t]).masked_fill(illegal, MASKED).log_softmax(dim=1)
+            # the largest of logits with Gumbel noise is a draw from their softmax
+            drawn = (log_p.detach().numpy() + self._rng.gumbel(size=log_p.shape)).argmax(axis=1)
+            archs[:, t] = drawn
+            choice = torch.from_numpy(drawn)
+            self._log_probability = self._log_probability + log_p.gather(1, choice[:, None])[:, 0]
+            self._entropy = self._entropy - (log_p.exp() * log_p).sum(dim=1)
+            token = 1 + t * space.max_choices + choice
+        return archs
+
+    def update(self, advantages: Floats) -> None:
+        wanted = self._torch.from_numpy(advantages).float() * self._log_probability
+        loss: torch.Tensor = -(wanted + self._entropy_weight * self._entropy).mean()
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._adam.step()
+
+
+class _IndependentPolicy:
+    """A softmax for each decision, on its own logits; gradient and Adam in closed form.
+
+    Logits start at 1e-3 times a standard normal (NATS-Bench).
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters) -> None:
+        self._space, self._rng, self._chosen = space, rng, chosen
+        self.logits: Floats = rng.normal(scale=1e-3, size=(space.num_decisions, space.max_choices))
+        self._mean, self._square, self._steps = np.zeros_like(self.logits), np.zeros_like(self.logits), 0
+
+    def sample(self, n: int) -> Archs:
+        space = self._space
+        archs = np.full((n, space.num_decisions), -1, dtype=np.int8)
+        noise = self._rng.gumbel(size=(n, space.num_decisions, space.max_choices))
+        self._masked = np.empty_like(noise)
+        for t in range(space.num_decisions):
+            self._masked[:, t] = np.where(space.mask(archs, t), self.logits[t], -np.inf)
+            archs[:, t] = (self._masked[:, t] + noise[:, t]).argmax(axis=1)
+        self._chosen_one = np.arange(space.max_choices) == archs[:, :, None]
+        return archs
+
+    def gradient(self, advantages: Floats) -> Floats:
+        """``(D, max_choices)`` derivative of the loss by the logits, for the last sample.
+
+        That of minus log-probability is p - onehot(choice); that of minus entropy H is p (log p + H).
+        """
+        odds = np.exp(self._masked - self._masked.max(axis=2, keepdims=True))
+        p = odds / odds.sum(axis=2, keepdims=True)
+        slope = advantages[:, None, None] * (p - self._chosen_one)
+        if self._chosen.entropy_weight:
+            log_p = np.log(np.where(p > 0, p, 1.0))
+            entropy = -(p * log_p).sum(axis=2, keepdims=True)
+            slope += self._chosen.entropy_weight * p * (log_p + entropy)
+        return np.asarray(slope.mean(axis=0))
+
+    def update(self, advantages: Floats) -> None:
+        gradient = self.gradient(advantages)
+        self._steps += 1
+        self._mean += 0.1 * (gradient - self._mean)
+        self._square += 0.001 * (gradient**2 - self._square)
+        mean, square = self._mean / (1 - 0.9**self._steps), self._square / (1 - 0.999**self._steps)
+        self.logits -= self._chosen.learning_rate * mean / (np.sqrt(square) + 1e-8)

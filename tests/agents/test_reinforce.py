@@ -1,0 +1,150 @@
+"""REINFORCE: it learns, keeps to masks and budgets, and its closed-form gradient is torch's."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nasgym.agents import make_agent
+from nasgym.agents.reinforce import DEFAULTS, Hyperparameters, Reinforce, _IndependentPolicy, _LSTMPolicy
+from nasgym.errors import InvalidValue, UnknownName
+from nasgym.ledger import Budget
+from tests.agents.learnable import digits_problem, gain, learnable_problem
+from tests.tiny import tiny_ledger, tiny_problem, tiny_space
+
+POLICIES = ("lstm", "independent")
+CHOSEN = Hyperparameters(batch=4, learning_rate=0.01, entropy_weight=0.3, scaling="rank")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+class TestBothPolicies:
+    def test_the_same_seed_gives_the_same_history(self, policy):
+        import torch
+
+        histories = []
+        for noise in (1, 2):  # what others do with torch's global generator does not matter
+            torch.manual_seed(noise)
+            before = torch.get_rng_state()
+            histories.append(Reinforce(policy=policy).search(tiny_problem(seed="sampled"), budget=20, seed=3).history)
+            assert (torch.get_rng_state() == before).all()
+        assert (histories[0].archs == histories[1].archs).all()
+        assert (histories[0].reward == histories[1].reward).all()
+
+    def test_seeds_differ(self, policy):
+        one, two = (Reinforce(policy=policy).search(learnable_problem(), budget=20, seed=seed).history for seed in (0, 1))
+        assert (one.archs != two.archs).any()
+
+    def test_learns(self, policy):
+        # NATS-Bench's learning rate needs thousands of evaluations for what a test has time for
+        agent = Reinforce(policy=policy, learning_rate=None if policy == "lstm" else 0.05)
+        gains = [gain(agent, learnable_problem(), 200, seed) for seed in range(5)]
+        assert min(gains) > 0.05
+
+    @pytest.mark.parametrize("constrained", [False, True])
+    def test_inactive_decisions_stay_at_0(self, policy, constrained):
+        problem = digits_problem(constrained=constrained)
+        history = Reinforce(policy=policy).search(problem, budget=Budget("total", 60)).history
+        assert len(history) == 60
+        assert problem.space.is_valid(history.archs).all()
+
+    def test_a_restricted_space_is_kept_to(self, policy):
+        problem = tiny_problem(restrict={"b.width": [16, 24], "*.kernel": [3]})
+        archs = Reinforce(policy=policy).search(problem, budget=Budget("total", 60)).history.archs
+        assert problem.space.is_valid(archs).all()
+        assert set(archs[:, 2].tolist()) == {1, 2}
+
+    @pytest.mark.parametrize("unit", ["distinct", "total", "train_seconds"])
+    def test_budgets_are_spent(self, policy, unit):
+        result = Reinforce(policy=policy, batch=7).search(tiny_ledger(Budget(unit, 12), seed="sampled"))
+        spent = result.history.spent
+        assert result.ended == "budget"
+        assert spent[-1] == 12 if unit != "train_seconds" else spent[-2] < 12 <= spent[-1]
+
+    def test_a_converged_policy_ends(self, policy):
+        agent = Reinforce(policy=policy, learning_rate=0.5)
+        result = agent.search(learnable_problem(), budget=Budget("distinct", 36, max_proposals=300))
+        assert result.ended == "max_proposals"
+        assert result.history.proposals[-1] <= 300
+
+    def test_forced_choices_add_neither_log_probability_nor_entropy(self, policy):
+        space = tiny_space().restrict({"a.op": ["skip"], "c.op": ["none"], "b.width": [16]})
+        rng = np.random.default_rng(0)
+        drawn = _LSTMPolicy(space, rng, CHOSEN, 8) if policy == "lstm" else _IndependentPolicy(space, rng, CHOSEN)
+        assert (drawn.sample(3) == [0, 0, 1, 0, 0]).all()
+        if policy == "lstm":
+            assert (drawn._log_probability == 0).all()
+            assert (drawn._entropy == 0).all()
+        else:
+            assert (drawn.gradient(np.array([1.0, -2.0, 3.0])) == 0).all()
+
+
+def reference_loss(logits, space, archs, advantages, weight):
+    """Minus (advantage times log-probability + weight times entropy), written with torch."""
+    import torch
+
+    total = torch.zeros((), dtype=torch.float64)
+    for arch, advantage in zip(archs, advantages, strict=True):
+        for t in range(space.num_decisions):
+            legal = np.flatnonzero(space.mask(arch[None], t)[0])
+            softmax = torch.distributions.Categorical(logits=logits[t, torch.from_numpy(legal)])
+            position = torch.tensor(int(np.flatnonzero(legal == arch[t])[0]))
+            total = total - advantage * softmax.log_prob(position) - weight * softmax.entropy()
+    return total / len(archs)
+
+
+def test_the_independent_step_is_torchs():
+    import torch
+
+    space = tiny_space().restrict({"c.op": ["pool", "conv"]})
+    policy = _IndependentPolicy(space, np.random.default_rng(2), CHOSEN)
+    logits = torch.from_numpy(policy.logits.copy()).requires_grad_()
+    adam = torch.optim.Adam([logits], lr=CHOSEN.learning_rate)
+    for advantages in (np.array([1.5, -0.5, 0.3, -2.0]), np.array([0.1, 0.7, -0.3, 1.0])):
+        archs = policy.sample(4)
+        adam.zero_grad()
+        reference_loss(logits, space, archs, advantages, CHOSEN.entropy_weight).backward()
+        assert policy.gradient(advantages) == pytest.approx(logits.grad.numpy(), abs=1e-12)
+        policy.update(advantages)
+        adam.step()
+        assert policy.logits == pytest.approx(logits.detach().numpy(), abs=1e-12)
+
+
+def test_the_first_lstm_draws_are_nearly_uniform():
+    space = tiny_space()
+    policy = _LSTMPolicy(space, np.random.default_rng(0), CHOSEN, 64)
+    archs = policy.sample(3000)
+    shares = np.bincount(archs[:, 2], minlength=3) / 3000
+    assert shares == pytest.approx(np.full(3, 1 / 3), abs=0.06)
+    # each of a, b, c at its own entropy: log 2 + log 3 + log 3, plus log 2 for each kernel that is active
+    active = space.active(archs)[:, [1, 4]].sum(axis=1)
+    expected = np.log(18) + active * np.log(2)
+    assert policy._entropy.detach().numpy() == pytest.approx(expected, abs=0.05)
+
+
+def test_each_policy_has_its_own_defaults():
+    assert Reinforce()._resolved() == DEFAULTS["lstm"]
+    assert Reinforce(policy="independent")._resolved() == Hyperparameters(1, 0.01, 0.0, "percent")
+    mixed = Reinforce(policy="independent", batch=5, scaling="rank")._resolved()
+    assert mixed == Hyperparameters(5, 0.01, 0.0, "rank")
+
+
+def test_the_independent_policy_needs_no_torch():
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from nasgym.agents import make_agent\n"
+        "from tests.agents.learnable import learnable_problem\n"
+        "print(len(make_agent('reinforce', policy='independent').search(learnable_problem(), budget=5).history))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert ran.stdout.strip() == "5", ran.stderr
+
+
+def test_what_is_refused():
+    with pytest.raises(UnknownName, match="Did you mean 'lstm'"):
+        make_agent("reinforce", policy="lstmm")
+    with pytest.raises(UnknownName, match="reward scaling"):
+        Reinforce(scaling="log")
+    for wrong in ({"batch": 0}, {"hidden": 0}, {"learning_rate": 0.0}, {"entropy_weight": -1.0}, {"window": 1}):
+        with pytest.raises(InvalidValue):
+            Reinforce(**wrong)
