@@ -1,0 +1,103 @@
+"""What the benchmark scripts share: seeded runs on worker processes, and Markdown with its provenance."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasgym.agents import SearchResult, make_agent
+from nasgym.factory import make_problem
+from nasgym.ledger import Budget
+from nasgym.problem import Problem
+from nasgym.provenance import provenance
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Task:
+    """One search: an id with keywords, an agent with hyper-parameters, a budget, a seed."""
+
+    env_id: str
+    keywords: tuple[tuple[str, Any], ...]
+    agent: str
+    hyperparameters: tuple[tuple[str, Any], ...]
+    budget: Budget
+    seed: int
+    label: str = field(default="", compare=False)
+
+
+@lru_cache(maxsize=32)
+def _problem(env_id: str, keywords: tuple[tuple[str, str], ...]) -> Problem:
+    import json
+
+    return make_problem(env_id, **{key: json.loads(value) for key, value in keywords})
+
+
+def problem_of(task: Task) -> Problem:
+    """The task's problem, built once a process."""
+    import json
+
+    return _problem(task.env_id, tuple((key, json.dumps(value)) for key, value in task.keywords))
+
+
+def search(task: Task) -> SearchResult:
+    """Runs a task."""
+    return make_agent(task.agent, **dict(task.hyperparameters)).search(problem_of(task), budget=task.budget, seed=task.seed)
+
+
+def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], jobs: int) -> list[Any]:
+    """``[work(task), ...]`` on worker processes, in the order of the tasks, with a line of progress on stderr."""
+    results = []
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        for done, result in enumerate(pool.map(work, tasks, chunksize=max(1, min(20, len(tasks) // (4 * jobs)))), 1):
+            results.append(result)
+            if done % 50 == 0 or done == len(tasks):
+                print(f"\r{done} of {len(tasks)} runs", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return results
+
+
+def interval(values: np.ndarray, seed: int = 0, repeats: int = 10_000) -> tuple[float, float]:
+    """95 % percentile-bootstrap interval of the mean."""
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(0, len(values), size=(repeats, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def write_page(name: str, title: str, command: str, parts: Sequence[str], *packages: str) -> Path:
+    """Writes ``benchmarks/<name>.md`` with the command, versions, machine and date above the parts, and prints it."""
+    where = provenance("numpy", "gymnasium", *packages)
+    versions = ", ".join(f"{package} {version}" for package, version in where["versions"].items())
+    head = f"# {title}\n\nMade by `{command}` on {where['date']}; {versions}; {where['machine']}.\n"
+    text = "\n".join([head, *(part + "\n" for part in parts)])
+    path = HERE / f"{name}.md"
+    beside = path.with_suffix(".tmp")
+    beside.write_text(text)
+    beside.replace(path)
+    print(text)
+    return path
+
+
+def arguments(description: str, seeds: int) -> argparse.ArgumentParser:
+    """The arguments that every script has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"seeds 0 to N - 1 (default {seeds})")
+    parser.add_argument("--jobs", type=int, default=2, help="worker processes (default 2)")
+    return parser
