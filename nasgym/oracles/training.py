@@ -146,7 +146,6 @@ class TrainingOracle:
         from nasgym.networks.torch_modules import build_module, initialise
 
         torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
         start = time.process_time()
         network = PackedNetwork(plans)
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -154,7 +153,11 @@ class TrainingOracle:
             module = build_module(plan)
             initialise(module, generator)
             network.load(index, module)
-        self._fit(network, epochs, generators)
+        torch.set_flush_denormal(True)  # tiny moments and weights would be computed slowly
+        try:
+            self._fit(network, epochs, generators)
+        finally:
+            torch.set_flush_denormal(False)  # the processor's mode belongs to the whole process
         network.eval()
         validation = self._accuracy(network, self.images.validation, self.images.validation_labels)
         test = self._accuracy(network, self.images.test, self.images.test_labels)

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from nasgym.data.folder import find_table
 from nasgym.data.images import ImageSet
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.digits import digits_plan
@@ -111,3 +112,13 @@ def test_errors_teach(oracle, images):
         TrainingOracle(oracle.space, oracle.plan_of, images, fidelities=(4, 1))
     with pytest.raises(UnknownName, match="Did you mean 'digits'"):
         training_oracle("digit")
+
+
+def test_the_shipped_table_can_be_trained_again():
+    """Three networks of the shipped table, trained once more: the short training, up to what rounding does to it."""
+    oracle, table = training_oracle("digits"), find_table("digits")
+    rows, seeds = np.array([5, 700, 2500]), np.array([0, 1, 2])
+    found = oracle.measure(oracle.space.enumerate()[rows], 3, seeds)
+    np.testing.assert_allclose(found.validation, table.accuracy["digits", 3, "validation"][rows, seeds], atol=0.03)
+    np.testing.assert_allclose(found.test, table.accuracy["digits", 3, "test"][rows, seeds], atol=0.03)
+    assert table.card["oracle"] == oracle.fingerprint
