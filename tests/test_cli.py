@@ -133,6 +133,14 @@ def test_out_that_is_a_file_is_refused(call, tmp_path):
     assert (tmp_path / "taken").read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = call(*COMPARE, "--out", "file/below")
+    assert code == 2
+    assert err.startswith("error: file/below cannot be read or written (Not a directory)")
+    assert err.count("\n") == 1
+
+
 def test_search_equals_the_library(call):
     from nasgym import make_problem
     from nasgym.agents import make_agent

@@ -1,0 +1,53 @@
+"""The commands put together, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nasgym.cli.comparing import compare
+from nasgym.cli.data import data_app
+from nasgym.cli.drawing import draw
+from nasgym.cli.extras import EXTRAS, missing
+from nasgym.cli.listing import list_command
+from nasgym.cli.searching import search
+from nasgym.cli.tabulating import tabulate
+from nasgym.errors import NasgymError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Neural architecture search on tables and on this machine: environments, agents, fair comparisons.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(list_command)
+for command in (compare, search, draw, tabulate):
+    app.command()(command)
+app.add_typer(data_app, name="data")
+
+
+def main() -> None:
+    """Entry point; every error that a user can cause becomes one line and exit code 2."""
+    try:
+        app()
+    except NasgymError as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        _fail(missing(package))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(
+            f"{error.filename} cannot be read or written ({error.strerror}); name another file or folder, or change its rights."
+        )
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,43 @@
+"""``nasgym list``."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from nasgym.cli import terminal
+
+__all__ = ["list_command"]
+
+
+def list_command() -> None:
+    """Environment ids, agents, reward rules, spaces, tables and devices."""
+    from nasgym.data.folder import data_folder, imported_tables, shipped_tables
+    from nasgym.registration import IDS
+    from nasgym.registry import AGENTS, RULES, SPACES
+
+    tables = {**shipped_tables(), **imported_tables()}
+    out = terminal.console()
+    ids = terminal.table("Environments", "id", "what it is")
+    for env_id, known in IDS.items():
+        state = "" if known.table in tables else f" (table {known.table} is not there)"
+        ids.add_row(env_id, known.summary + state)
+    out.print(ids)
+    for title, names in (("Agents", AGENTS.names()), ("Reward rules", RULES.names()), ("Spaces", SPACES.names())):
+        out.print(f"[bold]{title}[/]\n{', '.join(names)}\n")
+    shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices of latency_ms")
+    for name, path in tables.items():
+        shown.add_row(name, "imported" if name in imported_tables() else "shipped", ", ".join(_devices(path)) or "-")
+    out.print(shown)
+
+
+def _devices(path: Path) -> list[str]:
+    """Devices of a table, read from the names of its arrays; the numbers stay where they are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                name.rpartition("latency_ms@")[2].removesuffix(".npy") for name in archive.namelist() if "latency_ms@" in name
+            ]
+    except (zipfile.BadZipFile, OSError):
+        return ["(not readable; see `nasgym data verify`)"]
+    return sorted(set(names))

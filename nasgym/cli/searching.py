@@ -1,0 +1,74 @@
+"""``nasgym search``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasgym.cli.options import Amount, Identifier, Settings, Unit, make_budget
+from nasgym.cli.terminal import progress
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from nasgym.agents.agent import SearchResult
+    from nasgym.ledger import Budget
+    from nasgym.problem import Evaluations, Problem
+
+__all__ = ["search"]
+
+
+def search(
+    env_id: Identifier,
+    agent: Annotated[str, typer.Option(metavar="NAME", help="Name of the agent.")] = "regularized-evolution",
+    budget: Amount = 300,
+    budget_unit: Unit = "distinct",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seeds the search.")] = 0,
+    settings: Settings = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Look up the test accuracy of the answer, after the search.")
+    ] = False,
+) -> None:
+    """Runs one agent once and prints the best architecture and its costs."""
+    from nasgym.compare.comparison import parse_settings, plan_comparison
+
+    keywords, hyper = parse_settings(settings or [])
+    plan, problem = plan_comparison(env_id, [agent], [seed], make_budget(budget_unit, budget), keywords, hyper)
+    result = _search(problem, plan.budget, agent, plan.agents[agent], seed)
+    arch = result.best_arch
+    lines = [("architecture", problem.space.to_str(arch[None])[0]), ("reward", f"{result.best_reward:.6g}")]
+    seen = problem.search_metric if problem.search_metric == "validation" else "TEST"
+    lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % after {problem.search_fidelity} epochs"))
+    lines += [(name, f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}") for name, cost in result.best_costs.items()]
+    if problem.constraint is not None:
+        lines.append(("constraint", "met" if result.feasible else "NOT met"))
+    ends = {
+        "budget": "the budget was spent",
+        "max_proposals": "the agent repeated itself",
+        "agent": "the agent had nothing left",
+    }
+    lines.append(("evaluations", f"{len(result.history)}; {ends.get(result.ended, result.ended)}"))
+    if report:
+        lines.append(("test accuracy", f"{100 * float(problem.report(arch[None]).test_accuracy[0]):.2f} % at full training"))
+    for key, text in lines:
+        typer.echo(f"{key + ':':22}{text}")
+
+
+def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:
+    """A search with a progress bar, equal to ``make_agent(agent).search(problem, budget=budget, seed=seed)``."""
+    from nasgym.agents import make_agent
+    from nasgym.agents.agent import split_seed
+    from nasgym.ledger import Ledger
+
+    with progress(agent) as told:
+
+        class Shown(Ledger):
+            def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
+                found = super().evaluate(archs, fidelity)
+                told(self.spent, budget.amount)
+                return found
+
+        ledger = Shown(problem, budget, seed=split_seed(seed)[1])
+        return make_agent(agent, **hyperparameters).search(ledger, seed=seed)

@@ -1,0 +1,30 @@
+"""``nasgym tabulate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasgym.cli.terminal import progress
+
+__all__ = ["tabulate"]
+
+
+def tabulate(
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space whose networks can be trained here: digits.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the measurements and the table.")],
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Worker processes.")] = 2,
+) -> None:
+    """Trains every network of a space and writes the table; the same command goes on where it stopped."""
+    from nasgym.tabulate import tabulate as train_all
+
+    try:
+        with progress(space) as told:
+            path = train_all(space, out, jobs, told)
+    except KeyboardInterrupt:
+        print(f"\nstopped; what was trained is in {out}, and the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    typer.echo(f"wrote {path}")

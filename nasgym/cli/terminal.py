@@ -1,0 +1,44 @@
+"""What the commands print with: the console, tables, and a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["console", "progress", "table"]
+
+
+def console() -> Console:
+    """Stdout; lines are folded in a terminal only."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def table(title: str, *heads: str) -> Table:
+    """A table with lines under its column heads; an empty title is none."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(*heads, title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in made.columns:
+        column.overflow = "fold"
+    return made
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[float, float], None]]:
+    """One bar with the remaining time, on stderr and only in a terminal, so that what a command prints can be piped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
