@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from nasgym.compare.comparison import Comparison
-from nasgym.compare.files import write_file
 from nasgym.compare.judgement import Judgement
 from nasgym.compare.leaderboard import (
     caveats,
@@ -24,8 +21,10 @@ from nasgym.compare.leaderboard import (
     subject,
 )
 from nasgym.compare.plots import draw_plots, plots_of
+from nasgym.files import write_file
 from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
+from nasgym.provenance import provenance
 
 __all__ = ["source_lines", "write_comparison", "write_files"]
 
@@ -34,7 +33,7 @@ PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baseli
 
 
 def write_comparison(comparison: Comparison, out: Path) -> Path:
-    """Writes ``comparison.json``: what is compared, before it is."""
+    """Writes ``comparison.json``: what was compared, from which the same searches can be run again."""
     text = json.dumps({**comparison.describe(), "fingerprint": comparison.fingerprint}, indent=1, default=str)
     return write_file(out / "comparison.json", text + "\n")
 
@@ -89,23 +88,9 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _versions() -> str:
-    found = []
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:  # an extra that is not installed took no part
-            continue
-    return ", ".join(found)
-
-
-def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-
-
 def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
     """Each agent's best answer with its drawing; agents that found the same one share it."""
-    from nasgym.networks.draw import draw_svg
+    from nasgym.drawing.draw import draw_svg
 
     cards: dict[str, dict[str, Any]] = {}
     for standing in judgement.standings:
@@ -142,8 +127,8 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
     titles = {plot.name: f"{plot.title}, over {plot.x_label}" for plot in plots_of(judgement)}
     best = _best_architectures(judgement)
     for card in best:
-        card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.networks.draw, which escapes its texts
-    comparison = judgement.comparison
+        card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.drawing.draw, which escapes its texts
+    comparison, made = judgement.comparison, provenance(*PACKAGES)
     return template.render(
         title=f"{comparison.env_id}: {', '.join(comparison.agents)}",
         subject=subject(judgement),
@@ -158,7 +143,7 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
         made=[
             ("command", " ".join(command)),
             ("date", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")),
-            ("machine", _machine()),
-            ("versions", f"nasgym {comparison.version}, {_versions()}"),
+            ("machine", made["machine"]),
+            ("versions", ", ".join(f"{package} {number}" for package, number in made["versions"].items())),
         ],
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from nasgym.networks.picture import Box, Cell, Chain, Picture, Widths, amount, fold, make_picture, percent
-from nasgym.networks.picture_svg import picture_svg
+from nasgym.drawing.picture import Box, Cell, Chain, Picture, Widths, amount, fold, make_picture, percent
+from nasgym.drawing.picture_svg import picture_svg
 from nasgym.spaces.space import SearchSpace
 
 if TYPE_CHECKING:

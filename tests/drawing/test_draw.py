@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from nasgym.drawing.draw import draw_svg, draw_text
+from nasgym.drawing.picture import amount, fold, make_picture
 from nasgym.errors import InvalidValue
-from nasgym.networks.draw import draw_svg, draw_text
-from nasgym.networks.picture import amount, fold, make_picture
 from nasgym.oracles.counted import counted_cost
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace

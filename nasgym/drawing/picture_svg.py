@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from xml.etree import ElementTree
 
-from nasgym.networks.picture import Box, Cell, Chain, Kind, Picture, Widths, amount, fold, percent
+from nasgym.drawing.picture import Box, Cell, Chain, Kind, Picture, Widths, amount, fold, percent
 
 __all__ = ["picture_svg"]
 

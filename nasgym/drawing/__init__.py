@@ -1,0 +1,1 @@
+"""Pictures of architectures: text for terminals, SVG for pages."""
