@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -15,7 +17,13 @@ from nasgym.problem import Evaluations, Problem
 from nasgym.registry import AGENTS
 from nasgym.spaces.space import Archs
 
-__all__ = ["Agent", "AskTellAgent", "SearchResult", "make_agent"]
+__all__ = ["Agent", "AskTellAgent", "SearchResult", "make_agent", "split_seed"]
+
+
+def split_seed(seed: int) -> tuple[np.random.SeedSequence, np.random.SeedSequence]:
+    """The independent seeds that one number gives to an agent and to the ledger that it spends."""
+    agent, ledger = np.random.SeedSequence(seed).spawn(2)
+    return agent, ledger
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Agent(ABC):
             InvalidValue: A problem without a budget, a ledger with a second one or with none, or a budget too small for one
                 evaluation.
         """
-        agent_seed, ledger_seed = np.random.SeedSequence(seed).spawn(2)
+        agent_seed, ledger_seed = split_seed(seed)
         if isinstance(target, Problem):
             if budget is None:
                 raise InvalidValue("a search on a problem needs a budget, for example budget=300.")
@@ -153,4 +161,21 @@ def make_agent(name: str, **hyperparameters: Any) -> Agent:
     for key in hyperparameters:
         if key not in known:
             raise unknown_name(f"hyper-parameter of agent {name!r}", key, known)
+    hints = get_type_hints(kind)
+    for key, value in hyperparameters.items():
+        if not _fits(value, hints[key]):
+            wanted = str(kind.__annotations__.get(key, hints[key]))
+            raise InvalidValue(f"hyper-parameter {key!r} of agent {name!r} is of the type {wanted}, got {value!r}.")
     return kind(**hyperparameters)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value has a declared type; types beyond numbers, text and unions of them are left to the agent."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if hint is str or origin is Literal:  # which texts is checked by the agent, with a suggestion
+        return isinstance(value, str)
+    if hint in (int, float):
+        return isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (bool, type(None)) else True

@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NoReturn, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused, unknown_name
+from nasgym.budget import Budget, BudgetUnit
+from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problem import Constraint, Evaluations, Objective, Problem
 from nasgym.spaces.space import Archs, SearchSpace
 from nasgym.store import Key, Measured, Store
 
 __all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
-
-BudgetUnit: TypeAlias = Literal["distinct", "total", "train_seconds"]
-UNITS = ("distinct", "total", "train_seconds")
-PROPOSALS_PER_EVALUATION = 20
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a search may spend.
-
-    Attributes:
-        unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"`` evaluations (repeats
-            are charged, and drawn again where the oracle draws training seeds), or simulated ``"train_seconds"`` (as
-            "total"; the last evaluation may overshoot, as in NATS-Bench).
-        amount: How many.
-        max_proposals: Ends an agent that has converged and repeats itself; by default 20 times `amount` for evaluations, none
-            for seconds.
-    """
-
-    unit: BudgetUnit
-    amount: float
-    max_proposals: int | None = field(default=None)
-
-    def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise unknown_name("budget unit", self.unit, UNITS)
-        seconds, number = self.unit == "train_seconds", isinstance(self.amount, int | float | np.number)
-        good = number and not isinstance(self.amount, bool) and bool(np.isfinite(self.amount)) and self.amount > 0
-        if not good or not (seconds or self.amount == int(self.amount)):
-            raise InvalidValue(
-                f"a budget is a positive {'number' if seconds else 'whole number'} of "
-                f"{self.unit.replace('_', ' ')}, got {self.amount!r}; for example Budget({self.unit!r}, 300)."
-            )
-        if self.max_proposals is None and self.unit != "train_seconds":
-            object.__setattr__(self, "max_proposals", int(self.amount) * PROPOSALS_PER_EVALUATION)
-        if self.max_proposals is not None and self.max_proposals < 1:
-            raise InvalidValue(f"max_proposals must be at least 1, got {self.max_proposals!r}.")
-
-    @classmethod
-    def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:
-        """A budget; a number means distinct evaluations, a mapping has the fields of `Budget` (as a JSON file does)."""
-        if isinstance(budget, Mapping):
-            names = [entry.name for entry in fields(cls)]
-            for key in budget:
-                if key not in names:
-                    raise unknown_name("key of a budget", key, names)
-            if not {"unit", "amount"} <= set(budget):
-                raise InvalidValue(f"a budget has 'unit' and 'amount', got {dict(budget)!r}.")
-            return cls(**budget)
-        return budget if isinstance(budget, Budget) else cls("distinct", budget)
 
 
 @dataclass(frozen=True)
@@ -325,6 +276,9 @@ class Ledger:
     def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, tuple[float, float, float]]:
         """Measures what nobody has measured yet."""
         known = self._known()
+        if self._store is not None and not self._problem.accuracy.deterministic and any(k not in known for k in batch.keys):
+            # a training takes long: another run may have ended the same one in the meantime
+            self._store.catch_up(self._problem.accuracy.fingerprint)
         first = {key: row for row, key in reversed(list(enumerate(batch.keys))) if key not in known}
         if not first:
             return {}

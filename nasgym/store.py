@@ -91,6 +91,7 @@ class Store:
     def __init__(self, path: Path | str = ":memory:") -> None:
         self.path = path
         self._known: dict[str, dict[Key, Measured]] = {}
+        self._read_up_to: dict[str, int] = {}  # rows are only ever added, so their ids ascend
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -99,9 +100,6 @@ class Store:
             raise DataError(f"{path} cannot be opened as a store ({error}); name another file.") from None
         try:
             self._prepare()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise DataError(f"{path} is not a nasgym store ({error}); name another file or move this one away.") from None
         except DataError:
             self._db.close()
             raise
@@ -120,19 +118,35 @@ class Store:
                     f"{self.path} is a SQLite file of another kind or version ({version}, expected {SCHEMA_VERSION}); "
                     "name another file or move this one away."
                 )
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        with self._told_as_data_errors():
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA journal_mode = WAL")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        with self._told_as_data_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told_as_data_errors(self) -> Iterator[None]:
         try:
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self.path} is not a nasgym store, or is damaged or cannot be written ({error}); name another file, or move this one "
+                "away."
+            ) from None
+
+    def _select(self, query: str, *values: str | int) -> list[Any]:
+        with self._told_as_data_errors():
+            return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Closes the file; may be called twice."""
@@ -144,18 +158,24 @@ class Store:
         """The measurements of an oracle by (architecture bytes, fidelity, seed).
 
         Read from the file once for each oracle and kept up to date with what this process records; what another process
-        has added since is found when `record` meets it.
+        has added since is found by `catch_up`, or when `record` meets it.
         """
         if oracle not in self._known:
-            rows = self._db.execute(
-                "SELECT arch, fidelity, seed, id, validation, test, train_seconds FROM measurements WHERE oracle = ?",
-                (oracle,),
-            )
-            self._known[oracle] = {
-                (arch, fidelity, seed): Measured(ident, _real(validation), _real(test), _real(seconds))
-                for arch, fidelity, seed, ident, validation, test, seconds in rows
-            }
+            self.catch_up(oracle)
         return self._known[oracle]
+
+    def catch_up(self, oracle: str) -> None:
+        """Reads what has been recorded since the last time; worth it before something dear is measured."""
+        rows = self._select(
+            "SELECT arch, fidelity, seed, id, validation, test, train_seconds FROM measurements "
+            "WHERE oracle = ? AND id > ? ORDER BY id",
+            oracle,
+            self._read_up_to.get(oracle, 0),
+        )
+        known = self._known.setdefault(oracle, {})
+        for arch, fidelity, seed, ident, validation, test, seconds in rows:
+            known[arch, fidelity, seed] = Measured(ident, _real(validation), _real(test), _real(seconds))
+            self._read_up_to[oracle] = ident
 
     def record(
         self,
@@ -235,18 +255,17 @@ class Store:
 
     def runs(self) -> list[Run]:
         """All runs, by name."""
-        rows = self._db.execute("SELECT id, name, spec, result FROM runs ORDER BY name")
+        rows = self._select("SELECT id, name, spec, result FROM runs ORDER BY name")
         return [Run(i, name, json.loads(spec), None if r is None else json.loads(r)) for i, name, spec, r in rows]
 
     def charges(self, run: int) -> list[int]:
         """Measurement ids that a run was charged for, by ordinal."""
-        rows = self._db.execute("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", (run,))
-        return [row[0] for row in rows]
+        return [row[0] for row in self._select("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", run)]
 
     def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, npt.NDArray[np.int64]]:
         """``(n, D)`` architectures that a run was charged for, by ordinal, and ``(n,)`` their training seeds."""
-        rows = self._db.execute(
-            "SELECT arch, seed FROM charges JOIN measurements ON id = measurement WHERE run = ? ORDER BY ordinal", (run,)
-        ).fetchall()
+        rows = self._select(
+            "SELECT arch, seed FROM charges JOIN measurements ON id = measurement WHERE run = ? ORDER BY ordinal", run
+        )
         archs = np.frombuffer(b"".join(row[0] for row in rows), dtype=np.int8).reshape(len(rows), num_decisions)
         return archs, np.array([row[1] for row in rows], dtype=np.int64)

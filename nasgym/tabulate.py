@@ -15,6 +15,7 @@ import numpy as np
 from nasgym.data.table_file import Table, read_table, write_table
 from nasgym.data.table_quality import quality
 from nasgym.errors import DataError
+from nasgym.files import write_file
 from nasgym.networks.packed_modules import pack_key
 from nasgym.oracles.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Floats, Ints, Measurements
@@ -124,9 +125,7 @@ def tabulate(
             progress(done, total)
     path = write_table(assemble_table(training_oracle(space), Store(store_path), search_fidelity), out / f"{space}.npz")
     card = json.dumps(read_table(path).card, indent=2, sort_keys=True) + "\n"
-    beside = path.with_name(f".{space}.json.tmp")
-    beside.write_text(card)
-    beside.replace(path.with_suffix(".json"))
+    write_file(path.with_suffix(".json"), card)
     return path
 
 

@@ -101,6 +101,18 @@ def test_numbers_that_another_process_recorded_meanwhile_are_used(path):
     assert ledger.evaluate(ALL[[4]]).accuracy[0] == 0.123
 
 
+def test_what_another_process_has_trained_meanwhile_is_not_trained_again(path):
+    problem, ours, theirs = tiny_problem(), Store(path), Store(path)
+    problem.accuracy.deterministic = False  # as if every network were trained
+    rows = counted_oracle(problem)
+    ledger = Ledger(problem, 5, store=ours, run="r")
+    ledger.evaluate(ALL[:1])
+    key = (ALL[4].tobytes(), 1, -1)
+    theirs.record(problem.accuracy.fingerprint, [(key, (0.123, 0.5, 2.0))])
+    assert ledger.evaluate(ALL[[4, 5]]).accuracy[0] == 0.123
+    assert [row for row, _ in rows] == [ALL[0].tobytes(), ALL[5].tobytes()]
+
+
 # ---- replay ----------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +236,19 @@ def test_garbage_is_refused_and_kept(tmp_path, content):
     with pytest.raises(DataError, match="not a nasgym store"):
         Store(path)
     assert path.read_bytes() == content
+
+
+def test_a_damaged_store_is_named(path):
+    store = Store(path)
+    search(store)
+    store.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x55" * (len(content) - 4096))  # the first page has the schema and stays
+    damaged = Store(path)
+    for ask in (damaged.runs, lambda: damaged.charges(1), lambda: damaged.known("x"), lambda: damaged.open_run("s", {})):
+        with pytest.raises(DataError, match=r"runs\.sqlite is not a nasgym store, or is damaged"):
+            ask()
+    damaged.close()
 
 
 @pytest.mark.parametrize("version", [0, 1, 7])

@@ -98,6 +98,7 @@ class Judgement:
         answers: Reports of the last incumbent of each run, ``(len(runs),)`` arrays.
         true_reward: One array for each run: ``(k,)`` rewards of its incumbents, means over training seeds; as the agent saw them
             where there is no exact answer.
+        true_accuracy: The same for their accuracies by the search metric.
         test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they would have to be trained.
         optimum: Best reward, or None.
         no_optimum: Why there is no optimum, empty where there is one.
@@ -110,6 +111,7 @@ class Judgement:
     runs: Sequence[RunResult]
     answers: Report
     true_reward: Sequence[Floats]
+    true_accuracy: Sequence[Floats]
     test: Sequence[Floats] | None
     optimum: float | None
     no_optimum: str
@@ -149,16 +151,17 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     if problem.accuracy.deterministic:
         test = np.split(problem.report(incumbents).test_accuracy, splits)
     answers = problem.report(last) if test is not None else _report_once(problem, last)
-    true_reward = [run.reward for run in runs]
+    true_reward, true_accuracy = [run.reward for run in runs], [run.accuracy for run in runs]
     if optimum is not None:
-        true_reward = np.split(problem.everything.reward[problem.space.index_of(incumbents)], splits)
+        everything, rows = problem.everything, problem.space.index_of(incumbents)
+        true_reward, true_accuracy = np.split(everything.reward[rows], splits), np.split(everything.accuracy[rows], splits)
     standings = [
         _standing(agent, [i for i, run in enumerate(runs) if run.agent == agent], runs, answers, true_reward, optimum)
         for agent in comparison.agents
     ]
     standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
     ceiling = None if optimum is None else _ceiling(problem)
-    return Judgement(comparison, problem, runs, answers, true_reward, test, optimum, reason, standings, ceiling)
+    return Judgement(comparison, problem, runs, answers, true_reward, true_accuracy, test, optimum, reason, standings, ceiling)
 
 
 def _optimum(problem: Problem) -> tuple[float | None, str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasgym.compare import statistics
-from nasgym.compare.files import write_file
 from nasgym.compare.judgement import Judgement
+from nasgym.files import write_file
 from nasgym.oracles.oracle import Floats
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ def curves(judgement: Judgement, values: Sequence[Floats], *, seconds: bool) -> 
 
 
 def plots_of(judgement: Judgement) -> list[Plot]:
-    """The pictures of a comparison: search metric and test accuracy, over evaluations and, where known, over seconds."""
+    """The pictures of a comparison, over evaluations and, where known, over seconds.
+
+    What the search maximises; validation accuracy, where that is something else; test accuracy.
+    """
     problem = judgement.problem
     plain = problem.rule.name == "accuracy"
     seen = "validation" if problem.search_metric == "validation" else "TEST (search_metric=test)"
@@ -100,6 +103,11 @@ def plots_of(judgement: Judgement) -> list[Plot]:
     y_label = f"{seen} accuracy of the incumbent, %" if plain else f"reward of the incumbent, {seen}"
     best = None if judgement.optimum is None else scale * judgement.optimum
     panels = [("search", "What the search maximises", y_label, searched, best, "optimum")]
+    if not plain and problem.search_metric == "validation":
+        validated = [100.0 * accuracy for accuracy in judgement.true_accuracy]
+        level = None if judgement.optimum is None else 100 * problem.optimum().accuracy
+        words = ("Validation accuracy", "validation accuracy of the incumbent, %")
+        panels.append(("validation", *words, validated, level, "of the optimum by reward"))
     if judgement.test is not None:
         guided = None if judgement.ceiling is None else 100 * judgement.ceiling.guided
         tested = [100.0 * test for test in judgement.test]

@@ -23,7 +23,6 @@ from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from nasgym.compare.comparison import Comparison
@@ -238,6 +237,7 @@ def _end_with_parent() -> None:
 def _play(slot: int, agent: str, seed: int) -> None:
     """One search, from opening its run in the store to keeping its result."""
     from nasgym.agents import make_agent
+    from nasgym.agents.agent import split_seed
     from nasgym.factory import make_problem
 
     worker = _worker
@@ -248,9 +248,9 @@ def _play(slot: int, agent: str, seed: int) -> None:
         if worker.problem.fingerprint != comparison.problem:
             raise NasgymError("the table changed while the comparison started; run the command again.")
     name, spec = comparison.run_name(agent, seed), comparison.run_spec(agent, seed)
-    # the second child seeds the ledger, as Agent.search does with a problem: the same search, the same numbers
-    ledger_seed = np.random.SeedSequence(seed).spawn(2)[1]
-    ledger = _WatchedLedger(worker.problem, comparison.budget, seed=ledger_seed, store=store, run=name, run_spec=spec)
+    # seeded as Agent.search does with a problem: the same search, the same numbers
+    seeded = split_seed(seed)[1]
+    ledger = _WatchedLedger(worker.problem, comparison.budget, seed=seeded, store=store, run=name, run_spec=spec)
     ledger.slot, ledger.worker = slot, worker
     start = time.perf_counter()
     result = make_agent(agent, **comparison.agents[agent]).search(ledger, seed=seed)

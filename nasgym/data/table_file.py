@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from nasgym.data.source import sha256_of
 from nasgym.errors import DataError, unknown_name
+from nasgym.files import write_file
 
 __all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_table"]
 
@@ -167,10 +168,7 @@ def write_table(table: Table, path: Path) -> Path:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    checksum = checksum_path(path)
-    temporary = checksum.with_name(f".{checksum.name}.{os.getpid()}.tmp")
-    temporary.write_text(f"{digest}  {path.name}\n")
-    temporary.replace(checksum)
+    write_file(checksum_path(path), f"{digest}  {path.name}\n")
     return path
 
 

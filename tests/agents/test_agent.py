@@ -64,6 +64,30 @@ def test_agents_are_found_by_name_with_their_hyper_parameters():
         make_agent("regularized-evolution", populaton=7)
 
 
+@pytest.mark.parametrize(
+    ("name", "hyperparameters", "says"),
+    [
+        (
+            "regularized-evolution",
+            {"population": "x"},
+            "'population' of agent 'regularized-evolution' is of the type int, got 'x'",
+        ),
+        ("regularized-evolution", {"population": 2.5}, "got 2.5"),
+        ("regularized-evolution", {"reject": 1}, "is of the type bool"),
+        ("layernas", {"children": "all"}, r"is of the type int \| None"),
+        ("layernas", {"temperature": True}, "is of the type float"),
+        ("layernas", {"select": 3}, "'select'"),
+    ],
+)
+def test_hyper_parameters_of_another_type_are_refused(name, hyperparameters, says):
+    with pytest.raises(InvalidValue, match=says):
+        make_agent(name, **hyperparameters)
+
+
+def test_whole_and_numpy_numbers_are_numbers():
+    assert make_agent("layernas", temperature=1, children=None, buckets=np.int64(7)).temperature == 1
+
+
 def test_what_a_search_refuses():
     agent = RandomSearch()
     with pytest.raises(InvalidValue, match="needs a budget"):

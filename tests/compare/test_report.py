@@ -173,6 +173,15 @@ def test_seconds_only_where_they_are_known():
     assert [plot.name for plot in plots_of(judgement)] == ["search_over_evaluations", "test_over_evaluations"]
 
 
+def test_validation_accuracy_has_a_plot_of_its_own_where_the_reward_is_something_else():
+    judgement = make_judgement(make_problem(target=3.5))
+    plots = {plot.name: plot for plot in plots_of(judgement)}
+    assert list(plots) == [f"{what}_over_{x}" for x in ("evaluations", "seconds") for what in ("search", "validation", "test")]
+    shown = plots["validation_over_evaluations"]
+    assert shown.best == pytest.approx(80.0)
+    np.testing.assert_allclose(shown.lines["random"].mean[[0, 2, 4]], [55, 60, 70], atol=1e-4)
+
+
 def test_plots_mark_the_test_metric():
     labels = [plot.y_label for plot in plots_of(make_judgement(make_problem(metric="test")))]
     assert "search_metric=test" in labels[0]

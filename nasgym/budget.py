@@ -1,0 +1,61 @@
+"""`Budget`: what a search may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, unknown_name
+
+__all__ = ["Budget", "BudgetUnit"]
+
+BudgetUnit: TypeAlias = Literal["distinct", "total", "train_seconds"]
+UNITS = ("distinct", "total", "train_seconds")
+PROPOSALS_PER_EVALUATION = 20
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend.
+
+    Attributes:
+        unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"`` evaluations (repeats
+            are charged, and drawn again where the oracle draws training seeds), or simulated ``"train_seconds"`` (as
+            "total"; the last evaluation may overshoot, as in NATS-Bench).
+        amount: How many.
+        max_proposals: Ends an agent that has converged and repeats itself; by default 20 times `amount` for evaluations, none
+            for seconds.
+    """
+
+    unit: BudgetUnit
+    amount: float
+    max_proposals: int | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise unknown_name("budget unit", self.unit, UNITS)
+        seconds, number = self.unit == "train_seconds", isinstance(self.amount, int | float | np.number)
+        good = number and not isinstance(self.amount, bool) and bool(np.isfinite(self.amount)) and self.amount > 0
+        if not good or not (seconds or self.amount == int(self.amount)):
+            what = "number of train seconds" if seconds else f"whole number of {self.unit} evaluations"
+            raise InvalidValue(f"a budget is a positive {what}, got {self.amount!r}; for example Budget({self.unit!r}, 300).")
+        if self.max_proposals is None and self.unit != "train_seconds":
+            object.__setattr__(self, "max_proposals", int(self.amount) * PROPOSALS_PER_EVALUATION)
+        if self.max_proposals is not None and self.max_proposals < 1:
+            raise InvalidValue(f"max_proposals must be at least 1, got {self.max_proposals!r}.")
+
+    @classmethod
+    def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:
+        """A budget; a number means distinct evaluations, a mapping has the fields of `Budget` (as a JSON file does)."""
+        if isinstance(budget, Mapping):
+            names = [entry.name for entry in fields(cls)]
+            for key in budget:
+                if key not in names:
+                    raise unknown_name("key of a budget", key, names)
+            if not {"unit", "amount"} <= set(budget):
+                raise InvalidValue(f"a budget has 'unit' and 'amount', got {dict(budget)!r}.")
+            return cls(**budget)
+        return budget if isinstance(budget, Budget) else cls("distinct", budget)
