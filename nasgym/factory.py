@@ -76,6 +76,7 @@ def make_problem(
     known = benchmark(env_id)
     if table is not None and not known.any_table and table != known.table:
         raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
+    _check_types(spec)
     rule = _rule(known.reward if reward is None else reward)
     source = _load_table(table or known.table)
     whole = _space(source)
@@ -103,6 +104,22 @@ def make_problem(
 
 PROBLEM_KEYWORDS = tuple(inspect.signature(make_problem).parameters)[1:]
 _DEFAULTS = {name: p.default for name, p in inspect.signature(make_problem).parameters.items() if name != "env_id"}
+
+
+def _check_types(given: Mapping[str, Any]) -> None:
+    """Keywords come from JSON texts and command lines; a single name is no list of names."""
+    for name in ("cost", "device", "dataset", "table", "accuracy"):
+        if given[name] is not None and not isinstance(given[name], str):
+            raise InvalidValue(f"{name} is a name, got {given[name]!r}.")
+    lower, restrict = given["lower"], given["restrict"]
+    if lower is not None and (isinstance(lower, bool) or not isinstance(lower, int | float)):
+        raise InvalidValue(f"lower is a number or None, got {lower!r}.")
+    if restrict is not None and not isinstance(restrict, Mapping):
+        raise InvalidValue(f"restrict maps decisions to the labels that stay, as in {{'*.kernel': [3]}}, got {restrict!r}.")
+    for name in ("objectives", "extra_costs"):
+        value = given[name]
+        if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
+            raise InvalidValue(f"{name} is a list of names, got {value!r}.")
 
 
 def _rule(spec: RuleSpec) -> RewardRule:

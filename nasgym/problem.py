@@ -205,14 +205,17 @@ class Problem:
         return self.space._canonical_valid(archs) if self.accuracy.canonical else archs
 
     def evaluate(
-        self, archs: npt.ArrayLike, fidelity: int | None = None, rng: np.random.Generator | None = None
+        self,
+        archs: npt.ArrayLike,
+        fidelity: int | None = None,
+        rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     ) -> Evaluations:
         """Accuracy, costs and reward of ``(N, D)`` complete architectures.
 
         Args:
             archs: ``(N, D)``; non-zero inactive decisions are canonicalised.
             fidelity: Epochs; by default the search fidelity.
-            rng: Draws training seeds where the oracle samples them.
+            rng: Draws training seeds where the oracle samples them; one for all rows, or one for each.
 
         Raises:
             InvalidValue: An architecture is not valid, or the oracle draws seeds and no generator was given.
@@ -225,7 +228,11 @@ class Problem:
             raise InvalidValue(
                 "this problem draws a training seed for every evaluation; pass rng=numpy.random.default_rng(seed)."
             )
-        seeds = self.accuracy.draw(keys, epochs, rng or np.random.default_rng(0))
+        if isinstance(rng, Sequence):
+            one_each = [self.accuracy.draw(key[None], epochs, own) for key, own in zip(keys, rng, strict=True)]
+            seeds = np.concatenate(one_each or [np.empty(0, dtype=np.int64)])
+        else:
+            seeds = self.accuracy.draw(keys, epochs, rng or np.random.default_rng(0))
         found = self.accuracy.measure(keys, epochs, seeds)
         accuracy = found.validation if self.search_metric == "validation" else found.test
         return self.assemble(prepared, accuracy, found.train_seconds)

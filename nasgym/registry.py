@@ -52,7 +52,7 @@ class Registry:
         Raises:
             UnknownName: There is none of that name; the nearest is suggested.
             DataError: Another package's entry point cannot be loaded.
-        MissingPackage: It needs an optional package that is not installed.
+            MissingPackage: It needs an optional package that is not installed.
         """
         if name in self.builtin:
             module, _, attribute = self.builtin[name].partition(":")

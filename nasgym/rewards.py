@@ -160,12 +160,17 @@ class Absolute(RewardRule):
 
 @dataclass(frozen=True)
 class Constrained(RewardRule):
-    """R = A where C <= T, else -min(1, C / T - 1): every feasible architecture beats every other (this library's rule)."""
+    """R = A where C <= T, else -min(1, C / T - 1): every feasible architecture beats every other (this library's rule).
+
+    With a lower limit L, below it R = -(1 - C / L).
+    """
 
     name: ClassVar[str] = "constrained"
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         excess = cost / _target(scale) - 1.0
+        if scale.lower > 0:
+            excess = np.maximum(excess, np.maximum(scale.lower - cost, 0.0) / scale.lower)
         return np.asarray(np.where(excess <= 0.0, accuracy, -np.minimum(1.0, excess)))
 
 

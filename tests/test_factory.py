@@ -103,6 +103,11 @@ def test_the_spec_rebuilds_the_problem(own, keywords):
         ({"target": 0.1}, InvalidValue, "which costs 0.5 energy_mj"),
         ({"restrict": {"a.kernell": [3]}}, UnknownName, "Did you mean 'a.kernel'"),
         ({"objectives": ["accuracy", "energy"]}, UnknownName, "Did you mean 'energy_mj'"),
+        ({"objectives": "accuracy"}, InvalidValue, "objectives is a list of names, got 'accuracy'"),
+        ({"extra_costs": 5}, InvalidValue, "extra_costs is a list of names, got 5"),
+        ({"restrict": ["a.kernel"]}, InvalidValue, "restrict maps decisions"),
+        ({"lower": "2"}, InvalidValue, "lower is a number or None, got '2'"),
+        ({"cost": ["energy_mj"]}, InvalidValue, "cost is a name"),
     ],
 )
 def test_errors_teach(own, keywords, error, says):

@@ -110,6 +110,9 @@ def test_lower_limit():
     ev = problem.evaluate(problem.space.enumerate())
     latency = ev.costs["latency_ms@phone"]
     np.testing.assert_array_equal(ev.feasible, (latency >= 10) & (latency <= 20))
+    both = tiny_problem(target=20.0, lower=10.0, rule=Constrained()).evaluate(problem.space.enumerate())
+    assert both.feasible.any()
+    assert both.reward[both.feasible].min() >= 0 > both.reward[~both.feasible].max()
     only_lower = tiny_problem(lower=10.0)
     assert only_lower.constraint is not None
     np.testing.assert_array_equal(only_lower.evaluate(only_lower.space.enumerate()).feasible, latency >= 10)
