@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 export NASGYM_DATA ?= $(CURDIR)/.data
 
-.PHONY: install compare test test-long lint data bench figures clean
+.PHONY: install compare test test-long lint data bench clean
 
 install: $(VENV)/.installed
 
