@@ -14,8 +14,8 @@ from nasgym.data.folder import find_table, imported_tables, shipped_tables
 from nasgym.data.table_file import Table, read_table
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.counted import COUNTED, counted_cost
-from nasgym.oracles.oracle import AccuracyOracle, CostOracle
-from nasgym.oracles.table import SeedChoice, TableCost, TableOracle
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
+from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.problem import Objective, Problem
 from nasgym.registration import benchmark
 from nasgym.registry import RULES, SPACES, TABLES

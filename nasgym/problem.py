@@ -224,7 +224,7 @@ class Problem:
         prepared = self.prepare(archs)
         keys = self.key(prepared)
         epochs = self.search_fidelity if fidelity is None else fidelity
-        if rng is None and getattr(self.accuracy, "seed", "sampled") == "sampled":
+        if rng is None and self.accuracy.seed == "sampled":
             raise InvalidValue(
                 "this problem draws a training seed for every evaluation; pass rng=numpy.random.default_rng(seed)."
             )
@@ -318,7 +318,7 @@ class Problem:
         return {
             "space": self.space.fingerprint,
             "accuracy": self.accuracy.fingerprint,
-            "seed": getattr(self.accuracy, "seed", None),
+            "seed": self.accuracy.seed,
             "search_fidelity": self.search_fidelity,
             "costs": {name: oracle.fingerprint for name, oracle in self.cost_oracles.items()},
             "primary_cost": self.cost_name,

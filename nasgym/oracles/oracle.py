@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "Split"]
+__all__ = ["AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "SeedChoice", "Split"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Split: TypeAlias = Literal["validation", "test"]
+SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class AccuracyOracle(Protocol):
         fidelities: Epochs that it can train for, ascending.
         search_fidelity: What a search sees unless it asks for another.
         search_metric: ``"validation"``; ``"test"`` only where there are no validation numbers, and marked everywhere.
+        seed: ``"mean"`` over the training seeds, ``"sampled"`` where every evaluation draws one, or the fixed one.
         deterministic: False where two calls with the same arguments may differ (live training, live measurement).
     """
 
@@ -52,6 +54,7 @@ class AccuracyOracle(Protocol):
     fidelities: tuple[int, ...]
     search_fidelity: int
     search_metric: Split
+    seed: SeedChoice
     deterministic: bool
 
     def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nasgym.data.table_file import Table
 from nasgym.errors import DataError, unknown_name
-from nasgym.oracles.oracle import Floats, Ints, Measurements, Split
+from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
 from nasgym.oracles.ranges import RangeExtremes
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["MEAN", "SeedChoice", "TableCost", "TableOracle"]
-
-SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
+__all__ = ["MEAN", "TableCost", "TableOracle"]
 
 MEAN = -1
 

@@ -16,7 +16,7 @@ import numpy as np
 from nasgym.data.images import ImageSet
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.oracle import Floats, Ints, Measurements, Split
+from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
 from nasgym.spaces.space import Archs, SearchSpace
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class TrainingOracle:
     canonical = True
     deterministic = False
     search_metric: Split = "validation"
+    seed: SeedChoice = "sampled"
 
     def __init__(
         self,
