@@ -12,7 +12,8 @@ import numpy.typing as npt
 from nasgym.agents.agent import Agent
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger import Ledger
-from nasgym.spaces.space import OPEN, Archs
+from nasgym.spaces.decision import OPEN
+from nasgym.spaces.space import Archs
 
 __all__ = ["LayerNAS"]
 
