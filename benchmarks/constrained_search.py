@@ -58,6 +58,13 @@ AGENTS: dict[str, tuple[str, dict[str, object], str, bool]] = {
 }
 
 
+# the rivals in their other fair form: what the limit rules out is drawn again before it is evaluated
+REJECTING: dict[str, tuple[str, dict[str, object], str, bool]] = {
+    "regularized-evolution, rejecting": ("regularized-evolution", {"reject": True}, "distinct", True),
+    "random, rejecting": ("random", {"reject": True}, "distinct", True),
+}
+
+
 def regrets(task: Task) -> tuple[list[float], int, int, str]:
     """Regret at each checkpoint, charged evaluations, evaluations until the optimum (0: never), how it ended."""
     result = search(task)
@@ -73,12 +80,12 @@ def main() -> None:
     """Runs every agent at every target and writes the page."""
     parser = arguments(__doc__ or "", 100)
     parser.add_argument("setting", choices=sorted(SETTINGS))
-    parser.add_argument("--agents", nargs="*", default=list(AGENTS), choices=list(AGENTS), metavar="LABEL")
+    parser.add_argument("--rejecting", action="store_true", help="LayerNAS beside rivals that reject before they evaluate")
     args = parser.parse_args()
+    agents = {"layernas": AGENTS["layernas"], **REJECTING} if args.rejecting else AGENTS
     setting = SETTINGS[args.setting]
     tasks = []
-    for label in args.agents:
-        agent, hyper, unit, draws = AGENTS[label]
+    for label, (agent, hyper, unit, draws) in agents.items():
         for name, target in setting.targets:
             keywords = (("reward", "constrained"), ("cost", "macs"), ("target", target))
             for seed in range(args.seeds if draws else 1):
@@ -89,7 +96,7 @@ def main() -> None:
         found.setdefault(task.label, []).append(result)
 
     overall, by_target, ends = [], [], []
-    for label in args.agents:
+    for label in agents:
         mean = np.array([np.mean([r[0] for r in found[f"{label}|{name}"]], axis=0) for name, _ in setting.targets]) * 100
         # a run's regret averaged over the targets is one draw; the interval is over seeds
         runs = np.mean([[r[0] for r in found[f"{label}|{name}"]] for name, _ in setting.targets], axis=0) * 100
@@ -117,9 +124,10 @@ def main() -> None:
         optima.append([name, f"{problem.scale.target / 1e6:.2f} M", f"{best.accuracy:.4%}", f"{share:.1%}", texts])
     header = [f"regret at {n}" for n in CHECKPOINTS]
     write_page(
-        f"constrained_{args.setting}",
+        f"constrained_{args.setting}" + "_rejecting" * args.rejecting,
         setting.title,
-        f"python -m benchmarks.constrained_search {args.setting} --seeds {args.seeds} --jobs {args.jobs}",
+        f"python -m benchmarks.constrained_search {args.setting} --seeds {args.seeds} --jobs {args.jobs}"
+        + " --rejecting" * args.rejecting,
         [
             setting.note,
             "Reward `constrained`, cost `macs`. Regret is in percentage points of accuracy (of reward: an infeasible answer counts minus its "
