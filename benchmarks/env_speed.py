@@ -3,8 +3,8 @@
 Random legal actions are chosen before the clock starts; masks and infos are on. Of our environments only decisions are
 counted, not the steps that reset; of CartPole every step. The contestants take turns in one process, a few milliseconds each,
 and every ratio is the median over the rounds of the ratio within a round, so that a busy machine slows both sides alike. The
-copy limit is `numpy.copyto` of every array of numbers that an episode returns, step by step, into arrays that are there
-already. Run from the repository root::
+copy limit is `numpy.copyto` of every array of numbers that a step returns, separately, into arrays that are there already; one
+step in the middle of an episode and the last one stand for all, so that the limit has everything in the cache. Run from the repository root::
 
     OMP_NUM_THREADS=1 python benchmarks/env_speed.py
 """
@@ -12,6 +12,7 @@ already. Run from the repository root::
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -68,36 +69,36 @@ def episode_steps(env: NASVectorEnv) -> int:
     return env.space.num_decisions + (env.autoreset_mode.value == "NextStep")
 
 
-def player(env: VectorEnv, actions: list[np.ndarray], count: int) -> Contestant:
-    """Plays the same actions again and again."""
+def player(env: VectorEnv, actions: list[np.ndarray], count: int, times: int) -> Contestant:
+    """Plays the same actions from a reset on, some times; they are few, because an agent's actions are fresh in the cache."""
 
     def work() -> None:
-        env.reset()
-        for action in actions:
-            env.step(action)
+        for _ in range(times):
+            env.reset()
+            for action in actions:
+                env.step(action)
 
-    return Contestant(work, count)
+    return Contestant(work, count * times)
 
 
 def native(env: NASVectorEnv, illegal: float = 0.0) -> Contestant:
-    """Whole episodes, about as many as fit into a block."""
-    episodes = max(1, int(BLOCK_SECONDS / (env.num_envs * 2e-8 + 1.5e-5) / episode_steps(env)))
-    actions, decisions = random_actions(env, episodes * episode_steps(env), illegal)
-    return player(env, actions, decisions)
+    """Two episodes, as often as they fit into a block."""
+    actions, decisions = random_actions(env, 2 * episode_steps(env), illegal)
+    return player(env, actions, decisions, max(1, int(BLOCK_SECONDS / (env.num_envs * 2e-8 + 1.5e-5) / len(actions))))
 
 
 def loop(env: NASVectorEnv, problem: Any, observation: str) -> Contestant:
     """One episode of the loop over scalar environments, with the actions of the native one."""
     actions, decisions = random_actions(env, episode_steps(env))
     kept = SyncVectorEnv([lambda: NASEnv(problem, observation=observation)] * env.num_envs, autoreset_mode=env.autoreset_mode)
-    return player(kept, actions, decisions)
+    return player(kept, actions, decisions, 1)
 
 
 def cartpole(num: int) -> Contestant:
     """Gymnasium's native CartPole; steps that reset are counted too."""
     rng = np.random.default_rng(0)
-    steps = max(20, int(BLOCK_SECONDS / (num * 5e-8 + 3e-5)))
-    return player(CartPoleVectorEnv(num), [rng.integers(0, 2, num) for _ in range(steps)], steps * num)
+    actions = [rng.integers(0, 2, num) for _ in range(30)]
+    return player(CartPoleVectorEnv(num), actions, 30 * num, max(1, int(BLOCK_SECONDS / (num * 5e-8 + 3e-5) / 30)))
 
 
 def arrays_of(returned: Any) -> Iterator[np.ndarray]:
@@ -110,15 +111,17 @@ def arrays_of(returned: Any) -> Iterator[np.ndarray]:
 
 
 def copy_limit(env: NASVectorEnv) -> Contestant:
-    """Copies an episode's output, array by array."""
+    """Copies the output of a middle step for every step but the last, whose own output it copies."""
     actions, decisions = random_actions(env, episode_steps(env))
     env.reset()
-    given = [array for action in actions for array in arrays_of(env.step(action))]
-    spare = [np.empty_like(array) for array in given]
+    given = [list(arrays_of(env.step(action))) for action in actions]
+    last = env.space.num_decisions - 1
+    pairs = {t: [(np.empty_like(array), array) for array in given[t]] for t in (last // 2, last)}
 
     def work() -> None:
-        for array, place in zip(given, spare, strict=True):
-            np.copyto(place, array)
+        for step in range(len(actions)):
+            for place, array in pairs[last if step == last else last // 2]:
+                np.copyto(place, array)
 
     return Contestant(work, decisions)
 
@@ -206,7 +209,8 @@ def main() -> int:
         "Ratios are medians over the rounds (quartiles in brackets). *x loop*: times faster than Gymnasium's `SyncVectorEnv` over "
         "`NASEnv`. *x CartPole*: times the steps per second of Gymnasium's `CartPoleVectorEnv` with as many environments. "
         "*copies*: time of a decision over the time to copy the arrays that it returns. *2 % illegal*: so many actions are illegal, "
-        "and the environments no longer march in step."
+        "and the environments no longer march in step. "
+        f"Load averages of the machine when it ended: {', '.join(f'{load:.1f}' for load in os.getloadavg())}."
     )
     write_page(
         "env_speed",

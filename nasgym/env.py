@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any, ClassVar, Literal, SupportsFloat, TypeAlias
+from typing import Any, ClassVar, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -12,15 +11,11 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.ledger import Budget, Ledger
+from nasgym.observation import Observation, ObservationKind, View
 from nasgym.problem import Evaluations, Problem
+from nasgym.spaces.decision import OPEN
 
-__all__ = ["NASEnv", "ObservationKind"]
-
-ObservationKind: TypeAlias = Literal["onehot", "tokens"]
-Observation: TypeAlias = npt.NDArray[Any]
-
-# cost features are clipped: checkers and clients want a bounded space, and a tenfold excess says it all
-FEATURE_LIMIT = 10.0
+__all__ = ["NASEnv", "ObservationKind", "open_door"]
 
 
 class NASEnv(gymnasium.Env[Observation, np.int64]):
@@ -80,19 +75,14 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         render_mode: str | None = None,
         **keywords: Any,
     ) -> None:
-        if observation not in ("onehot", "tokens"):
-            raise unknown_name("observation", observation, ("onehot", "tokens"))
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise unknown_name("render mode", render_mode, self.metadata["render_modes"])
-        if not isinstance(problem, str) and keywords:
-            raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
-        self._door = _open(problem, budget, keywords)
+        check_render_mode(render_mode)
+        self._door = open_door(problem, budget, keywords)
+        self._view = View(self._door, observation)
         self.space = self._door.space
-        self.kind = observation
         self.render_mode = render_mode
         self.action_space = gymnasium.spaces.Discrete(self.space.max_choices)
-        self.observation_space = self._observation_space()
-        self._arch = np.full((1, self.space.num_decisions), -1, dtype=np.int8)
+        self.observation_space = self._view.observation_space
+        self._arch = np.full((1, self.space.num_decisions), OPEN, dtype=np.int8)
         self._step = 0
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
@@ -102,9 +92,9 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         super().reset(seed=seed)
         for option in options or {}:
             raise unknown_name("option of reset()", option, ())
-        self._arch[:] = -1
+        self._arch[:] = OPEN
         self._step = 0
-        return self._observe(), {"action_mask": self._mask().astype(np.int8)}
+        return self._observe(), {"action_mask": self.action_masks().astype(np.int8)}
 
     def step(self, action: np.int64) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Makes the current decision."""
@@ -113,12 +103,12 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         if np.asarray(action).dtype.kind not in "iu":
             raise InvalidValue(f"an action is an integer, the index of a choice; got {action!r}.")
         choice = int(np.asarray(action).item())
-        if not (0 <= choice < self.space.max_choices and self._mask()[choice]):
+        if not (0 <= choice < self.space.max_choices and self.action_masks()[choice]):
             return self._end(self._door.invalid_reward, {"invalid_action": True})
         self._arch[0, self._step] = choice
         self._step += 1
         if self._step < self.space.num_decisions:
-            return self._observe(), 0.0, False, False, {"action_mask": self._mask().astype(np.int8)}
+            return self._observe(), 0.0, False, False, {"action_mask": self.action_masks().astype(np.int8)}
         ev = self._evaluate()
         info = {
             "arch": self.space.to_str(self._arch)[0],
@@ -130,7 +120,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     def _end(self, reward: float, info: dict[str, Any]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         self._step = self.space.num_decisions
-        return self._observe(), reward, True, False, {"action_mask": self._mask().astype(np.int8), **info}
+        return self._observe(), reward, True, False, {"action_mask": self.action_masks().astype(np.int8), **info}
 
     def _evaluate(self) -> Evaluations:
         if isinstance(self._door, Problem):
@@ -139,44 +129,14 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     # ---- what an agent sees ----------------------------------------------------------------------------------------------
 
-    def _mask(self) -> npt.NDArray[np.bool_]:
-        if self._step >= self.space.num_decisions:
-            return np.asarray(np.arange(self.space.max_choices) == 0)
-        return np.asarray(self.space.mask(self._arch, self._step)[0])
-
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
-        return self._mask()
-
-    def _observation_space(self) -> gymnasium.spaces.Box:
-        decisions = self.space.num_decisions
-        if self.kind == "tokens":
-            return gymnasium.spaces.Box(-1, self.space.max_choices - 1, (decisions,), np.int8)
-        width = int(self.space.num_choices.sum()) + decisions + 2
-        low, high = np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
-        high[-2:], low[-1] = FEATURE_LIMIT, -FEATURE_LIMIT
-        return gymnasium.spaces.Box(low, high, dtype=np.float32)
+        mask: npt.NDArray[np.bool_] = self._view.masks(self._arch, np.array([self._step]))[0]
+        return mask
 
     def _observe(self) -> Observation:
-        if self.kind == "tokens":
-            return np.array(self._arch[0])
-        choices = np.arange(self.space.max_choices) == self._arch[0][:, None]
-        made = choices[np.arange(self.space.max_choices) < self.space.num_choices[:, None]]
-        step = np.arange(self.space.num_decisions) == self._step
-        observation: Observation = np.concatenate([made, step, self._cost_features()]).astype(np.float32)
+        observation: Observation = self._view.observe(self._arch, np.array([self._step]))[0]
         return observation
-
-    def _cost_features(self) -> npt.NDArray[np.float64]:
-        target = None if self._door.constraint is None else self._door.constraint.upper
-        if target is None:
-            return np.zeros(2)
-        low, _ = self._door.cost_bounds(self._arch)
-        return np.asarray(np.clip([low[0] / target, np.log(target / self._middle)], -FEATURE_LIMIT, FEATURE_LIMIT))
-
-    @cached_property
-    def _middle(self) -> float:
-        low, high = self._door.cost_bounds(np.full_like(self._arch, -1))
-        return float(low[0] + high[0]) / 2
 
     def render(self) -> str | None:
         """The architecture so far, as text."""
@@ -185,9 +145,22 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         return self.space.to_str(self._arch)[0]
 
 
-def _open(
+def check_render_mode(render_mode: str | None) -> None:
+    """Raises `UnknownName` where the environments cannot draw so."""
+    if render_mode is not None and render_mode not in NASEnv.metadata["render_modes"]:
+        raise unknown_name("render mode", render_mode, NASEnv.metadata["render_modes"])
+
+
+def open_door(
     problem: str | Problem | Ledger, budget: Budget | float | dict[str, Any] | None, keywords: dict[str, Any]
 ) -> Problem | Ledger:
+    """What an environment evaluates with: a problem, or a ledger in front of it where there is a budget.
+
+    Raises:
+        NasgymError: A keyword or a value is not known, or a keyword does not go with a finished problem or ledger.
+    """
+    if not isinstance(problem, str) and keywords:
+        raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
     if isinstance(problem, Ledger):
         if budget is not None:
             raise InvalidValue("a ledger has its own budget; leave out budget=.")
