@@ -38,6 +38,7 @@ lint: install
 
 bench: data
 	$(BIN)/python benchmarks/agent_speed.py
+	$(BIN)/python benchmarks/env_speed.py
 
 clean:
 	rm -rf $(VENV) .data build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
