@@ -23,6 +23,21 @@ from nasgym.provenance import provenance
 HERE = Path(__file__).resolve().parent
 
 
+# label: agent, hyper-parameters, budget unit, whether it draws anything
+AGENTS: dict[str, tuple[str, dict[str, object], str, bool]] = {
+    "layernas": ("layernas", {}, "distinct", False),
+    "layernas, K=4": ("layernas", {"per_bucket": 4}, "distinct", False),
+    "layernas, uniform": ("layernas", {"select": "uniform"}, "distinct", True),
+    "layernas, softmax": ("layernas", {"select": "softmax"}, "distinct", True),
+    "regularized-evolution": ("regularized-evolution", {}, "distinct", True),
+    "local-search": ("local-search", {}, "distinct", True),
+    "nsga2": ("nsga2", {}, "distinct", True),
+    "random": ("random", {}, "distinct", True),
+    "reinforce (total)": ("reinforce", {}, "total", True),
+    "ppo (total)": ("ppo", {}, "total", True),
+}
+
+
 @dataclass(frozen=True)
 class Task:
     """One search: an id with keywords, an agent with hyper-parameters, a budget, a seed."""

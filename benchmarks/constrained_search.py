@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.common import Task, arguments, interval, markdown_table, problem_of, run_all, search, write_page
+from benchmarks.common import AGENTS, Task, arguments, interval, markdown_table, problem_of, run_all, search, write_page
 from nasgym.ledger import Budget
 
 CHECKPOINTS = (100, 200, 300)
@@ -42,21 +42,6 @@ SETTINGS = {
         "137.2 M (half of the largest network, the announcement's target) is a smoke test: its optimum is a child of LayerNAS's default.",
     ),
 }
-
-# label: agent, hyper-parameters, budget unit, whether it draws anything
-AGENTS: dict[str, tuple[str, dict[str, object], str, bool]] = {
-    "layernas": ("layernas", {}, "distinct", False),
-    "layernas, K=4": ("layernas", {"per_bucket": 4}, "distinct", False),
-    "layernas, uniform": ("layernas", {"select": "uniform"}, "distinct", True),
-    "layernas, softmax": ("layernas", {"select": "softmax"}, "distinct", True),
-    "regularized-evolution": ("regularized-evolution", {}, "distinct", True),
-    "local-search": ("local-search", {}, "distinct", True),
-    "nsga2": ("nsga2", {}, "distinct", True),
-    "random": ("random", {}, "distinct", True),
-    "reinforce (total)": ("reinforce", {}, "total", True),
-    "ppo (total)": ("ppo", {}, "total", True),
-}
-
 
 # the rivals in their other fair form: what the limit rules out is drawn again before it is evaluated
 REJECTING: dict[str, tuple[str, dict[str, object], str, bool]] = {

@@ -8,28 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.common import Task, arguments, interval, markdown_table, problem_of, run_all, search, write_page
+from benchmarks.common import AGENTS, Task, arguments, interval, markdown_table, problem_of, run_all, search, write_page
 from nasgym.ledger import Budget
 
 ENV_ID = "nasgym/NATS-TSS-v0"
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 EVALUATIONS = 300
 
-# label: agent, hyper-parameters, budget unit, whether it draws anything
-AGENTS: dict[str, tuple[str, dict[str, object], str, bool]] = {
-    "layernas": ("layernas", {}, "distinct", False),
-    "layernas, K=4": ("layernas", {"per_bucket": 4}, "distinct", False),
-    "layernas, uniform": ("layernas", {"select": "uniform"}, "distinct", True),
-    "layernas, softmax": ("layernas", {"select": "softmax"}, "distinct", True),
-    "regularized-evolution": ("regularized-evolution", {}, "distinct", True),
-    "local-search": ("local-search", {}, "distinct", True),
-    "nsga2": ("nsga2", {}, "distinct", True),
-    "random": ("random", {}, "distinct", True),
-    "reinforce (total)": ("reinforce", {}, "total", True),
-    "ppo (total)": ("ppo", {}, "total", True),
-}
-
-# published-tables T1: LayerNAS, 2304.11517, Table 3; test accuracy, mean and std of 5 runs, as a secondary source quotes it
+# LayerNAS, 2304.11517, Table 3; test accuracy, mean and std of 5 runs, as a secondary source quotes it
 PAPER_T1 = {
     "RS": ("92.39 ± 0.06", "63.54 ± 0.24", "42.71 ± 0.34"),
     "RE": ("94.13 ± 0.18", "71.40 ± 0.50", "44.76 ± 0.64"),

@@ -150,7 +150,7 @@ def _image(dataset: str) -> tuple[int, int]:
 
 
 def _size_cost(space: SizeSpace, name: str, dataset: str) -> ChainCost:
-    """NATS-Bench size: closed forms of `systems.md` section 20, equal to the published values to the last digit."""
+    """NATS-Bench size in closed form, equal to the published values to the last digit (`tests/oracles/test_counted.py`)."""
     a, classes = _image(dataset)
     b, d = a / 4, a / 16
     w = np.array(WIDTHS, dtype=np.float64)
