@@ -21,12 +21,15 @@ def import_nats_bench_command(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="The official archive or folder (NATS-tss-v1_0-... or NATS-sss-v1_0-...).")
     ],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take an archive that lacks architectures, to look up those that it has.")
+    ] = False,
 ) -> None:
     """NATS-Bench: topology or size space, recognised by itself."""
     from nasgym.data import import_nats_bench
 
     with progress("reading") as told:
-        written = import_nats_bench(path, told)
+        written = import_nats_bench(path, told, partial=partial)
     typer.echo(f"wrote {written}")
 
 

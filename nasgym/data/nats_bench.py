@@ -46,7 +46,7 @@ NOTES = (
 Floats = npt.NDArray[np.float32]
 
 
-def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
+def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | None = None, *, partial: bool = False) -> Path:
     """Converts an official NATS-Bench archive and writes the table into the data folder.
 
     Both are read architecture by architecture, which takes minutes and little memory.
@@ -55,15 +55,16 @@ def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | N
         path: A folder ``NATS-tss-v1_0-3ffb9-simple`` or ``NATS-sss-v1_0-50262-simple``, or the single file
             ``NATS-....pickle.pbz2``. Which of the two spaces it is about is read from its list of architectures.
         progress: Called with (architectures done, all architectures).
+        partial: Takes an archive that lacks architectures, for looking up those that it has; no search can run on it.
 
     Returns:
-        The table file, ``nats-tss`` or ``nats-sss``.
+        The table file, ``nats-tss`` or ``nats-sss``; ``nats-tss-partial`` or ``nats-sss-partial`` of an incomplete archive.
 
     Raises:
         DataError: The archive is damaged, incomplete, or names a function that it may not name.
     """
     archive = open_archive(Path(path))
-    table = build_table(archive, space_of(archive), progress)
+    table = build_table(archive, space_of(archive), progress, partial=partial)
     return write_table(table, table_path(table.name))
 
 
@@ -77,18 +78,21 @@ def space_of(archive: Archive) -> SearchSpace:
     raise DataError(f"{archive.path} is about architectures like {example!r}, neither topology cells nor layer sizes.")
 
 
-def build_table(archive: Archive, space: SearchSpace, progress: Callable[[int, int], None] | None = None) -> Table:
-    """The table of a complete archive, not yet written; its rows are in the order of `space.enumerate`.
+def build_table(
+    archive: Archive, space: SearchSpace, progress: Callable[[int, int], None] | None = None, *, partial: bool = False
+) -> Table:
+    """The table of an archive, not yet written; its rows are in the order of `space.enumerate`.
 
     Args:
         archive: The archive; its list names every architecture of `space` once.
         space: ``nats-tss`` or ``nats-sss``, or a restriction of it.
         progress: Called with (architectures done, all architectures).
+        partial: Whether architectures may be missing; their rows are NaN, and the card says ``partial``.
 
     Raises:
         DataError: Architectures are missing, foreign or listed twice.
     """
-    if archive.indices is not None:
+    if archive.indices is not None and not partial:
         _check_complete(archive, archive.indices)
     rows = _rows_of(archive, space)
     columns = _Columns(space.size, REPORT_EPOCHS[space.name])
@@ -98,11 +102,14 @@ def build_table(archive: Archive, space: SearchSpace, progress: Callable[[int, i
         there.add(record.index)
         if progress is not None:
             progress(done, space.size)
-    _check_complete(archive, there)
+    lacks = len(there) < space.size
+    if lacks and not partial:
+        _check_complete(archive, there)
     accuracy, seconds, seeds = columns.assemble()
     card = {
-        "name": space.name,
+        "name": f"{space.name}-partial" if lacks else space.name,
         "space": space.name,
+        **({"partial": True, "architectures": len(there)} if lacks else {}),
         "datasets": list(DATASETS),
         "search_fidelity": SEARCH_EPOCHS,
         "report_fidelity": REPORT_EPOCHS[space.name],
@@ -122,7 +129,7 @@ def _check_complete(archive: Archive, indices: Iterable[int]) -> None:
     if missing:
         raise DataError(
             f"{archive.path} has {len(there):,} of {len(archive.texts):,} architectures; the first missing is number "
-            f"{missing[0]}, {archive.texts[missing[0]]!r}. A table has to be complete: unpack the whole archive."
+            f"{missing[0]}, {archive.texts[missing[0]]!r}. A table has to be complete for a search: unpack the whole archive, or use --partial to look up what is there."
         )
 
 

@@ -38,7 +38,7 @@ class Table:
         card: JSON-able description. Required keys: ``name``; ``space`` (a registered name, or a description of decisions
             for an own table); ``datasets`` (ordered, the first is the default); ``search_fidelity`` and ``report_fidelity``
             (epochs); ``search_metric`` (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
-            share their result). Free keys say where the numbers come from.
+            share their result). ``partial`` (true) marks a table that lacks architectures. Free keys say where the numbers come from.
         accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN where a seed is missing.
         train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a seed is missing.
         costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where not measured.
@@ -61,7 +61,7 @@ class Table:
                 raise DataError(f"{where}: datasets are {list(self.card['datasets'])}, splits {list(SPLITS)}.")
             if values.ndim != 2 or len(values) != self.num_rows:
                 raise DataError(f"{where} has the shape {values.shape}, expected ({self.num_rows}, seeds).")
-            _check_accuracy(where, values)
+            _check_accuracy(where, values, partial=bool(self.card.get("partial", False)))
         self._check_seconds()
         for (dataset, name), values in self.costs.items():
             if values.shape != (self.num_rows,):
@@ -125,7 +125,7 @@ class Table:
         return digest.hexdigest()[:16]
 
 
-def _check_accuracy(where: str, values: Array) -> None:
+def _check_accuracy(where: str, values: Array, *, partial: bool) -> None:
     finite = values[~np.isnan(values)]
     if finite.size and (finite.min() < 0.0 or finite.max() > 1.0):
         raise DataError(
@@ -133,7 +133,7 @@ def _check_accuracy(where: str, values: Array) -> None:
             "(divide percent by 100)."
         )
     empty = np.isnan(values).all(axis=1)
-    if empty.any():
+    if empty.any() and not partial:
         raise DataError(
             f"{where} has no value (NaN) for {int(empty.sum())} architectures, the first in row {int(empty.argmax())}."
         )

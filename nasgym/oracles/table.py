@@ -104,7 +104,7 @@ class TableOracle:
                 self._check_seed(fidelity)
             return np.full(len(archs), MEAN if self.seed == "mean" else self.seed, dtype=np.int64)
         counts, order = self._trainings[fidelity]
-        rows = self.space.index_of(archs)
+        rows = self._rows(archs)
         return order[rows, rng.integers(0, counts[rows])]
 
     @cached_property
@@ -137,10 +137,11 @@ class TableOracle:
         Raises:
             UnknownName: The table has no such fidelity.
             InvalidValue: An architecture is not valid.
+            DataError: The table is partial and lacks an architecture.
         """
         if fidelity not in self._all_fidelities:
             raise unknown_name(f"fidelity (epochs) of table {self.table.name!r}", fidelity, self._all_fidelities)
-        rows = self.space.index_of(archs)
+        rows = self._rows(archs)
         if (seeds == MEAN).all():
             means = self._means
             return Measurements(
@@ -151,6 +152,19 @@ class TableOracle:
             self._pick(self._values(fidelity, "test"), rows, seeds, self._means[fidelity, "test"]),
             self._seconds(fidelity, rows, seeds),
         )
+
+    def _rows(self, archs: Archs) -> Ints:
+        """``(N,)`` rows of architectures; a partial table names one that it lacks."""
+        rows = self.space.index_of(archs)
+        if self.table.card.get("partial"):
+            there = np.asarray(~np.isnan(self._values(self.search_fidelity, self.search_metric)).all(axis=1))
+            if not there[rows].all():
+                text = self.space.to_str(archs[~there[rows]][:1])[0]
+                raise DataError(
+                    f"architecture {text!r} is not in table {self.table.name!r}, which has {int(there.sum()):,} of "
+                    f"{self.table.num_rows:,}; import the whole archive to search on it."
+                )
+        return rows
 
     def _pick(self, values: npt.NDArray[np.float32], rows: Ints, seeds: Ints, means: Floats) -> Floats:
         """One seed's value; where the other split was trained with fewer seeds, its mean."""

@@ -10,6 +10,7 @@ from nasgym.data.folder import find_table, table_path
 from nasgym.data.nats_archive import open_archive
 from nasgym.data.nats_bench import LATENCY, build_table, import_nats_bench, space_of
 from nasgym.errors import DataError
+from nasgym.factory import make_problem
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from tests.data import nats_files
 
@@ -168,3 +169,21 @@ def test_what_a_search_is_charged_is_what_the_official_simulation_charges(nats_s
     assert accuracy["cifar10", 12, "validation"][0] == pytest.approx([0.64016, 0.62712], abs=1e-6)
     assert accuracy["cifar10", 12, "test"][0] == pytest.approx([0.6955, np.nan], abs=1e-6, nan_ok=True)
     assert seconds["ImageNet16-120", 200][0] == pytest.approx([8763.52 + 0.306] * 3, abs=0.01)
+
+
+def test_a_partial_archive_is_for_looking_up(shared, tmp_path, monkeypatch):
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    folder = shared / "raw" / "nats_bench_sample" / "NATS-tss-v1_0-3ffb9-simple"
+    with pytest.raises(DataError, match=r"3 of 15,625 .* --partial"):
+        import_nats_bench(folder)
+    assert not list(tmp_path.rglob("*.npz"))
+    assert import_nats_bench(folder, partial=True).name == "nats-tss-partial.npz"
+    problem = make_problem("nasgym/Table-v0", table="nats-tss-partial", reward="accuracy", cost="macs", dataset="cifar10")
+    cell = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+    found = problem.evaluate(problem.space.from_str(cell))
+    np.testing.assert_allclose(found.accuracy, (0.64016 + 0.62712) / 2, atol=1e-6)
+    np.testing.assert_allclose(found.train_seconds, 89.20, atol=0.01)
+    np.testing.assert_allclose(found.costs["macs"], 15.64737e6)
+    for ask in (problem.optimum, lambda: problem.evaluate(problem.space.default[None])):
+        with pytest.raises(DataError, match="has 3 of 15,625"):
+            ask()
