@@ -243,9 +243,9 @@ def test_module_and_broken_pipe(data):
 def test_official_import_is_wired(call, monkeypatch, tmp_path):
     seen = {}
 
-    def fake(path, progress):
+    def fake(path, progress, **options):
         progress(1, 2)
-        seen["path"] = path
+        seen.update(path=path, **options)
         return tmp_path / "x.npz"
 
     monkeypatch.setattr("nasgym.data.import_nats_bench", fake)
@@ -254,3 +254,6 @@ def test_official_import_is_wired(call, monkeypatch, tmp_path):
         code, out, _ = call("data", "import", command, "archive")
         assert (code, str(seen["path"])) == (0, "archive")
         assert "x.npz" in out
+    assert seen["partial"] is False
+    call("data", "import", "nats-bench", "archive", "--partial")
+    assert seen["partial"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -60,9 +61,14 @@ def environment(data: Path) -> dict[str, str]:
     return {**os.environ, "NASGYM_DATA": str(data), "PYTHONPATH": root, "COLUMNS": "120"}
 
 
+def _listen_to_ctrl_c() -> None:
+    # a shell starts what it puts into the background with Ctrl-C ignored, and children inherit that
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(data: Path, *arguments: str) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command(*arguments), env=environment(data), stdout=pipe, stderr=pipe, text=True)
+    pipe, listen = subprocess.PIPE, _listen_to_ctrl_c
+    return subprocess.Popen(command(*arguments), env=environment(data), stdout=pipe, stderr=pipe, text=True, preexec_fn=listen)
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
