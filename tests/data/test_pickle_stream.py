@@ -14,6 +14,7 @@ from nasgym.data import pickle_stream
 from nasgym.data.pickle_stream import EntryStream
 from nasgym.data.restricted_pickle import load_pickle
 from nasgym.errors import DataError
+from tests.data.nats_files import Runs
 
 
 def write(path, content, protocol=4):
@@ -121,16 +122,6 @@ def test_entries_are_forgotten(tmp_path, monkeypatch):
         return highest
 
     assert peak(lambda: [key for key, _ in EntryStream(file, "entries")]) < peak(lambda: load_pickle(file)) / 4
-
-
-class Runs:
-    """Writes a file when it is unpickled without care."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 def test_a_foreign_name_is_refused_before_anything_runs(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from nasgym.data.restricted_pickle import load_pickle
 from nasgym.errors import DataError
+from tests.data.nats_files import Runs
 
 
 def write(path, raw):
@@ -29,16 +30,6 @@ def test_both_names_of_numpys_core_are_read(tmp_path):
     old = old[:2] + b"\x95" + (len(old) - 11).to_bytes(8, "little") + old[11:]
     assert load_pickle(write(tmp_path / "old.pbz2", old)) == 0.5
     assert load_pickle(write(tmp_path / "new.pbz2", raw)) == 0.5
-
-
-class Runs:
-    """Writes a file when it is unpickled without care."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 def test_a_foreign_name_is_refused_before_anything_runs(tmp_path):
