@@ -93,6 +93,10 @@ def test_jobs_and_failing_searches(tmp_path):
     store.close()
     with pytest.raises(NasgymError, match="proposed something else"):
         run_all(comparison, tmp_path, 2)
+    # a worker that was told to end may still be on its way out
+    deadline = time.monotonic() + 30
+    while multiprocessing.active_children() and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert multiprocessing.active_children() == []
 
 
