@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from nasgym.drawing.picture import Box, Cell, Chain, Picture, Widths, amount, fold, make_picture, percent
-from nasgym.drawing.picture_svg import picture_svg
+from nasgym.drawing.picture import Box, Cell, Chain, Edge, Picture, Widths, amount, fold, make_picture, percent
+from nasgym.drawing.picture_layout import picture_page
+from nasgym.drawing.svg import page_svg
 from nasgym.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["draw_svg", "draw_text"]
+__all__ = ["draw_svg", "draw_text", "picture_lines"]
 
 COLUMNS = 100
 BAR = 24
@@ -34,22 +35,23 @@ def draw_svg(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str
     Raises:
         InvalidValue: Not one architecture, or one that the space does not allow.
     """
-    return picture_svg(make_picture(space, arch, problem_costs))
+    return page_svg(picture_page(make_picture(space, arch, problem_costs)))
 
 
 def draw_text(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> str:
     """Lines of at most 100 columns for a terminal; arguments and errors as `draw_svg`."""
-    from rich.console import Console
-    from rich.text import Text
-
     picture = make_picture(space, arch, problem_costs)
+    return "\n".join([*fold(picture.headline, COLUMNS), *fold(picture.costs, COLUMNS), "", *picture_lines(picture)])
+
+
+def picture_lines(picture: Picture) -> list[str]:
+    """What stands below the headline, in lines of at most 100 columns; ``>`` marks what is decided next."""
+    from rich.console import Console
+
     file = io.StringIO()
     console = Console(file=file, width=COLUMNS, color_system=None, force_terminal=False, _environ={})
-    for line in (*fold(picture.headline, COLUMNS), *fold(picture.costs, COLUMNS)):
-        console.print(Text(line, overflow="fold"))
-    console.print()
     console.print(_table(picture))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
 def _table(picture: Picture) -> Table:
@@ -87,6 +89,15 @@ def _describe(box: Box) -> str:
     return ", ".join((box.title, *box.lines)) + (" + input" if box.residual else "")
 
 
+def _name(box: Box) -> str:
+    return f"> {box.name}" if box.next else box.name
+
+
+def _edge(edge: Edge) -> str:
+    label = "-" if edge.kind == "none" else edge.label
+    return f"> {label}" if edge.next else label
+
+
 def _counted_chain(chain: Chain) -> Table:
     table = _grid("<<>><", heading=("", "", "output", "MACs", "" if chain.total is None else "share"))
     most = max(box.macs or 0 for box in chain.boxes) or 1
@@ -94,27 +105,35 @@ def _counted_chain(chain: Chain) -> Table:
         macs = "?" if box.macs is None else amount(box.macs) if box.macs else ""
         bar = _bar((box.macs or 0) / most)
         share = f" {percent(box.macs / chain.total)}" if box.macs and chain.total else ""
-        _add(table, box.name, _describe(box), box.output, macs, bar + share)
+        _add(table, _name(box), _describe(box), box.output, macs, bar + share)
     return table
 
 
 def _labelled_chain(chain: Chain) -> Table:
     table = _grid("<<")
+    # long labels must not squeeze the names
+    names = min(24, max(len(_name(box)) for box in chain.boxes))
+    table.columns[0].min_width, table.columns[1].max_width = names, COLUMNS - names - 4
     for box in chain.boxes:
-        _add(table, box.name, _describe(box))
+        _add(table, _name(box), _describe(box))
     return table
 
 
 def _cell(cell: Cell) -> Table:
     table = _grid("<<<<", heading=("", "from node 0", "from node 1", "from node 2"))
     for target in (1, 2, 3):
-        labels = {edge.source: "-" if edge.kind == "none" else edge.label for edge in cell.edges if edge.target == target}
+        labels = {edge.source: _edge(edge) for edge in cell.edges if edge.target == target}
         _add(table, f"node {target} =", *(labels.get(source, "") for source in (0, 1, 2)))
     return table
 
 
 def _widths(widths: Widths) -> Table:
     table = _grid("<><", heading=("", "channels", ""))
-    for name, channels in zip(widths.names, widths.channels, strict=True):
-        _add(table, name, "?" if channels is None else str(channels), _bar((channels or 0) / widths.largest))
+    for i, (name, channels) in enumerate(zip(widths.names, widths.channels, strict=True)):
+        _add(
+            table,
+            f"> {name}" if i == widths.next else name,
+            "?" if channels is None else str(channels),
+            _bar((channels or 0) / widths.largest),
+        )
     return table

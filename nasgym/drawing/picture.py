@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["Box", "Cell", "Chain", "Edge", "Kind", "Picture", "Widths", "amount", "fold", "make_picture", "percent"]
+__all__ = ["Body", "Box", "Cell", "Chain", "Edge", "Kind", "Picture", "Widths", "amount", "fold", "make_picture", "percent"]
 
 Kind: TypeAlias = Literal["fixed", "conv", "mbconv", "wide", "identity", "pool", "choice", "none", "open"]
 
@@ -49,6 +49,7 @@ class Box:
         output: Size of its output, ``"8 × 4×4"``: channels, height and width.
         macs: Multiply-accumulates, None where not known.
         residual: Whether its input is added to its output.
+        next: Whether the next decision is about it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Box:
     output: str = ""
     macs: int | None = None
     residual: bool = False
+    next: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,13 @@ class Chain:
 
 @dataclass(frozen=True)
 class Edge:
-    """An operation between two nodes of a cell."""
+    """An operation between two nodes of a cell; `next` where the next decision is about it."""
 
     source: int
     target: int
     label: str
     kind: Kind
+    next: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Widths:
-    """Layers of different widths, in channels; None is open."""
+    """Layers of different widths, in channels; None is open. The next decision is about the layer at `next`."""
 
     names: tuple[str, ...]
     channels: tuple[int | None, ...]
     largest: int = max(WIDTHS)
+    next: int | None = None
+
+
+Body: TypeAlias = Chain | Cell | Widths
 
 
 @dataclass(frozen=True)
@@ -106,15 +113,15 @@ class Picture:
 
     headline: str
     costs: str
-    body: Chain | Cell | Widths
+    body: Body
 
 
-def amount(value: float) -> str:
-    """Three significant digits with a prefix: ``"56.7 M"``, ``"640"``."""
+def amount(value: float, digits: int = 3) -> str:
+    """Significant digits, by default three, with a prefix: ``"56.7 M"``, ``"640"``."""
     for prefix, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(value) >= 0.9995 * scale:
-            return f"{value / scale:#.3g}".rstrip(".") + f" {prefix}"
-    return f"{value:.3g}"
+        if abs(value) >= (1 - 0.5 * 10.0**-digits) * scale:
+            return f"{value / scale:#.{digits}g}".rstrip(".") + f" {prefix}"
+    return f"{value:.{digits}g}"
 
 
 def fold(text: str, width: int) -> list[str]:
@@ -134,13 +141,22 @@ def percent(part: float) -> str:
     return "<1%" if part < 0.005 else f"{part:.0%}"
 
 
-def make_picture(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> Picture:
+def make_picture(
+    space: SearchSpace,
+    arch: npt.ArrayLike,
+    problem_costs: Mapping[str, float] | None = None,
+    *,
+    counted: bool = True,
+    next_layer: int | None = None,
+) -> Picture:
     """What to draw.
 
     Args:
         space: Any space; those of `nasgym.spaces` have pictures of their own, others become a row of boxes.
         arch: ``(D,)`` choices, ``-1`` where open.
         problem_costs: Further costs by name, for example a latency; they take the place of counted ones of the same name.
+        counted: Whether to state counted costs; they take most of the time.
+        next_layer: Position of the layer that the next decision is about.
 
     Raises:
         InvalidValue: Not one architecture, or one that the space does not allow.
@@ -158,10 +174,23 @@ def make_picture(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping
     filled = space.from_options(np.array([[fit.argmax() for fit in fits]]))[0]
     is_open = [fit.sum() > 1 for fit in fits]
     body = _body(space, rows, filled, is_open)
-    return Picture(f"{space.name}  {space.to_str(rows)[0]}", _costs(space, rows, problem_costs or {}), body)
+    if next_layer is not None:
+        body = _mark(body, next_layer, space.layers[next_layer].name)
+    costs = _costs(space, rows, problem_costs or {}) if counted else ""
+    return Picture(f"{space.name}  {space.to_str(rows)[0]}", costs, body)
 
 
-def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Chain | Cell | Widths:
+def _mark(body: Body, position: int, name: str) -> Body:
+    """The same with the layer at a position marked as the next one."""
+    match body:
+        case Chain():
+            return replace(body, boxes=tuple(replace(box, next=box.name == name) for box in body.boxes))
+        case Cell():
+            return replace(body, edges=tuple(replace(edge, next=i == position) for i, edge in enumerate(body.edges)))
+    return replace(body, next=position)
+
+
+def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Body:
     match space:
         case DigitsSpace():
             return _plan(space, rows, digits_plan(space, filled), is_open)
