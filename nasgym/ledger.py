@@ -126,6 +126,11 @@ class Ledger:
         """Epochs that can be asked for, ascending."""
         return self._problem.accuracy.fidelities
 
+    @property
+    def free_costs(self) -> bool:
+        """Whether costs can be asked for without paying."""
+        return self._problem.free_costs
+
     def costs(self, archs: Archs) -> dict[str, Floats]:
         """Costs of complete architectures; free for counted, table and look-up costs."""
         return self._problem.costs(archs)
@@ -133,6 +138,22 @@ class Ledger:
     def cost_bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """Least and largest primary cost over the completions of partial architectures."""
         return self._problem.cost_bounds(archs)
+
+    def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
+        """Least and largest value of a cost by name over the completions of partial architectures."""
+        return self._problem.bounds_of(cost, archs)
+
+    def check_targets(self, targets: Floats) -> NoReturn:
+        """Refused: a ledger's incumbent is the best answer to one question.
+
+        Raises:
+            InvalidValue: Always.
+        """
+        raise InvalidValue("behind a budget the target cannot change, because rewards are compared; leave out budget=.")
+
+    def invalid_rewards(self, targets: Floats) -> NoReturn:
+        """Refused, as `check_targets` is."""
+        self.check_targets(targets)
 
     def report(self, archs: object) -> NoReturn:
         """Refused: test metrics are for reports.

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats
+from nasgym.errors import InvalidValue, MissingPackage, unknown_name
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measurements
 from nasgym.oracles.ranges import RangeExtremes
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["Constraint", "Evaluations", "Objective", "Optimum", "Problem", "Report"]
+__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -40,10 +41,10 @@ class Constraint:
     lower: float | None = None
     upper: float | None = None
 
-    def holds(self, cost: Floats) -> Bools:
-        """``(N,)`` whether costs lie within the limits (both inclusive)."""
+    def holds(self, cost: Floats, targets: Floats | None = None) -> Bools:
+        """``(N,)`` whether costs lie within the limits (both inclusive); ``(N,)`` targets take the place of `upper`."""
         low = -np.inf if self.lower is None else self.lower
-        high = np.inf if self.upper is None else self.upper
+        high = targets if targets is not None else np.inf if self.upper is None else self.upper
         return np.asarray((cost >= low) & (cost <= high))
 
 
@@ -67,6 +68,10 @@ class Evaluations:
 
     def __len__(self) -> int:
         return len(self.reward)
+
+    def values(self, objectives: Sequence[Objective]) -> Floats:
+        """``(N, k)`` objectives, each in its own unit."""
+        return np.stack([self.accuracy if o.name == "accuracy" else self.costs[o.name] for o in objectives], axis=1)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,19 @@ class Optimum:
     reward: float
     accuracy: float
     costs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Front:
+    """The architectures that no other one beats in every objective; equal ones are all in it.
+
+    Attributes:
+        archs: ``(n, D)`` in the order of the space.
+        values: ``(n, k)`` their objectives, each in its own unit.
+    """
+
+    archs: Archs
+    values: Floats
 
 
 class Problem:
@@ -154,20 +172,15 @@ class Problem:
         for objective in self.objectives:
             if objective.name not in ("accuracy", *self.cost_oracles):
                 raise unknown_name("objective", objective.name, ("accuracy", *self.cost_oracles))
-        self.invalid_reward = rule.invalid_reward(self.scale)
+        self.invalid_reward = self._invalid_reward()
 
     def _scale(self, target: float | None, lower: float | None) -> CostScale:
         if self.cost_name is None:
             return CostScale(None, 0.0, 1.0, 1.0)
         low, high = self.cost_bounds(np.full((1, self.space.num_decisions), -1, dtype=np.int8))
         least, largest = float(low[0]), float(high[0])
-        if target is not None and not (np.isfinite(target) and target > 0):
-            raise InvalidValue(f"target must be a positive number of {self.cost_name}, got {target!r}.")
-        if target is not None and target < least:
-            raise InvalidValue(
-                f"target {target:g} lies below the cheapest architecture of {self.space.name!r}, which costs {least:g} "
-                f"{self.cost_name}; allowed are {least:g} and more (the dearest costs {largest:g})."
-            )
+        if target is not None:
+            self._check_targets(np.array([target]), least, largest)
         if lower is not None and not 0 <= lower <= (largest if target is None else target):
             raise InvalidValue(f"lower limit {lower!r} must lie between 0 and the target (or the dearest cost, {largest:g}).")
         if self.rule.needs_target and target is None:
@@ -180,6 +193,73 @@ class Problem:
                 f"cost {self.cost_name!r} has entries of 0, but reward rule {self.rule.name!r} divides by costs."
             )
         return CostScale(target, lower or 0.0, least, largest)
+
+    def _check_targets(self, targets: Floats, least: float, largest: float) -> None:
+        bad = ~(np.isfinite(targets) & (targets > 0))
+        if bad.any():
+            raise InvalidValue(f"target must be a positive number of {self.cost_name}, got {float(targets[bad][0])!r}.")
+        if (targets < least).any():
+            raise InvalidValue(
+                f"target {targets.min():g} lies below the cheapest architecture of {self.space.name!r}, which costs {least:g} "
+                f"{self.cost_name}; allowed are {least:g} and more (the dearest costs {largest:g})."
+            )
+
+    # ---- other targets ------------------------------------------------------------------------------------------------
+
+    def check_targets(self, targets: Floats) -> None:
+        """Says whether ``(n,)`` other targets could take the place of the problem's.
+
+        Raises:
+            InvalidValue: One is no positive number, lies below the cheapest architecture or below the lower limit, or the
+                problem has no target that another could replace.
+        """
+        if self.scale.target is None:
+            raise InvalidValue(
+                "this problem has no target that another could replace; make it with target=..., for example "
+                "target={'fraction': 0.5, 'of': 'range'}."
+            )
+        self._check_targets(targets, self.scale.least, self.scale.largest)
+        if (targets < self.scale.lower).any():
+            raise InvalidValue(f"target {targets.min():g} lies below the lower limit {self.scale.lower:g} {self.cost_name}.")
+
+    def at(self, target: float) -> Problem:
+        """The same problem with another target; accuracies that were looked up for exact answers are kept.
+
+        Raises:
+            InvalidValue: As `check_targets`.
+        """
+        self.check_targets(np.array([target], dtype=np.float64))
+        other = copy.copy(self)
+        for cached in ("everything", "_best_of_ranges", "fingerprint"):
+            other.__dict__.pop(cached, None)
+        other.scale = replace(self.scale, target=float(target))
+        assert self.constraint is not None, "a problem with a target has a constraint"
+        other.constraint = replace(self.constraint, upper=float(target))
+        other.invalid_reward = other._invalid_reward()
+        other.spec = {**self.spec, "target": float(target)}
+        return other
+
+    def _invalid_reward(self) -> float:
+        return float(self.rule.invalid_reward(self.scale))
+
+    def invalid_rewards(self, targets: Floats) -> Floats:
+        """``(N,)`` reward of an illegal action where each architecture has its own target."""
+        scale = replace(self.scale, target=targets)
+        return np.broadcast_to(np.asarray(self.rule.invalid_reward(scale), dtype=np.float64), targets.shape)
+
+    def judge(self, accuracy: Floats, cost: Floats, targets: Floats | None = None) -> tuple[Floats, Bools]:
+        """``(N,)`` rewards and ``(N,)`` whether the constraint holds, from accuracies and primary costs.
+
+        Args:
+            accuracy: ``(N,)`` in [0, 1].
+            cost: ``(N,)`` primary cost; ignored where the problem has none.
+            targets: ``(N,)`` one target for each, instead of the problem's.
+        """
+        scale, constraint = self.scale, self.constraint
+        if targets is not None:
+            scale = replace(scale, target=targets)
+        feasible = np.ones(len(accuracy), dtype=bool) if constraint is None else constraint.holds(cost, targets)
+        return self.rule(accuracy, cost, scale), feasible
 
     # ---- asking --------------------------------------------------------------------------------------------------------
 
@@ -209,6 +289,7 @@ class Problem:
         archs: npt.ArrayLike,
         fidelity: int | None = None,
         rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
+        targets: Floats | None = None,
     ) -> Evaluations:
         """Accuracy, costs and reward of ``(N, D)`` complete architectures.
 
@@ -216,6 +297,7 @@ class Problem:
             archs: ``(N, D)``; non-zero inactive decisions are canonicalised.
             fidelity: Epochs; by default the search fidelity.
             rng: Draws training seeds where the oracle samples them; one for all rows, or one for each.
+            targets: ``(N,)`` one target for each row instead of the problem's; `check_targets` says which are allowed.
 
         Raises:
             InvalidValue: An architecture is not valid, or the oracle draws seeds and no generator was given.
@@ -235,14 +317,22 @@ class Problem:
             seeds = self.accuracy.draw(keys, epochs, rng or np.random.default_rng(0))
         found = self.accuracy.measure(keys, epochs, seeds)
         accuracy = found.validation if self.search_metric == "validation" else found.test
-        return self.assemble(prepared, accuracy, found.train_seconds)
+        return self.assemble(prepared, accuracy, found.train_seconds, targets)
 
-    def assemble(self, archs: Archs, accuracy: Floats, train_seconds: Floats) -> Evaluations:
+    def assemble(self, archs: Archs, accuracy: Floats, train_seconds: Floats, targets: Floats | None = None) -> Evaluations:
         """Evaluations from measured accuracies: adds costs, reward and feasibility."""
         costs = self.costs(archs)
-        primary = costs[self.cost_name] if self.cost_name is not None else np.ones(len(archs))
-        feasible = np.ones(len(archs), dtype=bool) if self.constraint is None else self.constraint.holds(primary)
-        return Evaluations(accuracy, costs, self.rule(accuracy, primary, self.scale), feasible, train_seconds)
+        reward, feasible = self.judge(accuracy, self.primary(costs, len(archs)), targets)
+        return Evaluations(accuracy, costs, reward, feasible, train_seconds)
+
+    def primary(self, costs: Mapping[str, Floats], num: int) -> Floats:
+        """``(num,)`` primary cost out of costs by name; ones where the problem has none."""
+        return np.ones(num) if self.cost_name is None else costs[self.cost_name]
+
+    @property
+    def free_costs(self) -> bool:
+        """Whether costs can be asked for without paying: counted, tables, look-up tables."""
+        return all(oracle.free for oracle in self.cost_oracles.values())
 
     def costs(self, archs: Archs) -> dict[str, Floats]:
         """Costs of ``(N, D)`` complete valid architectures, without paying for accuracy."""
@@ -256,18 +346,41 @@ class Problem:
         """
         if self.cost_name is None:
             raise InvalidValue("this problem has no cost; give cost=...")
-        return self.cost_oracles[self.cost_name].bounds(archs)
+        return self.bounds_of(self.cost_name, archs)
+
+    def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
+        """``(N,)`` least and largest value of a cost by name over the completions of partial architectures.
+
+        Raises:
+            UnknownName: The problem has no such cost.
+            InvalidValue: A row has no completion.
+        """
+        if cost not in self.cost_oracles:
+            raise unknown_name("cost", cost, self.cost_oracles)
+        return self.cost_oracles[cost].bounds(archs)
 
     def report(self, archs: npt.ArrayLike) -> Report:
         """Test and validation accuracy at full fidelity, means over the training seeds; not for searches."""
         prepared = self.prepare(archs)
         found = self.accuracy.report(self.key(prepared))
         costs = self.costs(prepared)
-        primary = costs[self.cost_name] if self.cost_name is not None else np.ones(len(prepared))
-        feasible = np.ones(len(prepared), dtype=bool) if self.constraint is None else self.constraint.holds(primary)
+        _, feasible = self.judge(found.test, self.primary(costs, len(prepared)))
         return Report(found.test, found.validation, costs, feasible)
 
     # ---- exact answers ------------------------------------------------------------------------------------------------
+
+    @property
+    def has_exact_answers(self) -> bool:
+        """Whether `optimum`, `pareto_front` and `value_to_go` exist: accuracies are a whole table that can be enumerated."""
+        return self.accuracy.deterministic and self.accuracy.complete and self.space.can_enumerate
+
+    @cached_property
+    def _mean_measurements(self) -> Measurements:
+        """Means over the training seeds at the search fidelity, of `space.enumerate()`."""
+        if not self.accuracy.deterministic:
+            raise InvalidValue("there is no exact answer where networks are trained or measured live; use a table.")
+        keys = self.key(self.space.enumerate())
+        return self.accuracy.measure(keys, self.search_fidelity, np.full(len(keys), -1, dtype=np.int64))
 
     @cached_property
     def everything(self) -> Evaluations:
@@ -276,12 +389,9 @@ class Problem:
         Raises:
             InvalidValue: The space is too large, or accuracies are not a table.
         """
-        if not self.accuracy.deterministic:
-            raise InvalidValue("there is no exact answer where networks are trained or measured live; use a table.")
-        archs = self.space.enumerate()
-        keys = self.key(archs)
-        found = self.accuracy.measure(keys, self.search_fidelity, np.full(len(archs), -1, dtype=np.int64))
-        return self.assemble(archs, found.validation if self.search_metric == "validation" else found.test, found.train_seconds)
+        found = self._mean_measurements
+        accuracy = found.validation if self.search_metric == "validation" else found.test
+        return self.assemble(self.space.enumerate(), accuracy, found.train_seconds)
 
     def optimum(self) -> Optimum:
         """The best architectures of the space, exactly.
@@ -297,6 +407,27 @@ class Problem:
             float(ev.accuracy[best[0]]),
             {name: float(cost[best[0]]) for name, cost in ev.costs.items()},
         )
+
+    def pareto_front(self, objectives: Sequence[Objective] | None = None) -> Front:
+        """The architectures that no other one beats in every objective, exactly; the constraint does not count.
+
+        Args:
+            objectives: By default the problem's.
+
+        Raises:
+            InvalidValue: As `optimum`.
+            MissingPackage: moocore is not installed.
+        """
+        try:
+            from moocore import is_nondominated
+        except ModuleNotFoundError as error:
+            raise MissingPackage("Pareto fronts need the package moocore: pip install 'nasgym[agents]'.") from error
+
+        ev, wanted = self.everything, self.objectives if objectives is None else tuple(objectives)
+        values = ev.values(wanted)
+        largest = [objective.direction == "max" for objective in wanted]
+        best = np.flatnonzero(is_nondominated(values, maximise=largest, keep_weakly=True))
+        return Front(self.space.enumerate()[best], values[best])
 
     @cached_property
     def _best_of_ranges(self) -> RangeExtremes:

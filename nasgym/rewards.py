@@ -34,12 +34,12 @@ class CostScale:
     """What a rule may know about the cost: the target and the range over the space.
 
     Attributes:
-        target: The wanted cost, None where there is none.
+        target: The wanted cost, one for all or ``(N,)`` one for each architecture; None where there is none.
         lower: Least wanted cost (0 unless the problem has a lower limit).
         least, largest: Cheapest and dearest architecture of the space.
     """
 
-    target: float | None
+    target: float | Floats | None
     lower: float
     least: float
     largest: float
@@ -63,18 +63,20 @@ class RewardRule:
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         raise NotImplementedError(f"{type(self).__name__} must say what an architecture is worth")
 
-    def invalid_reward(self, scale: CostScale) -> float:
-        """Reward of an illegal action: below the reward of every valid architecture."""
-        corners = np.array([scale.least, scale.largest, scale.target or scale.least], dtype=np.float64)
-        worst = min(float(self._reward(np.full(3, a), corners, scale).min()) for a in (0.0, 1.0))
-        return min(worst, 0.0) - 1.0
+    def invalid_reward(self, scale: CostScale) -> float | Floats:
+        """Reward of an illegal action: below the reward of every valid architecture; one for each target."""
+        target = scale.least if scale.target is None else scale.target
+        corners = np.stack(np.broadcast_arrays(scale.least, scale.largest, target)).astype(np.float64)
+        worst = np.minimum(*(self._reward(np.full_like(corners, a), corners, scale).min(axis=0) for a in (0.0, 1.0)))
+        below = np.minimum(worst, 0.0) - 1.0
+        return float(below) if below.ndim == 0 else np.asarray(below)
 
     def describe(self) -> dict[str, Any]:
         """JSON-able form; `make_rule` reads it."""
         return {"rule": self.name, **asdict(self)}
 
 
-def _target(scale: CostScale) -> float:
+def _target(scale: CostScale) -> float | Floats:
     if scale.target is None:
         raise InvalidValue(
             "this reward rule needs a target; give target=..., for example target={'fraction': 0.5, 'of': 'range'}."
@@ -189,8 +191,7 @@ class CostBucket(RewardRule):
     buckets: int = 100
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
-        target = _target(scale)
-        low, high = self._bucket(np.array([scale.lower, target]), scale)
+        low, high = (self._bucket(np.asarray(limit), scale) for limit in (scale.lower, _target(scale)))
         bucket = self._bucket(cost, scale)
         outside = np.maximum(np.maximum(low - bucket, bucket - high), 0)
         return np.asarray(np.where(outside == 0, accuracy, -outside / self.buckets))

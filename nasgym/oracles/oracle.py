@@ -46,6 +46,7 @@ class AccuracyOracle(Protocol):
         search_metric: ``"validation"``; ``"test"`` only where there are no validation numbers, and marked everywhere.
         seed: ``"mean"`` over the training seeds, ``"sampled"`` where every evaluation draws one, or the fixed one.
         deterministic: False where two calls with the same arguments may differ (live training, live measurement).
+        complete: Whether all architectures can be asked about at once, for nothing: exact answers need that.
     """
 
     space: SearchSpace
@@ -56,6 +57,7 @@ class AccuracyOracle(Protocol):
     search_metric: Split
     seed: SeedChoice
     deterministic: bool
+    complete: bool
 
     def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds for one evaluation of each architecture; -1 stands for the mean over all seeds."""

@@ -56,6 +56,7 @@ class TableOracle:
         if self.dataset not in table.datasets:
             raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
         self.canonical = bool(table.card["canonical"])
+        self.complete = not table.card.get("partial", False)
         self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
         # a fidelity without the search metric is for reports only
         self._all_fidelities = table.fidelities(self.dataset)

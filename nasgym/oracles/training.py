@@ -82,6 +82,7 @@ class TrainingOracle:
 
     canonical = True
     deterministic = False
+    complete = False
     search_metric: Split = "validation"
     seed: SeedChoice = "sampled"
 

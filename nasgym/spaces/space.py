@@ -460,7 +460,7 @@ class SearchSpace:
             UnknownName: A layer's text is none of its options; the nearest one is suggested.
         """
         wanted = [texts] if isinstance(texts, str) else list(texts)
-        books = [{self._layer_text(layer, row): row for row in layer.options} for layer in self.layers]
+        books = [dict(zip(self.option_texts(layer), layer.options, strict=True)) for layer in self.layers]
         rows = np.zeros((len(wanted), self.num_decisions), dtype=np.int8)
         for row, text in zip(rows, wanted, strict=True):
             parts = self._split(text)
@@ -474,6 +474,10 @@ class SearchSpace:
                     raise unknown_name(f"option of {layer.name!r}", part, book)
                 row[layer.slice] = book[part]
         return rows
+
+    def option_texts(self, layer: Layer) -> list[str]:
+        """The textual form of each option of a layer, in their order."""
+        return [self._layer_text(layer, row) for row in layer.options]
 
     def labels(self, archs: Archs) -> list[dict[str, Label]]:
         """The labels of the active decisions of each architecture, by decision name."""
