@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, SupportsFloat
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import PROBLEM_KEYWORDS, make_problem
+from nasgym.errors import InvalidValue
+from nasgym.granularity import Granularity
 from nasgym.ledger import Budget, Ledger
-from nasgym.observation import Observation, ObservationKind, View
+from nasgym.observation import MaskKind, Observation, ObservationKind, map_arrays
+from nasgym.oracles.oracle import Floats
+from nasgym.payoff import Payoff, RulePayoff
+from nasgym.potential import ShapingSpec
 from nasgym.problem import Evaluations, Problem
+from nasgym.rendering import RENDER_MODES, Rendering, check_render_mode, render
+from nasgym.setting import Setting
 from nasgym.spaces.decision import OPEN
 
-__all__ = ["NASEnv", "ObservationKind", "open_door"]
+__all__ = ["NASEnv"]
 
 
 class NASEnv(gymnasium.Env[Observation, np.int64]):
@@ -29,144 +34,219 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     ## Action Space
     `Discrete(max_choices)`: the index of the choice for the current decision. Decisions have different numbers of choices, and
     some are inactive (the kernel of a skipped layer: one legal choice, 0): the mask says what is legal.
+    With `granularity="layer"` a step makes all decisions of a layer at once, and its choices are the layer's valid options;
+    read T, the number of layers, for D below.
 
     ## Observation Space
     `observation="onehot"`: `Box` float32 of one-hot choices made so far (all zero where open), one-hot step (D entries, all
     zero at the end), lower bound of the cost so far over the target, and log of target over the middle of the cost range; the
     last two are clipped to [-10, 10], and 0 for problems without target. `observation="tokens"`: `Box` int8 ``(D,)``, -1 where
-    open.
+    open. `observation="dict"`: the tokens, `step` (`Discrete(D + 1)`) and `cost`, the two numbers about cost and target.
 
     ## Mask
     `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()` gives the same as bool.
-    Behind the last decision only index 0 is set.
+    Behind the last decision only index 0 is set. With `mask="feasible"` a choice is also masked out where no completion behind
+    it meets the constraint, so that every episode of unmasked actions ends feasible. That is exact wherever bounds of the cost
+    are: tables, sums over layers, chains over neighbouring layers.
 
     ## Rewards
     0 before the last decision, the rule's reward with it. An illegal action (masked or out of range) gives the rule's
-    `invalid_reward`, which lies below every valid architecture's.
+    `invalid_reward`, which lies below every valid architecture's. `shaping="potential"` makes the reward dense: every step
+    adds gamma Phi(s') - Phi(s), which leaves the optimal policy as it is (see `nasgym.potential.Potential`).
 
     ## Starting State
-    Nothing is decided.
+    Nothing is decided. The target is the problem's, or, with `target=[low, high]`, drawn uniformly.
+    `reset(options={"target": 3e6})` sets the one of this episode.
 
     ## Episode End
     Terminates with the last decision or an illegal action; never truncates. With a budget, `nasgym.BudgetExhausted` is raised
     when there is nothing left to evaluate with.
 
     ## Information
-    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, and every cost by its name; after an
-    illegal action `invalid_action`.
+    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, every cost by its name; `target` where the
+    episode had its own, else `regret`, the best reward of the space minus this architecture's (both means over the training seeds;
+    only where the space can be enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
+    an illegal action `invalid_action`.
 
     ## Arguments
-    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`. `observation`: above.
-    `budget`: None, a number of distinct evaluations, or ``{"unit": "total", "amount": 300}``. Every other keyword is one of
-    `nasgym.make_problem`.
+    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`. `observation`, `mask`
+    (``"legal"``, ``"feasible"``), `granularity` (``"decision"``, ``"layer"``): above. `shaping`: None, ``"potential"`` or
+    ``{"potential": "cost" or "value", "gamma": 1.0}``.
+    `budget`: None, a number of distinct evaluations, or ``{"unit": "total", "amount": 300}``. `target`: as in
+    `nasgym.make_problem`, or ``[low, high]`` of two such targets. `render_mode`: ``"ansi"``, ``"svg"`` or ``"rgb_array"``. Every other
+    keyword is one of `nasgym.make_problem`.
 
     ## Version History
     * v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}  # type: ignore[misc]  # gymnasium has it mutable
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # type: ignore[misc]  # gymnasium has it mutable
 
     def __init__(
         self,
         problem: str | Problem | Ledger,
         *,
         observation: ObservationKind = "onehot",
+        mask: MaskKind = "legal",
+        granularity: Granularity = "decision",
+        shaping: ShapingSpec = None,
         budget: Budget | float | dict[str, Any] | None = None,
         render_mode: str | None = None,
         **keywords: Any,
     ) -> None:
         check_render_mode(render_mode)
-        self._door = open_door(problem, budget, keywords)
-        self._view = View(self._door, observation)
-        self.space = self._door.space
+        self._setting = Setting.open(
+            problem,
+            observation=observation,
+            mask=mask,
+            granularity=granularity,
+            shaping=shaping,
+            budget=budget,
+            keywords=keywords,
+        )
+        self._view = self._setting.view
+        self._payoff = self._make_payoff()
+        self._last = self._view.steps.space.num_decisions
+        self.space = self._setting.door.space
         self.render_mode = render_mode
-        self.action_space = gymnasium.spaces.Discrete(self.space.max_choices)
+        self._num_choices = self._view.steps.space.max_choices
+        self.action_space = gymnasium.spaces.Discrete(self._num_choices)
         self.observation_space = self._view.observation_space
-        self._arch = np.full((1, self.space.num_decisions), OPEN, dtype=np.int8)
-        self._step = 0
+        self._row = np.full((1, self._last), OPEN, dtype=np.int8)
+        self._step, self._running, self._closed = 0, False, False
+        self._targets: Floats | None = None
+        self._potential = 0.0
+        self._result: dict[str, Any] | None = None
+
+    def _make_payoff(self) -> Payoff:
+        """Hook: what an episode pays."""
+        return RulePayoff(self._setting.door)
+
+    def _give(self, reward: npt.NDArray[Any]) -> Any:
+        """Hook: one reward as `step` returns it."""
+        return float(reward)
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
-        """Starts an empty architecture; there are no options yet, an unknown one raises `UnknownName`."""
+        """Starts an empty architecture.
+
+        Args:
+            seed: Of the generator that draws targets and training seeds, where they are drawn.
+            options: ``{"target": number}`` in the primary cost's unit, for this episode.
+
+        Raises:
+            UnknownName: Another option.
+            InvalidValue: The target is not allowed, or the environment is closed.
+        """
+        self._check_open()
         super().reset(seed=seed)
-        for option in options or {}:
-            raise unknown_name("option of reset()", option, ())
-        self._arch[:] = OPEN
-        self._step = 0
+        self._targets = self._setting.given_targets(options, 1)
+        if self._targets is None and self._setting.target_range is not None:
+            self._targets = np.array([self._setting.target_range.draw(self.np_random)])
+        self._row[:] = OPEN
+        self._step, self._running, self._result = 0, True, None
+        self._potential = self._phi()
         return self._observe(), {"action_mask": self.action_masks().astype(np.int8)}
 
-    def step(self, action: np.int64) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Makes the current decision."""
-        if self._step >= self.space.num_decisions:
+    def step(self, action: np.int64) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
+        """Makes the current decision.
+
+        Raises:
+            InvalidValue: The action is no integer, nothing was reset, the episode has ended, or the environment is closed.
+            BudgetExhausted: Nothing is left to evaluate with.
+        """
+        self._check_open()
+        if not self._running:
+            raise InvalidValue("call reset() before the first step.")
+        if self._step >= self._last:
             raise InvalidValue("the architecture is complete; call reset() before the next step.")
-        if np.asarray(action).dtype.kind not in "iu":
-            raise InvalidValue(f"an action is an integer, the index of a choice; got {action!r}.")
+        if np.asarray(action).shape != () or np.asarray(action).dtype.kind not in "iu":
+            raise InvalidValue(f"an action is one integer, the index of a choice; got {action!r}.")
         choice = int(np.asarray(action).item())
-        if not (0 <= choice < self.space.max_choices and self.action_masks()[choice]):
-            return self._end(self._door.invalid_reward, {"invalid_action": True})
-        self._arch[0, self._step] = choice
+        if not (0 <= choice < self._num_choices and self.action_masks()[choice]):
+            reward = self._payoff.invalid(1, self._targets)[0]
+            return self._end(reward, {"invalid_action": True})
+        self._row[0, self._step] = choice
         self._step += 1
-        if self._step < self.space.num_decisions:
-            return self._observe(), 0.0, False, False, {"action_mask": self.action_masks().astype(np.int8)}
-        ev = self._evaluate()
-        info = {
-            "arch": self.space.to_str(self._arch)[0],
-            "accuracy": float(ev.accuracy[0]),
-            "feasible": bool(ev.feasible[0]),
-            **{name: float(cost[0]) for name, cost in ev.costs.items()},
-        }
-        return self._end(float(ev.reward[0]), info)
+        if self._step < self._last:
+            reward = np.zeros(self._payoff.shape, self._payoff.dtype)
+            given = self._give(self._shaped(reward, self._phi()))
+            return self._observe(), given, False, False, {"action_mask": self.action_masks().astype(np.int8)}
+        archs = self._view.steps.to_archs(self._row)
+        ev = self._evaluate(archs)
+        info: dict[str, Any] = {name: _item(column) for name, column in self._setting.columns(archs, ev).items()}
+        if self._targets is not None:
+            info["target"] = float(self._targets[0])
+        elif self._setting.has_regret and not self._payoff.shape:
+            info["regret"] = float(self._setting.regrets(archs)[0])
+        if self._setting.potential is not None:
+            info["rule_reward"] = float(ev.reward[0])
+        return self._end(self._payoff.rewards(ev)[0], info)
 
-    def _end(self, reward: float, info: dict[str, Any]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        self._step = self.space.num_decisions
-        return self._observe(), reward, True, False, {"action_mask": self.action_masks().astype(np.int8), **info}
+    def _end(self, reward: Any, info: dict[str, Any]) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
+        self._step = self._last
+        given = self._give(self._shaped(reward, 0.0))
+        self._result = {"reward": given, **info}
+        return self._observe(), given, True, False, {"action_mask": self.action_masks().astype(np.int8), **info}
 
-    def _evaluate(self) -> Evaluations:
-        if isinstance(self._door, Problem):
-            return self._door.evaluate(self._arch, rng=self.np_random)
-        return self._door.evaluate(self._arch)
+    def _shaped(self, reward: Any, after: float) -> Any:
+        """The reward of a step whose state has a potential; 0 at the end."""
+        potential = self._setting.potential
+        if potential is None:
+            return reward
+        shaped = reward + potential.gamma * after - self._potential
+        self._potential = after
+        return shaped
+
+    def _phi(self) -> float:
+        potential = self._setting.potential
+        return 0.0 if potential is None else float(potential.of_prefixes(self._archs(), self._targets)[0])
+
+    def _evaluate(self, archs: npt.NDArray[np.int8]) -> Evaluations:
+        door = self._setting.door
+        if isinstance(door, Problem):
+            return door.evaluate(archs, rng=self.np_random, targets=self._targets)
+        return door.evaluate(archs)
+
+    def _archs(self) -> npt.NDArray[np.int8]:
+        return self._view.steps.to_archs(self._row)
 
     # ---- what an agent sees ----------------------------------------------------------------------------------------------
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
-        mask: npt.NDArray[np.bool_] = self._view.masks(self._arch, np.array([self._step]))[0]
+        mask: npt.NDArray[np.bool_] = self._view.masks(self._row, np.array([self._step]), self._targets)[0]
         return mask
 
-    def _observe(self) -> Observation:
-        observation: Observation = self._view.observe(self._arch, np.array([self._step]))[0]
-        return observation
+    def optimal_actions(self) -> npt.NDArray[np.bool_]:
+        """``(max_choices,)`` bool, the allowed actions behind which the best reward that is still possible lies; for study.
 
-    def render(self) -> str | None:
-        """The architecture so far, as text."""
+        Raises:
+            InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a budget.
+        """
+        best: npt.NDArray[np.bool_] = self._setting.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
+        return best
+
+    def _observe(self) -> Observation:
+        seen = self._view.observe(self._row, np.array([self._step]), self._targets)
+        return map_arrays(lambda array: array[0], seen)
+
+    def render(self) -> Rendering | None:
+        """The architecture so far and what it can still cost, as text, SVG or pixels; None without a render mode."""
         if self.render_mode is None:
             return None
-        return self.space.to_str(self._arch)[0]
+        return render(self.render_mode, self._setting, self._archs()[0], self._step, self._targets, self._result)
+
+    def close(self) -> None:
+        """Closes the environment; closing it again does nothing."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidValue("this environment is closed; make a new one.")
 
 
-def check_render_mode(render_mode: str | None) -> None:
-    """Raises `UnknownName` where the environments cannot draw so."""
-    if render_mode is not None and render_mode not in NASEnv.metadata["render_modes"]:
-        raise unknown_name("render mode", render_mode, NASEnv.metadata["render_modes"])
-
-
-def open_door(
-    problem: str | Problem | Ledger, budget: Budget | float | dict[str, Any] | None, keywords: dict[str, Any]
-) -> Problem | Ledger:
-    """What an environment evaluates with: a problem, or a ledger in front of it where there is a budget.
-
-    Raises:
-        NasgymError: A keyword or a value is not known, or a keyword does not go with a finished problem or ledger.
-    """
-    if not isinstance(problem, str) and keywords:
-        raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
-    if isinstance(problem, Ledger):
-        if budget is not None:
-            raise InvalidValue("a ledger has its own budget; leave out budget=.")
-        return problem
-    for keyword in keywords:
-        if keyword not in PROBLEM_KEYWORDS:
-            raise unknown_name("keyword", keyword, (*PROBLEM_KEYWORDS, "observation", "budget", "render_mode"))
-    made = make_problem(problem, **keywords) if isinstance(problem, str) else problem
-    return made if budget is None else Ledger(made, Budget.of(budget))
+def _item(column: npt.NDArray[Any]) -> Any:
+    """The one entry of an info column, as Python's own type."""
+    return column[0] if column.dtype == object else column[0].item()

@@ -23,7 +23,7 @@ from nasgym.rewards import RewardRule, RuleSpec, make_rule
 from nasgym.spaces.described import space_from_description
 from nasgym.spaces.space import Label, SearchSpace
 
-__all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem"]
+__all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem", "wanted_cost"]
 
 TargetSpec: TypeAlias = float | Mapping[str, Any] | None
 DEFAULT = "default"
@@ -95,7 +95,7 @@ def make_problem(
         oracle,
         narrowed,
         rule,
-        target=_target(wanted, narrowed, space),
+        target=wanted_cost(wanted, narrowed, space),
         lower=lower,
         objectives=goals,
         spec={"env_id": env_id, **{k: v for k, v in spec.items() if v != _DEFAULTS[k]}},
@@ -139,7 +139,7 @@ def _load_table(name: str) -> Table:
     if name in paths:
         return _cached_table(paths[name], paths[name].stat().st_mtime_ns)
     if name in TABLES.names():
-        path = Path(TABLES.load(name)())
+        path = TABLES.path(name)
         return _cached_table(path, path.stat().st_mtime_ns)
     return find_table(name)  # raises with the command that gets the table
 
@@ -199,7 +199,12 @@ def _cost(name: str, device: str | None, table: Table, dataset: str, space: Sear
     return TableCost(table, space, name, dataset)
 
 
-def _target(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:
+def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:
+    """A target in the unit of the first cost, from what `make_problem` takes.
+
+    Raises:
+        InvalidValue: There is no cost, or the target is neither a number nor a fraction of the space's cost.
+    """
     if target is None:
         return None
     if not costs:
@@ -216,5 +221,7 @@ def _target(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> flo
         least, largest = float(low[0]), float(high[0])
         return fraction * largest if of == "max" else least + fraction * (largest - least)
     if isinstance(target, bool) or not isinstance(target, int | float):
+        if isinstance(target, list | tuple):
+            raise InvalidValue(f"a range of targets, {target!r}, is drawn from by environments; a problem has one target.")
         raise InvalidValue(f"target is a number, None or {{'fraction': 0.5, 'of': 'range'}}, got {target!r}.")
     return float(target)

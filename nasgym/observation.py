@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
@@ -11,28 +12,42 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import unknown_name
+from nasgym.feasibility import Feasibility
+from nasgym.granularity import Steps
 from nasgym.ledger import Ledger
-from nasgym.oracles.oracle import Ints
+from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problem import Problem
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Archs
 
-__all__ = ["Observation", "ObservationKind", "View"]
+__all__ = ["MaskKind", "Observation", "ObservationKind", "View", "map_arrays"]
 
-ObservationKind: TypeAlias = Literal["onehot", "tokens"]
-Observation: TypeAlias = npt.NDArray[Any]
+ObservationKind: TypeAlias = Literal["onehot", "tokens", "dict"]
+MaskKind: TypeAlias = Literal["legal", "feasible"]
+Observation: TypeAlias = Any  # one array, or a flat dict of arrays
 
 # cost features are clipped: checkers and clients want a bounded space, and a tenfold excess says it all
 FEATURE_LIMIT = 10.0
 
 
+def map_arrays(call: Callable[..., Any], *observations: Observation) -> Observation:
+    """Applies a function to the arrays of observations: to the one, or to those of each key."""
+    if isinstance(observations[0], dict):
+        return {key: call(*(observation[key] for observation in observations)) for key in observations[0]}
+    return call(*observations)
+
+
 @dataclass(frozen=True)
 class View:
-    """Observations and masks of prefixes: ``(N, D)`` architectures and ``(N,)`` steps, D once an episode has ended.
+    """Observations and masks of prefixes: ``(N, T)`` rows of steps and ``(N,)`` steps made, T once an episode has ended.
+
+    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
         door: The problem, or the ledger in front of it.
-        kind: ``"onehot"`` or ``"tokens"``; see `nasgym.env.NASEnv`.
+        kind: ``"onehot"``, ``"tokens"`` or ``"dict"``; see `nasgym.env.NASEnv`.
+        steps: What one step decides.
+        feasibility: Where masks know the constraint; None: masks say what is legal.
 
     Raises:
         UnknownName: No such kind.
@@ -40,47 +55,82 @@ class View:
 
     door: Problem | Ledger
     kind: ObservationKind
+    steps: Steps
+    feasibility: Feasibility | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ObservationKind):
             raise unknown_name("observation", self.kind, get_args(ObservationKind))
 
-    @cached_property
-    def observation_space(self) -> gymnasium.spaces.Box:
-        """The space of one architecture's observation."""
-        space = self.door.space
-        if self.kind == "tokens":
-            return gymnasium.spaces.Box(OPEN, space.max_choices - 1, (space.num_decisions,), np.int8)
-        width = int(space.num_choices.sum()) + space.num_decisions + 2
-        low, high = np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
-        high[-2:], low[-1] = FEATURE_LIMIT, -FEATURE_LIMIT
-        return gymnasium.spaces.Box(low, high, dtype=np.float32)
+    # ---- observations ---------------------------------------------------------------------------------------------------
 
-    def observe(self, archs: Archs, steps: Ints) -> Observation:
-        """``(N, W)`` fresh float32 or ``(N, D)`` fresh int8."""
+    @cached_property
+    def observation_space(self) -> gymnasium.spaces.Space[Any]:
+        """The space of one architecture's observation."""
+        space = self.steps.space
+        tokens = gymnasium.spaces.Box(OPEN, space.max_choices - 1, (space.num_decisions,), np.int8)
         if self.kind == "tokens":
-            return np.array(archs)
-        seen = np.zeros((len(archs), *self.observation_space.shape), dtype=np.float32)
+            return tokens
+        cost = np.array([[0.0, -FEATURE_LIMIT], [FEATURE_LIMIT, FEATURE_LIMIT]], dtype=np.float32)
+        if self.kind == "dict":
+            count = gymnasium.spaces.Discrete(space.num_decisions + 1)
+            parts = {"tokens": tokens, "step": count, "cost": gymnasium.spaces.Box(cost[0], cost[1], dtype=np.float32)}
+            return gymnasium.spaces.Dict(parts)
+        width = int(space.num_choices.sum()) + space.num_decisions
+        low, high = np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
+        return gymnasium.spaces.Box(np.append(low, cost[0]), np.append(high, cost[1]), dtype=np.float32)
+
+    def observe(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Observation:
+        """Fresh arrays: ``(N, W)`` float32, ``(N, T)`` int8, or a dict of ``(N, ...)`` arrays."""
+        if self.kind == "tokens":
+            return np.array(rows)
+        cost = self.cost_features(self._least(rows), targets)
+        if self.kind == "dict":
+            return {"cost": cost.astype(np.float32), "step": np.array(at, dtype=np.int64), "tokens": np.array(rows)}
+        seen = np.zeros((len(rows), *(self.observation_space.shape or ())), dtype=np.float32)
         columns, choices, decisions = self._columns
-        seen[:, : len(columns)] = archs[:, columns] == choices
-        seen[:, len(columns) : -2] = steps[:, None] == decisions
-        seen[:, -2:] = self._cost_features(archs)
+        seen[:, : len(columns)] = rows[:, columns] == choices
+        seen[:, len(columns) : -2] = at[:, None] == decisions
+        seen[:, -2:] = cost
         return seen
+
+    @property
+    def sees_cost(self) -> bool:
+        """Whether an observation has cost features that depend on the target."""
+        return self.kind != "tokens"
+
+    def aim(self, observations: Observation, least: Floats, targets: Floats) -> None:
+        """Rewrites the cost features of observations in place: ``(N,)`` least costs, ``(N,)`` targets."""
+        if self.sees_cost:
+            place = observations["cost"] if self.kind == "dict" else observations[:, -2:]
+            place[...] = self.cost_features(least, targets)
 
     @cached_property
     def _columns(self) -> tuple[Ints, Archs, Ints]:
         """For every column of the choices: its decision and its choice; and the decisions' positions."""
-        sizes = self.door.space.num_choices
+        sizes = self.steps.space.num_choices
         choices = np.concatenate([np.arange(size, dtype=np.int8) for size in sizes])
         return np.repeat(np.arange(len(sizes)), sizes), choices, np.arange(len(sizes))
 
-    def _cost_features(self, archs: Archs) -> npt.NDArray[np.float64]:
+    def _least(self, rows: Archs) -> Floats:
+        return self.least(rows) if self.has_target else np.zeros(len(rows))
+
+    def least(self, rows: Archs) -> Floats:
+        """``(N,)`` least primary cost of the completions."""
+        return self.door.cost_bounds(self.steps.to_archs(rows))[0]
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the problem has a target, its own or one for each episode."""
+        return self.door.constraint is not None and self.door.constraint.upper is not None
+
+    def cost_features(self, least: Floats, targets: Floats | None = None) -> npt.NDArray[np.float64]:
         """``(N, 2)`` least cost of the completions over the target, and log of the target over the middle; or zeros."""
-        features = np.zeros((len(archs), 2))
-        target = None if self.door.constraint is None else self.door.constraint.upper
+        features = np.zeros((len(least), 2))
+        upper = None if self.door.constraint is None else self.door.constraint.upper
+        target = upper if targets is None else targets
         if target is not None:
-            low, _ = self.door.cost_bounds(archs)
-            features[:, 0], features[:, 1] = low / target, np.log(target / self._middle)
+            features[:, 0], features[:, 1] = least / target, np.log(target / self._middle)
         return np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT, out=features)
 
     @cached_property
@@ -89,18 +139,27 @@ class View:
         low, high = self.door.cost_bounds(np.full((1, self.door.space.num_decisions), OPEN, dtype=np.int8))
         return float(low[0] + high[0]) / 2
 
-    def masks(self, archs: Archs, steps: Ints) -> npt.NDArray[np.bool_]:
-        """``(N, max_choices)`` fresh bool: the legal choices of each current decision; index 0 alone after the last one."""
-        if (steps == steps[0]).all():
-            return self._masks_at(archs, int(steps[0]))
-        legal = np.empty((len(archs), self.door.space.max_choices), dtype=bool)
-        for step in np.unique(steps):
-            rows = steps == step
-            legal[rows] = self._masks_at(archs[rows], int(step))
-        return legal
+    # ---- masks ----------------------------------------------------------------------------------------------------------
 
-    def _masks_at(self, archs: Archs, step: int) -> npt.NDArray[np.bool_]:
-        space = self.door.space
-        if step < space.num_decisions:
-            return space.mask(archs, step)
-        return np.tile(np.arange(space.max_choices) == 0, (len(archs), 1))
+    def masks(self, rows: Archs, at: Ints, targets: Floats | None = None) -> npt.NDArray[np.bool_]:
+        """``(N, max_choices)`` fresh bool: the allowed choices of each current step; index 0 alone after the last one."""
+        if (at == at[0]).all():
+            return self._masks_at(rows, int(at[0]), targets)
+        allowed = np.empty((len(rows), self.steps.space.max_choices), dtype=bool)
+        for step in np.unique(at):
+            here = at == step
+            allowed[here] = self._masks_at(rows[here], int(step), None if targets is None else targets[here])
+        return allowed
+
+    def _masks_at(self, rows: Archs, step: int, targets: Floats | None) -> npt.NDArray[np.bool_]:
+        space = self.steps.space
+        if step >= space.num_decisions:
+            return np.tile(np.arange(space.max_choices) == 0, (len(rows), 1))
+        allowed = space.mask(rows, step)
+        if self.feasibility is not None:
+            row, choice = np.nonzero(allowed)
+            children = rows[row]
+            children[:, step] = choice
+            prefixes = self.steps.to_archs(children)
+            allowed[row, choice] = self.feasibility.possible(prefixes, None if targets is None else targets[row])
+        return allowed

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasgym.errors import unknown_name
 
-__all__ = ["IDS", "Benchmark", "benchmark", "register_envs"]
+__all__ = ["IDS", "Benchmark", "benchmark", "mo_id", "register_envs"]
 
 HALF_OF_RANGE: dict[str, Any] = {"fraction": 0.5, "of": "range"}
 
@@ -62,8 +62,14 @@ def benchmark(env_id: str) -> Benchmark:
     return IDS[env_id]
 
 
+def mo_id(env_id: str) -> str:
+    """The id with one reward for each objective: ``nasgym/mo-Digits-v0`` of ``nasgym/Digits-v0``."""
+    namespace, _, name = env_id.partition("/")
+    return f"{namespace}/mo-{name}"
+
+
 def register_envs() -> None:
-    """Registers every id with Gymnasium; strings only, nothing is loaded."""
+    """Registers every id with Gymnasium, with one reward and with several; strings only, nothing is loaded."""
     import gymnasium
 
     for env_id in IDS:
@@ -72,5 +78,14 @@ def register_envs() -> None:
                 env_id,
                 entry_point="nasgym.env:NASEnv",
                 vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                kwargs={"problem": env_id},
+            )
+        if mo_id(env_id) not in gymnasium.registry:
+            gymnasium.register(
+                mo_id(env_id),
+                entry_point="nasgym.mo_env:MONASEnv",
+                vector_entry_point="nasgym.mo_env:MONASVectorEnv",
+                # Gymnasium's checker asks for rewards of one number
+                disable_env_checker=True,
                 kwargs={"problem": env_id},
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +13,23 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from nasgym.env import NASEnv, check_render_mode, open_door
+from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.granularity import Granularity
 from nasgym.ledger import Budget, Ledger
-from nasgym.observation import Observation, ObservationKind, View
+from nasgym.observation import MaskKind, Observation, ObservationKind
 from nasgym.oracles.oracle import Floats, Ints
+from nasgym.payoff import Payoff, RulePayoff
+from nasgym.potential import ShapingSpec
 from nasgym.problem import Evaluations, Problem
+from nasgym.rendering import Rendering, check_render_mode, render
+from nasgym.setting import Columns, Setting
+from nasgym.spaces.space import Archs
 from nasgym.walks import make_walks
 
 __all__ = ["NASVectorEnv"]
 
 Bools = npt.NDArray[np.bool_]
-Columns = dict[str, npt.NDArray[Any]]
 Info = dict[str, Any]
 
 
@@ -42,9 +47,9 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
       row order, then `nasgym.BudgetExhausted` is raised; `reset` before the next step.
     * A wrong shape or dtype of the actions raises `InvalidValue`, and so does a step before the first reset. An action that is
       an integer, but illegal, ends its own environment's episode only.
-    * The option ``reset_mask`` of `reset` is read and stays in the dict.
-    * Each environment has its own generator, seeded with ``seed + i``; they are only made where the accuracy oracle draws
-      training seeds. Drawing from them is the one thing that is done one environment after the other.
+    * The option ``reset_mask`` of `reset` is read and stays in the dict; the option ``target`` is one number, or one for each.
+    * Each environment has its own generator, seeded with ``seed + i``; they are only made where targets or training seeds are
+      drawn. Drawing from them is the one thing that is done one environment after the other.
 
     ## Arguments
     Those of `NASEnv`, and `num_envs`, `autoreset_mode` (``"NextStep"``, ``"SameStep"``, ``"Disabled"`` or the enum's member).
@@ -56,6 +61,9 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         num_envs: int = 1,
         *,
         observation: ObservationKind = "onehot",
+        mask: MaskKind = "legal",
+        granularity: Granularity = "decision",
+        shaping: ShapingSpec = None,
         budget: Budget | float | dict[str, Any] | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
@@ -64,21 +72,39 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         check_render_mode(render_mode)
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InvalidValue(f"num_envs is a whole number from 1 on, got {num_envs!r}.")
-        self._door = open_door(problem, budget, keywords)
-        view = View(self._door, observation)
+        self._setting = Setting.open(
+            problem,
+            observation=observation,
+            mask=mask,
+            granularity=granularity,
+            shaping=shaping,
+            budget=budget,
+            keywords=keywords,
+        )
+        self._door, self._view = self._setting.door, self._setting.view
+        self._payoff = self._make_payoff()
         self.num_envs = int(num_envs)
         self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {**NASEnv.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.space = self._door.space
-        self.single_action_space = gymnasium.spaces.Discrete(self.space.max_choices)
-        self.single_observation_space = view.observation_space
+        self.single_action_space = gymnasium.spaces.Discrete(self._view.steps.space.max_choices)
+        self.single_observation_space = self._view.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._walks = make_walks(view, self.num_envs)
+        self._walks = make_walks(self._view, self.num_envs, self._setting.potential)
         self._generators: list[np.random.Generator | None] = [None] * self.num_envs
         self._running = False
         self._none, self._every = np.zeros(self.num_envs, dtype=bool), np.ones(self.num_envs, dtype=bool)
+        # targets that are not the problem's: of all environments, and which of them have their own; None where none has
+        self._targets: Floats | None = None
+        self._own = self._none.copy()
+        self._potentials = np.zeros(self.num_envs)
+        self._results: tuple[npt.NDArray[Any], Info] | None = None
+
+    def _make_payoff(self) -> Payoff:
+        """Hook: what an episode pays."""
+        return RulePayoff(self._door)
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
@@ -89,116 +115,226 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
         Args:
             seed: One number, from which environment i takes ``seed + i``, or one number or None for each.
-            options: ``{"reset_mask": (num_envs,) bool}`` with at least one True.
+            options: ``{"reset_mask": (num_envs,) bool}`` with at least one True; ``{"target": number or (num_envs,) numbers}``
+                for the episodes that start.
 
         Raises:
             UnknownName: Another option.
-            InvalidValue: Seeds or mask have the wrong shape or type, the first reset leaves an environment out, or the
-                environment is closed.
+            InvalidValue: Seeds, mask or targets have the wrong shape or type, a target is not allowed, the first reset leaves an
+                environment out, or the environment is closed.
         """
         self._check_open()
-        for option in options or {}:
-            if option != "reset_mask":
-                raise unknown_name("option of reset()", option, ("reset_mask",))
+        targets = self._setting.given_targets(options, self.num_envs, known=("reset_mask",))
         rows = None if options is None else _reset_mask(options.get("reset_mask"), self.num_envs)
         if not (self._running or rows is None or rows.all()):
             raise InvalidValue("the first reset() starts every environment; leave out reset_mask.")
         self._seed(seed, rows)
-        self._walks.restart(rows)
-        self._running = True
         chosen = np.ones(self.num_envs, dtype=bool) if rows is None else rows.copy()
-        masks = self._walks.masks()
+        self._aim(chosen, targets)
+        self._walks.restart(rows)
+        self._running, self._results = True, None
+        self._note_potentials()
+        masks = self._walks.masks(self._targets)
         masks[~chosen] = 0
-        return self._walks.observations(), {"action_mask": masks, "_action_mask": chosen}
+        return self._walks.observations(self._targets), {"action_mask": masks, "_action_mask": chosen}
 
-    def step(self, actions: npt.ArrayLike) -> tuple[Observation, Floats, Bools, Bools, Info]:
+    def step(self, actions: npt.ArrayLike) -> tuple[Observation, npt.NDArray[Any], Bools, Bools, Info]:
         """Makes one decision in every environment; ``(num_envs,)`` integers."""
         choices, walks = self._checked(actions), self._walks
-        if self.autoreset_mode is AutoresetMode.DISABLED and walks.some_ended:
-            ended = np.flatnonzero(np.logical_or(*walks.ended()))
-            raise InvalidValue(
-                f"environments {ended[:5].tolist()}{' and more' * (len(ended) > 5)} have ended; call "
-                'reset(options={"reset_mask": terminations}) before the next step, or choose another autoreset_mode.'
-            )
-        walks.move(choices)
+        resetting = None
+        if walks.some_ended and self.autoreset_mode is AutoresetMode.DISABLED:
+            raise InvalidValue(_say_ended(np.logical_or(*walks.ended())))
+        if walks.some_ended and self._remembers:
+            resetting = np.logical_or(*walks.ended())
+            self._aim(resetting, None)
+        walks.move(choices, self._targets)
         if not walks.some_ended:
-            rewards, terminated, info = np.zeros(self.num_envs), self._none.copy(), Info()
+            rewards, terminated, info = self._no_rewards(), self._none.copy(), Info()
         else:
             rewards, terminated, info = self._settle()
-            if self.autoreset_mode is AutoresetMode.SAME_STEP:
-                info = {
-                    "final_obs": walks.observations(),
-                    "final_info": {"action_mask": walks.masks(), "_action_mask": terminated.copy(), **info},
-                    "_final_obs": terminated.copy(),
-                    "_final_info": terminated.copy(),
-                }
-                walks.restart(None if walks.all_complete else terminated)
-        info["action_mask"], info["_action_mask"] = walks.masks(), self._every.copy()
-        return walks.observations(), rewards, terminated, self._none.copy(), info
+        if self._setting.potential is not None:
+            self._shape(rewards, terminated, resetting)
+        self._results = (rewards, info)
+        if walks.some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            info = {
+                "final_obs": walks.observations(self._targets),
+                "final_info": {"action_mask": walks.masks(self._targets), "_action_mask": terminated.copy(), **info},
+                "_final_obs": terminated.copy(),
+                "_final_info": terminated.copy(),
+            }
+            self._aim(terminated, None)
+            walks.restart(None if walks.all_complete else terminated)
+            self._note_potentials()
+        info["action_mask"], info["_action_mask"] = walks.masks(self._targets), self._every.copy()
+        return walks.observations(self._targets), rewards, terminated, self._none.copy(), info
 
-    def _settle(self) -> tuple[Floats, Bools, Info]:
+    @property
+    def _remembers(self) -> bool:
+        """Whether a reset changes more than the walks."""
+        setting = self._setting
+        return self._targets is not None or setting.target_range is not None or setting.potential is not None
+
+    def _no_rewards(self) -> npt.NDArray[Any]:
+        return np.zeros((self.num_envs, *self._payoff.shape), self._payoff.dtype)
+
+    def _settle(self) -> tuple[npt.NDArray[Any], Bools, Info]:
         """Rewards, terminations and infos of a step with which episodes end."""
         info = Info()
         if self._walks.all_complete:
             rewards, columns = self._worth(slice(None))
-            for name, values in columns.items():
-                info[name], info[f"_{name}"] = values, self._every.copy()
+            for name, (values, holds) in columns.items():
+                info[name], info[f"_{name}"] = values, self._every.copy() if holds is None else holds
             return rewards, self._every.copy(), info
         complete, illegal = self._walks.ended()
-        rewards = np.where(illegal, self._door.invalid_reward, 0.0)
+        rewards = self._no_rewards()
         if complete.any():
             rows = np.flatnonzero(complete)
             rewards[rows], columns = self._worth(rows)
-            for name, values in columns.items():
+            for name, (values, holds) in columns.items():
                 info[name] = np.full(self.num_envs, None) if values.dtype == object else np.zeros(self.num_envs, values.dtype)
-                info[name][rows], info[f"_{name}"] = values, complete.copy()
+                info[f"_{name}"] = self._none.copy()
+                which = rows if holds is None else rows[holds]
+                info[name][which], info[f"_{name}"][which] = values if holds is None else values[holds], True
         if illegal.any():
+            rewards[illegal] = self._payoff.invalid(
+                int(illegal.sum()), None if self._targets is None else self._targets[illegal]
+            )
             info["invalid_action"], info["_invalid_action"] = illegal, illegal.copy()
         return rewards, complete | illegal, info
 
+    # ---- targets and potentials -------------------------------------------------------------------------------------------
+
+    def _aim(self, rows: Bools, targets: Floats | None) -> None:
+        """Gives the episodes that start in some rows their targets: given ones, drawn ones, or the problem's."""
+        drawn = self._setting.target_range
+        if targets is None and drawn is None:
+            if self._targets is not None:
+                self._own = self._own & ~rows
+                self._targets = np.where(self._own, self._targets, self._setting.own_target) if self._own.any() else None
+            return
+        before = np.full(self.num_envs, self._setting.own_target) if self._targets is None else self._targets
+        if targets is None:
+            assert drawn is not None, "one of the two is there"
+            targets = before.copy()
+            which = np.flatnonzero(rows)
+            targets[which] = [drawn.draw(rng) for rng in self._generators_of(which)]
+        self._targets, self._own = np.where(rows, targets, before), self._own | rows
+
+    def _shape(self, rewards: Floats, terminated: Bools, resetting: Bools | None) -> None:
+        """Adds gamma Phi(s') - Phi(s) to the rewards of a step, in place; a step that resets stays at 0."""
+        potential = self._setting.potential
+        assert potential is not None, "asked by step"
+        after = np.where(terminated, 0.0, self._walks.potentials(self._targets))
+        shaped = rewards + potential.gamma * after - self._potentials
+        rewards[:] = shaped if resetting is None else np.where(resetting, 0.0, shaped)
+        self._potentials = after
+
+    def _note_potentials(self) -> None:
+        if self._setting.potential is not None:
+            self._potentials = self._walks.potentials(self._targets)
+
     # ---- what complete architectures are worth ---------------------------------------------------------------------------
 
-    def _worth(self, rows: Ints | slice) -> tuple[Floats, Columns]:
-        """Rewards and info of the complete architectures of some rows, in fresh arrays."""
-        positions = self._walks.positions()
+    def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], dict[str, tuple[npt.NDArray[Any], Bools | None]]]:
+        """Rewards of the complete architectures of some rows; infos, and for which of the rows they hold (None: all)."""
+        positions, targets = self._walks.positions(), None if self._targets is None else self._targets[rows]
         if positions is not None and self._fixed:
             at = positions[rows]
             rewards, columns = self._table
-            return rewards.take(at), {name: values.take(at) for name, values in columns.items()}
-        archs = self._walks.archs()[rows]
+            taken = {name: values.take(at) for name, values in columns.items()}
+            if targets is None:
+                return rewards.take(at, axis=0), {name: (values, None) for name, values in taken.items()}
+            ev = self._judged(taken, targets)
+            taken["feasible"] = ev.feasible
+            if "rule_reward" in taken:
+                taken["rule_reward"] = ev.reward.copy()
+            return self._payoff.rewards(ev), self._flagged(taken, rows)
+        steps, _ = self._walks.rows()
+        archs = self._view.steps.to_archs(steps[rows])
+        texts = None if positions is None else self._texts[positions[rows]]
         if isinstance(self._door, Ledger):
             ev = self._door.evaluate(archs)
         else:
-            ev = self._door.evaluate(archs, rng=None if self._fixed else self._generators_of(rows))
-        return _columns(ev, self.space.to_str(archs) if positions is None else self._texts[positions[rows]])
+            ev = self._door.evaluate(archs, rng=None if self._fixed else self._generators_of(rows), targets=targets)
+        return self._payoff.rewards(ev), self._flagged(self._columns(archs, ev, texts), rows)
+
+    def _judged(self, columns: Columns, targets: Floats) -> Evaluations:
+        """Evaluations at other targets from what does not depend on them."""
+        assert isinstance(self._door, Problem), "a ledger counts"
+        accuracy, costs = columns["accuracy"], {name: columns[name] for name in self._door.cost_oracles}
+        reward, feasible = self._door.judge(accuracy, self._door.primary(costs, len(accuracy)), targets)
+        return Evaluations(accuracy, costs, reward, feasible, np.full(len(accuracy), np.nan))
+
+    @cached_property
+    def _texts(self) -> npt.NDArray[np.object_]:
+        return np.array(self.space.to_str(self.space.enumerate()), dtype=object)
+
+    def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
+        columns = self._setting.columns(archs, ev, texts)
+        if self._setting.has_regret and not self._payoff.shape:
+            columns["regret"] = self._setting.regrets(archs)
+        if self._setting.potential is not None:
+            columns["rule_reward"] = np.array(ev.reward, dtype=np.float64)
+        return columns
+
+    def _flagged(self, columns: Columns, rows: Ints | slice) -> dict[str, tuple[npt.NDArray[Any], Bools | None]]:
+        """Infos with the rows for which they hold: a regret where the target is the problem's, else the target."""
+        flagged: dict[str, tuple[npt.NDArray[Any], Bools | None]] = {name: (values, None) for name, values in columns.items()}
+        if self._targets is not None:
+            own = self._own[rows]
+            flagged["target"], flagged["regret"] = (self._targets[rows], own), (columns.get("regret", own), ~own)
+            if own.all() or "regret" not in columns:
+                del flagged["regret"]
+            if not own.any():
+                del flagged["target"]
+        return flagged
 
     @cached_property
     def _fixed(self) -> bool:
         """Whether an evaluation always gives the same and is not counted."""
         if isinstance(self._door, Ledger):
             return False
-        accuracy, costs = self._door.accuracy, self._door.cost_oracles.values()
-        return accuracy.deterministic and accuracy.seed != "sampled" and all(c.free for c in costs)
+        return self._door.accuracy.deterministic and self._door.accuracy.seed != "sampled" and self._door.free_costs
 
     @cached_property
-    def _table(self) -> tuple[Floats, Columns]:
+    def _table(self) -> tuple[npt.NDArray[Any], Columns]:
         """What every architecture is worth, in the order of the space."""
         assert isinstance(self._door, Problem), "a ledger counts"
-        return _columns(self._door.evaluate(self.space.enumerate()), self._texts)
-
-    @cached_property
-    def _texts(self) -> npt.NDArray[np.object_]:
-        return np.array(self.space.to_str(self.space.enumerate()), dtype=object)
+        archs = self.space.enumerate()
+        ev = self._door.evaluate(archs)
+        return self._payoff.rewards(ev), self._columns(archs, ev, self._texts)
 
     # ---- masks, drawings ------------------------------------------------------------------------------------------------
 
     def action_masks(self) -> Bools:
         """``(num_envs, max_choices)`` bool, a fresh array."""
-        return self._walks.masks().astype(bool)
+        return self._walks.masks(self._targets).astype(bool)
 
-    def render(self) -> tuple[str, ...] | None:
-        """The architectures so far, as text."""
-        return None if self.render_mode is None else tuple(self.space.to_str(self._walks.archs()))
+    def optimal_actions(self) -> Bools:
+        """``(num_envs, max_choices)`` bool; see `NASEnv.optimal_actions`."""
+        return self._setting.optimal_actions(*self._walks.rows(), self._targets)
+
+    def render(self) -> tuple[Rendering, ...] | None:
+        """The architectures so far and what they can still cost; see `NASEnv.render`."""
+        if self.render_mode is None:
+            return None
+        rows, steps = self._walks.rows()
+        archs, ended = self._view.steps.to_archs(rows), np.logical_or(*self._walks.ended())
+        frames = []
+        for i, arch in enumerate(archs):
+            targets = None if self._targets is None or not self._own[i] else self._targets[i : i + 1]
+            result = self._result_of(i) if ended[i] else None
+            frames.append(render(self.render_mode, self._setting, arch, int(steps[i]), targets, result))
+        return tuple(frames)
+
+    def _result_of(self, row: int) -> Info:
+        """How an episode ended, from the last step."""
+        assert self._results is not None, "a walk ends with a step"
+        rewards, info = self._results
+        given = {name: values[row] for name, values in info.items() if not name.startswith("_") and info[f"_{name}"][row]}
+        given.pop("action_mask", None)
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+        return {"reward": rewards[row].item() if rewards.ndim == 1 else rewards[row], **plain}
 
     # ---- arguments ------------------------------------------------------------------------------------------------------
 
@@ -236,7 +372,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def _draws(self) -> bool:
-        return isinstance(self._door, Problem) and not self._fixed
+        return self._setting.target_range is not None or (isinstance(self._door, Problem) and not self._fixed)
 
     def _generators_of(self, rows: Ints | slice) -> list[np.random.Generator]:
         found = []
@@ -247,11 +383,12 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         return found
 
 
-def _columns(ev: Evaluations, texts: Sequence[str] | npt.NDArray[np.object_]) -> tuple[Floats, Columns]:
-    """Rewards and the info of complete architectures, in fresh arrays with the types of `NASEnv`'s info."""
-    costs: Mapping[str, Floats] = {name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()}
-    named: Columns = {"arch": np.array(texts, dtype=object), "accuracy": np.array(ev.accuracy, dtype=np.float64)}
-    return np.array(ev.reward, dtype=np.float64), {**named, "feasible": np.array(ev.feasible, dtype=bool), **costs}
+def _say_ended(ended: Bools) -> str:
+    which = np.flatnonzero(ended)
+    return (
+        f"environments {which[:5].tolist()}{' and more' * (len(which) > 5)} have ended; call "
+        'reset(options={"reset_mask": terminations}) before the next step, or choose another autoreset_mode.'
+    )
 
 
 def _mode(mode: AutoresetMode | str) -> AutoresetMode:

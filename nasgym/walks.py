@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.observation import Observation, View
-from nasgym.oracles.oracle import Ints
+from nasgym.observation import Observation, View, map_arrays
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.potential import Potential
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Archs, SearchSpace
 
@@ -23,7 +26,9 @@ CHUNK = 1 << 14
 
 
 class Walks(Protocol):
-    """N walks from the empty to a complete architecture; one ends with the last decision or an illegal choice.
+    """N walks from the empty to a complete architecture; one ends with the last step or a choice that the mask rules out.
+
+    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
         some_ended: Whether any walk has ended.
@@ -37,24 +42,28 @@ class Walks(Protocol):
         """Empties the architectures of the given rows ``(N,)``, or all."""
         ...
 
-    def move(self, choices: Ints) -> None:
-        """Makes the current decision of every walk with ``(N,)`` choices of any value; ended walks start anew instead."""
+    def move(self, choices: Ints, targets: Floats | None = None) -> None:
+        """Makes the current step of every walk with ``(N,)`` choices of any value; ended walks start anew instead."""
         ...
 
     def ended(self) -> tuple[Bools, Bools]:
         """``(N,)`` which architectures are complete, and ``(N,)`` which walks an illegal choice has ended."""
         ...
 
-    def observations(self) -> Observation:
-        """``(N, W)`` what an agent sees, a fresh array."""
+    def observations(self, targets: Floats | None = None) -> Observation:
+        """``(N, ...)`` what an agent sees, in fresh arrays."""
         ...
 
-    def masks(self) -> npt.NDArray[np.int8]:
-        """``(N, max_choices)`` legal choices as 0 and 1, a fresh array."""
+    def masks(self, targets: Floats | None = None) -> npt.NDArray[np.int8]:
+        """``(N, max_choices)`` allowed choices as 0 and 1, a fresh array."""
         ...
 
-    def archs(self) -> Archs:
-        """``(N, D)`` the architectures so far, a fresh array."""
+    def potentials(self, targets: Floats | None = None) -> Floats:
+        """``(N,)`` potentials of the architectures so far, a fresh array; anything where a walk has ended."""
+        ...
+
+    def rows(self) -> tuple[Archs, Ints]:
+        """``(N, T)`` the choices so far, a fresh array, and ``(N,)`` the steps made, T where a walk has ended."""
         ...
 
     def positions(self) -> Ints | None:
@@ -99,31 +108,36 @@ class TabledWalks:
     """Walks through a table of every state: a step is one look-up for the state, one for the observation, one for the mask.
 
     The states are the prefixes (inner ones, then complete ones), then the inner ones again, as an illegal choice leaves them.
-    As long as every choice is legal, all walks have made the same number of decisions, the level; tokens and masks are then
-    cheaper than a look-up.
+    As long as every choice is legal, all walks have made the same number of steps, the level; tokens and masks are then
+    cheaper than a look-up. Targets other than the problem's are not in the tables: what depends on them is computed from the
+    states' least costs.
 
     Args:
         view: What is seen.
         num: N.
+        potential: What shapes the rewards, or None.
     """
 
-    def __init__(self, view: View, num: int) -> None:
-        space = view.door.space
+    def __init__(self, view: View, num: int, potential: Potential | None = None) -> None:
+        space = view.steps.space
         tree = PrefixTree.of(space)
-        self._decisions = space.num_decisions
+        self._view, self._potential, self._tree = view, potential, tree
+        self._last = space.num_decisions
         self._first_complete, self._first_illegal = len(tree.children), len(tree.archs)
         inner = np.arange(self._first_complete)
-        self._archs = np.concatenate([tree.archs, tree.archs[inner]])
-        steps = np.concatenate([tree.steps, np.full(len(inner), self._decisions)])
-        # one more column than choices, for those that do not exist; states that have ended lead back to the root, 0
-        following = np.zeros((len(steps), space.max_choices + 1), dtype=np.intp)
-        following[: len(inner)] = self._first_illegal + inner[:, None]
-        np.copyto(following[: len(inner), :-1], tree.children, where=tree.children >= 0)
-        self._following = following.reshape(-1)
-        chunks = [slice(start, start + CHUNK) for start in range(0, len(steps), CHUNK)]
-        self._observations = np.concatenate([view.observe(self._archs[chunk], steps[chunk]) for chunk in chunks])
-        self._masks = view.masks(self._archs, steps).astype(np.int8)
-        levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._decisions + 1)]
+        self._rows = np.concatenate([tree.archs, tree.archs[inner]])
+        self._steps = np.concatenate([tree.steps, np.full(len(inner), self._last)])
+        children = tree.children
+        if view.feasibility is not None:
+            possible = self._of_prefixes(view.feasibility.possible)
+            children = np.where(possible[children], children, -1)
+        self._following = self._follow_table(children)
+        # look-ups for targets of one's own begin from what is legal, and rule out more
+        self._following_any = self._following if children is tree.children else self._follow_table(tree.children)
+        seen = [view.observe(self._rows[chunk], self._steps[chunk]) for chunk in _chunks(len(self._rows))]
+        self._observations = map_arrays(lambda *parts: np.concatenate(parts), *seen)
+        self._masks = self._mask_table(children)
+        levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._last + 1)]
         self._level_masks = [np.tile(m[0], (num, 1)) if (m == m[0]).all() else None for m in levels]
         # where a level has one mask, choices below this number are legal; elsewhere only the table knows
         self._free_choices = [int(np.logical_and.accumulate(m[0]).sum()) * bool((m == m[0]).all()) for m in levels]
@@ -131,9 +145,58 @@ class TabledWalks:
         self._radix, self._missing = np.array(space.max_choices + 1), np.array(space.max_choices, dtype=np.uint64)
         self._state, self._entry = np.zeros(num, dtype=np.intp), np.zeros(num, dtype=np.intp)
         self._column = np.zeros(num, dtype=np.uint64)
-        self._start = np.repeat(self._observations[:1], num, axis=0)
+        self._start = map_arrays(lambda table: np.repeat(table[:1], num, axis=0), self._observations)
         self._tokens = self._start.copy() if view.kind == "tokens" else None
         self.restart()
+
+    def _of_prefixes(self, ask: Callable[[Archs], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """``(S,)`` the answers for every prefix of the tree, asked for in chunks."""
+        archs = self._tree.archs
+        return np.concatenate([ask(self._view.steps.to_archs(archs[chunk])) for chunk in _chunks(len(archs))])
+
+    def _of_states(self, ask: Callable[[Archs], Floats]) -> Floats:
+        """``(states,)`` the same for every state; an illegal choice leaves a prefix as it is."""
+        values = self._of_prefixes(ask)
+        return np.concatenate([values, values[: self._first_complete]])
+
+    @cached_property
+    def _least(self) -> Floats:
+        return self._of_states(lambda archs: self._view.door.cost_bounds(archs)[0])
+
+    @cached_property
+    def _cheapest(self) -> Floats:
+        """The least costs that masks compare with targets."""
+        assert self._view.feasibility is not None, "masks know no cost"
+        return self._of_states(self._view.feasibility.least)
+
+    @cached_property
+    def _cheapest_children(self) -> Floats:
+        """``(states, max_choices)`` least cost behind each choice, infinite where it is illegal."""
+        children = self._tree.children
+        cheapest = np.full((len(self._steps), children.shape[1]), np.inf)
+        cheapest[:, 0] = -np.inf  # index 0 alone, once an episode has ended
+        cheapest[: len(children)] = np.where(children >= 0, self._cheapest[children], np.inf)
+        return cheapest
+
+    @cached_property
+    def _potentials(self) -> Floats:
+        assert self._potential is not None, "nothing shapes the rewards"
+        return self._of_states(self._potential.of_prefixes)
+
+    def _follow_table(self, children: Ints) -> npt.NDArray[np.intp]:
+        """The state behind each choice of each state, flat; one more column than choices, for those that do not exist."""
+        inner = np.arange(self._first_complete)
+        # states that have ended lead back to the root, 0
+        following = np.zeros((len(self._steps), children.shape[1] + 1), dtype=np.intp)
+        following[: len(inner)] = self._first_illegal + inner[:, None]
+        np.copyto(following[: len(inner), :-1], children, where=children >= 0)
+        return following.reshape(-1)
+
+    def _mask_table(self, children: Ints) -> npt.NDArray[np.int8]:
+        masks = np.zeros((len(self._steps), children.shape[1]), dtype=np.int8)
+        masks[:, 0] = 1
+        masks[: self._first_complete] = children >= 0
+        return masks
 
     def restart(self, rows: Bools | None = None) -> None:
         """See `Walks.restart`."""
@@ -149,10 +212,10 @@ class TabledWalks:
     def _note(self, level: int | None) -> None:
         """Notes on which level all walks are, if they are on one."""
         self._level = level  # None: here and there
-        self.all_complete = level == self._decisions
+        self.all_complete = level == self._last
         self.some_ended = self.all_complete or (level is None and int(np.maximum.reduce(self._state)) >= self._first_complete)
 
-    def move(self, choices: Ints) -> None:
+    def move(self, choices: Ints, targets: Floats | None = None) -> None:
         """See `Walks.move`."""
         if self.all_complete:
             self.restart()
@@ -160,46 +223,77 @@ class TabledWalks:
         level = self._level
         unsigned = choices.view(np.uint64)  # negative choices are large numbers
         free = 0 if level is None else self._free_choices[level]
-        if level is not None and free and int(np.maximum.reduce(unsigned)) < free:
-            self._follow(choices)
+        within = targets is not None and self._view.feasibility is not None
+        legal = not within and free > 0 and int(np.maximum.reduce(unsigned)) < free
+        if within:
+            self._follow_within(unsigned, np.asarray(targets))
         else:
-            # all choices that do not exist share the last column
-            self._follow(np.minimum(unsigned, self._missing, out=self._column).view(np.intp))
-            if level is None or int(np.maximum.reduce(self._state)) >= self._first_illegal:
-                self._note(None)
-                return
+            self._follow(self._following, choices if legal else self._existing(unsigned))
+        if level is None or (not legal and int(np.maximum.reduce(self._state)) >= self._first_illegal):
+            self._note(None)
+            return
         if self._tokens is not None:
             self._tokens[:, level] = choices
         self._note(level + 1)
 
-    def _follow(self, columns: npt.NDArray[np.intp]) -> None:
+    def _existing(self, unsigned: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+        """The columns of choices: all those that do not exist share the last one."""
+        return np.minimum(unsigned, self._missing, out=self._column).view(np.intp)
+
+    def _follow_within(self, unsigned: npt.NDArray[np.uint64], targets: Floats) -> None:
+        """A move where each walk's own target rules choices out."""
+        before = self._state.copy()
+        self._follow(self._following_any, self._existing(unsigned))
+        beyond = self._cheapest.take(self._state) > targets
+        # a walk that starts anew stands at the root, which is never beyond: so these come from inner states
+        self._state[beyond] = self._first_illegal + before[beyond]
+
+    def _follow(self, table: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> None:
         """Replaces every state by the one behind a column of its row."""
         np.multiply(self._state, self._radix, out=self._entry)
         np.add(self._entry, columns, out=self._entry)
         # "clip" writes into `out` without a detour; no entry needs it
-        self._following.take(self._entry, out=self._state, mode="clip")
+        table.take(self._entry, out=self._state, mode="clip")
 
     def ended(self) -> tuple[Bools, Bools]:
         """See `Walks.ended`."""
         illegal = self._state >= self._first_illegal
         return (self._state >= self._first_complete) & ~illegal, illegal
 
-    def observations(self) -> Observation:
+    def observations(self, targets: Floats | None = None) -> Observation:
         """See `Walks.observations`."""
+        seen = self._fixed_observations()
+        if targets is not None and self._view.sees_cost:
+            self._view.aim(seen, self._least.take(self._state), targets)
+        return seen
+
+    def _fixed_observations(self) -> Observation:
         if self._level == 0:
-            return self._start.copy()
+            return map_arrays(np.copy, self._start)
         if self._level is not None and self._tokens is not None:
             return self._tokens.copy()
+        if isinstance(self._observations, dict):
+            return {key: table.take(self._state, axis=0) for key, table in self._observations.items()}
         return self._observations.take(self._state, axis=0)
 
-    def masks(self) -> npt.NDArray[np.int8]:
+    def masks(self, targets: Floats | None = None) -> npt.NDArray[np.int8]:
         """See `Walks.masks`."""
+        if targets is not None and self._view.feasibility is not None:
+            return (self._cheapest_children.take(self._state, axis=0) <= targets[:, None]).view(np.int8)
         shared = None if self._level is None else self._level_masks[self._level]
         return self._masks.take(self._state, axis=0) if shared is None else shared.copy()
 
-    def archs(self) -> Archs:
-        """See `Walks.archs`."""
-        return self._archs.take(self._state, axis=0)
+    def potentials(self, targets: Floats | None = None) -> Floats:
+        """See `Walks.potentials`."""
+        if targets is None:
+            return self._potentials.take(self._state)
+        assert self._potential is not None, "nothing shapes the rewards"
+        self._potential.check_free(targets)
+        return self._potential.of_costs(self._least.take(self._state), targets)
+
+    def rows(self) -> tuple[Archs, Ints]:
+        """See `Walks.rows`."""
+        return self._rows.take(self._state, axis=0), self._steps.take(self._state)
 
     def positions(self) -> Ints:
         """See `Walks.positions`."""
@@ -212,11 +306,12 @@ class ComputedWalks:
     Args:
         view: What is seen.
         num: N.
+        potential: What shapes the rewards, or None.
     """
 
-    def __init__(self, view: View, num: int) -> None:
-        self._view, self._decisions = view, view.door.space.num_decisions
-        self._archs = np.full((num, self._decisions), OPEN, dtype=np.int8)
+    def __init__(self, view: View, num: int, potential: Potential | None = None) -> None:
+        self._view, self._potential, self._last = view, potential, view.steps.space.num_decisions
+        self._rows = np.full((num, self._last), OPEN, dtype=np.int8)
         self._steps = np.zeros(num, dtype=np.int64)
         self._illegal = np.zeros(num, dtype=bool)
         self.restart()
@@ -224,51 +319,60 @@ class ComputedWalks:
     def restart(self, rows: Bools | None = None) -> None:
         """See `Walks.restart`."""
         which = ... if rows is None else rows
-        self._archs[which], self._steps[which], self._illegal[which] = OPEN, 0, False
-        self._look()
+        self._rows[which], self._steps[which], self._illegal[which] = OPEN, 0, False
+        self._note()
 
-    def _look(self) -> None:
-        self._legal = self._view.masks(self._archs, self._steps)
-        complete = (self._steps == self._decisions) & ~self._illegal
-        self.some_ended, self.all_complete = bool((self._steps == self._decisions).any()), bool(complete.all())
+    def _note(self) -> None:
+        complete = (self._steps == self._last) & ~self._illegal
+        self.some_ended, self.all_complete = bool((self._steps == self._last).any()), bool(complete.all())
 
-    def move(self, choices: Ints) -> None:
+    def move(self, choices: Ints, targets: Floats | None = None) -> None:
         """See `Walks.move`."""
-        anew = self._steps == self._decisions
-        exists = (choices >= 0) & (choices < self._legal.shape[1])
-        legal = exists & self._legal[np.arange(len(choices)), np.where(exists, choices, 0)]
-        rows = np.flatnonzero(legal & ~anew)
-        self._archs[rows, self._steps[rows]] = choices[rows]
-        self._steps[rows] += 1
+        anew = self._steps == self._last
+        allowed = self._view.masks(self._rows, self._steps, targets)
+        exists = (choices >= 0) & (choices < allowed.shape[1])
+        legal = exists & allowed[np.arange(len(choices)), np.where(exists, choices, 0)]
+        walking = np.flatnonzero(legal & ~anew)
+        self._rows[walking, self._steps[walking]] = choices[walking]
+        self._steps[walking] += 1
         self._illegal = ~legal & ~anew
-        self._steps[self._illegal] = self._decisions
-        self._archs[anew], self._steps[anew] = OPEN, 0
-        self._look()
+        self._steps[self._illegal] = self._last
+        self._rows[anew], self._steps[anew] = OPEN, 0
+        self._note()
 
     def ended(self) -> tuple[Bools, Bools]:
         """See `Walks.ended`."""
-        return (self._steps == self._decisions) & ~self._illegal, self._illegal.copy()
+        return (self._steps == self._last) & ~self._illegal, self._illegal.copy()
 
-    def observations(self) -> Observation:
+    def observations(self, targets: Floats | None = None) -> Observation:
         """See `Walks.observations`."""
-        return self._view.observe(self._archs, self._steps)
+        return self._view.observe(self._rows, self._steps, targets)
 
-    def masks(self) -> npt.NDArray[np.int8]:
+    def masks(self, targets: Floats | None = None) -> npt.NDArray[np.int8]:
         """See `Walks.masks`."""
-        return self._legal.astype(np.int8)
+        return self._view.masks(self._rows, self._steps, targets).view(np.int8)
 
-    def archs(self) -> Archs:
-        """See `Walks.archs`."""
-        return self._archs.copy()
+    def potentials(self, targets: Floats | None = None) -> Floats:
+        """See `Walks.potentials`."""
+        assert self._potential is not None, "nothing shapes the rewards"
+        return self._potential.of_prefixes(self._view.steps.to_archs(self._rows), targets)
+
+    def rows(self) -> tuple[Archs, Ints]:
+        """See `Walks.rows`."""
+        return self._rows.copy(), self._steps.copy()
 
     def positions(self) -> None:
         """See `Walks.positions`: not known, the space may be too large to number."""
         return
 
 
-def make_walks(view: View, num: int) -> Walks:
+def _chunks(length: int) -> list[slice]:
+    return [slice(start, start + CHUNK) for start in range(0, length, CHUNK)]
+
+
+def make_walks(view: View, num: int, potential: Potential | None = None) -> Walks:
     """Tabled walks where the tables are small enough, else computed ones; both give the same."""
-    space = view.door.space
-    box = view.observation_space
-    row = int(np.prod(box.shape)) * box.dtype.itemsize + space.num_decisions + 8 * (space.max_choices + 1)
-    return TabledWalks(view, num) if space.size * row <= TABLE_BYTES else ComputedWalks(view, num)
+    space = view.steps.space
+    row = 4 * (int(space.num_choices.sum()) + space.num_decisions) + space.num_decisions + 8 * (space.max_choices + 1)
+    tabled = space.size * row <= TABLE_BYTES
+    return TabledWalks(view, num, potential) if tabled else ComputedWalks(view, num, potential)

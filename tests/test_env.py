@@ -16,11 +16,11 @@ from nasgym.data.table_file import write_table
 from nasgym.env import NASEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.registration import IDS
+from nasgym.registration import IDS, mo_id
 from nasgym.rewards import MnasNetSoft
 from tests.tiny import completions_of, tiny_problem, tiny_table
 
-OBSERVATIONS = ("onehot", "tokens")
+OBSERVATIONS = ("onehot", "tokens", "dict")
 # keyword sets for ids whose primary cost is counted
 COUNTED = [
     {},
@@ -95,9 +95,10 @@ def test_checkers_of_an_own_table(own, keywords, observation):
 
 
 def test_ids_are_registered():
-    assert set(IDS) == {name for name in gymnasium.registry if name.startswith("nasgym/")}
-    for env_id in IDS:
-        spec = gymnasium.spec(env_id)
+    names = [*IDS, *(mo_id(env_id) for env_id in IDS)]
+    assert set(names) == {name for name in gymnasium.registry if name.startswith("nasgym/")}
+    for name, env_id in zip(names, [*IDS, *IDS], strict=True):
+        spec = gymnasium.spec(name)
         assert spec.max_episode_steps is None
         assert json.loads(spec.to_json())["kwargs"] == {"problem": env_id}
 
@@ -146,7 +147,7 @@ def test_an_illegal_action_ends_the_episode(action):
     env = NASEnv(tiny_problem(rule=MnasNetSoft(), target=15.0))
     env.reset()
     observation, reward, terminated, truncated, info = env.step(np.int64(action))
-    assert (reward, terminated, truncated) == (env._door.invalid_reward, True, False)
+    assert (reward, terminated, truncated) == (env._setting.door.invalid_reward, True, False)
     assert info["invalid_action"] is True
     assert env.observation_space.contains(observation)
     with pytest.raises(InvalidValue, match="reset"):
@@ -212,7 +213,7 @@ def test_render():
     env = NASEnv(tiny_problem(), render_mode="ansi")
     env.reset()
     env.step(np.int64(0))
-    assert env.render() == "skip,?,?:?"
+    assert env.render().splitlines()[0] == "skip,?,?:?"
     assert NASEnv(tiny_problem()).render() is None
 
 
@@ -309,7 +310,7 @@ def test_reset_options_and_actions_are_checked():
         env.reset(options={"start": 1})
     env.reset()
     for action in (0.5, "0", True):
-        with pytest.raises(InvalidValue, match="an action is an integer"):
+        with pytest.raises(InvalidValue, match="an action is one integer"):
             env.step(action)
 
 

@@ -13,18 +13,20 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from nasgym import walks
-from nasgym.env import NASEnv, open_door
+from nasgym.env import NASEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
+from nasgym.granularity import Steps
 from nasgym.ledger import Budget, Ledger
-from nasgym.observation import View
+from nasgym.observation import View, map_arrays
 from nasgym.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import MnasNetSoft
+from nasgym.setting import Setting
 from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_problem
 
 MODES = list(AutoresetMode)
-OBSERVATIONS = ("onehot", "tokens")
+OBSERVATIONS = ("onehot", "tokens", "dict")
 KEYWORDS = [
     {},
     {"reward": "mnasnet-soft", "target": {"fraction": 0.3, "of": "range"}},
@@ -33,6 +35,18 @@ KEYWORDS = [
     {"seed": "sampled", "reward": "accuracy"},
     {"budget": 10_000},
     {"budget": {"unit": "total", "amount": 10_000}, "seed": "sampled"},
+]
+# what else an environment can be asked for, on top of an id; every id has a MACs target here
+HALF = {"fraction": 0.5, "of": "range"}
+RANGE = [{"fraction": 0.2, "of": "range"}, {"fraction": 0.9, "of": "range"}]
+OPTIONS = [
+    {"mask": "feasible", "target": {"fraction": 0.2, "of": "range"}, "reward": "accuracy"},
+    {"granularity": "layer", "reward": "mnasnet-hard"},
+    {"shaping": "potential", "reward": "constrained"},
+    {"shaping": {"potential": "value", "gamma": 0.9}, "reward": "weighted-sum"},
+    {"target": RANGE, "reward": "cost-bucket"},
+    {"target": RANGE, "reward": "mnasnet-soft", "mask": "feasible", "shaping": "potential", "seed": "sampled"},
+    {"target": RANGE, "reward": "absolute", "granularity": "layer", "mask": "feasible"},
 ]
 NUM = 4
 
@@ -50,7 +64,8 @@ def assert_same_info(native, loop, key=""):
         if isinstance(loop[name], dict):
             assert_same_info(native[name], loop[name], name)
         elif name == "final_obs":  # the loop has an array of objects
-            np.testing.assert_array_equal(native[name][flags], np.stack(loop[name][flags]))
+            together = map_arrays(lambda *parts: np.stack(parts), *loop[name][flags])
+            map_arrays(lambda one, other, rows=flags: np.testing.assert_array_equal(one[rows], other), native[name], together)
         else:
             assert native[name].dtype == loop[name].dtype, name
             assert native[name].shape == loop[name].shape
@@ -60,9 +75,14 @@ def assert_same_info(native, loop, key=""):
 def assert_same(native, loop):
     """Everything that reset() or step() returned."""
     assert_same_info(native[-1], loop[-1])
-    for one, other in zip(native[:-1], loop[:-1], strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_array_equal(one, other)
+    map_arrays(assert_same_array, native[0], loop[0])
+    for one, other in zip(native[1:-1], loop[1:-1], strict=True):
+        assert_same_array(one, other)
+
+
+def assert_same_array(one, other):
+    assert one.dtype == other.dtype
+    np.testing.assert_array_equal(one, other)
 
 
 def some_actions(rng, masks, illegal):
@@ -76,6 +96,11 @@ def play_both(native, loop, seed, steps, illegal):
     """The same seeds, actions and partial resets for both; compares all that comes back."""
     rng = np.random.default_rng(seed)
     assert_same(native.reset(seed=seed), loop.reset(seed=seed))
+    target = native._setting.own_target
+    aimed = not np.isnan(target) and seed % 3 == 1 and isinstance(native._door, Problem) and not value_shaped(native)
+    if aimed:
+        options = {"target": 1.01 * target}
+        assert_same(native.reset(options=options), loop.reset(options=options))
     if seed % 2:  # one seed each; without one, a generator goes on
         seeds = [seed + 3, None, 5, seed]
         assert_same(native.reset(seed=seeds), loop.reset(seed=seeds))
@@ -90,16 +115,20 @@ def play_both(native, loop, seed, steps, illegal):
         if native.autoreset_mode is AutoresetMode.DISABLED and ended.any():
             more = ended | (rng.random(NUM) < 0.1)
             again = None if rng.random() < 0.7 else int(rng.integers(1000))
-            options = {"reset_mask": more}
+            options = {"reset_mask": more, **({"target": target} if aimed and rng.random() < 0.5 else {})}
             assert_same(native.reset(seed=again, options=options), loop.reset(seed=again, options={**options}))
             assert options["reset_mask"] is more
 
 
-def both(door, mode, observation):
+def value_shaped(native):
+    return native._setting.potential is not None and native._setting.potential.kind == "value"
+
+
+def both(door, mode, **options):
     """A native environment and a loop; each has its own ledger where there is a budget."""
     doors = (door, copy.deepcopy(door)) if isinstance(door, Ledger) else (door, door)
-    native = NASVectorEnv(doors[0], NUM, observation=observation, autoreset_mode=mode)
-    loop = SyncVectorEnv([lambda: NASEnv(doors[1], observation=observation)] * NUM, autoreset_mode=mode)
+    native = NASVectorEnv(doors[0], NUM, autoreset_mode=mode, **options)
+    loop = SyncVectorEnv([lambda: NASEnv(doors[1], **options)] * NUM, autoreset_mode=mode)
     assert native.observation_space == loop.observation_space
     assert native.action_space == loop.action_space
     assert native.single_observation_space == loop.single_observation_space
@@ -109,14 +138,14 @@ def both(door, mode, observation):
 
 
 def assert_one_ledger(native, loop):
-    one, other = native._door.history, loop.envs[0]._door.history
+    one, other = native._door.history, loop.envs[0]._setting.door.history
     for name in ("archs", "reward", "spent", "proposals", "incumbent"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def play_door(door, mode, observation, seeds, episodes=3):
-    native, loop = both(door, mode, observation)
-    steps = episodes * (door.space.num_decisions + 1)
+def play_door(door, mode, seeds, episodes=3, **options):
+    native, loop = both(door, mode, **options)
+    steps = episodes * (native._view.steps.space.num_decisions + 1)
     for seed in seeds:
         play_both(native, loop, seed, steps, illegal=(0.0, 0.03, 0.3)[seed % 3])
     if isinstance(door, Ledger):
@@ -131,7 +160,16 @@ def test_every_id_equals_the_loop(imported, env_id, mode, observation):
     first_seed = len(KEYWORDS) * (2 * MODES.index(mode) + OBSERVATIONS.index(observation))
     for seed, keywords in enumerate(KEYWORDS, first_seed):
         keywords = dict(keywords)
-        play_door(open_door(env_id, keywords.pop("budget", None), keywords), mode, observation, [seed])
+        door = Setting.open(env_id, budget=keywords.pop("budget", None), keywords=keywords).door
+        play_door(door, mode, [seed], observation=observation)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+@pytest.mark.parametrize("env_id", IDS)
+def test_every_option_equals_the_loop(imported, env_id, mode):
+    imported(IDS[env_id].table)
+    for seed, options in enumerate(OPTIONS, len(OPTIONS) * MODES.index(mode)):
+        play_door(env_id, mode, [seed], episodes=2, observation=OBSERVATIONS[seed % 3], **options)
 
 
 @pytest.mark.long
@@ -142,8 +180,12 @@ def test_a_thousand_seeds_equal_the_loop(imported, env_id):
     for i, (mode, observation) in enumerate(pairs):
         for j, keywords in enumerate(KEYWORDS):
             keywords = dict(keywords)
-            door = open_door(env_id, keywords.pop("budget", None) and 10**6, keywords)
-            play_door(door, mode, observation, range(100 * i + j, 1000, len(pairs) * len(KEYWORDS)), episodes=1)
+            door = Setting.open(env_id, budget=keywords.pop("budget", None) and 10**6, keywords=keywords).door
+            seeds = range(len(KEYWORDS) * i + j, 1000, len(pairs) * len(KEYWORDS))
+            play_door(door, mode, seeds, episodes=1, observation=observation)
+        for j, options in enumerate(OPTIONS):
+            seeds = range(len(OPTIONS) * i + j, 1000, len(pairs) * len(OPTIONS))
+            play_door(env_id, mode, seeds, episodes=1, observation=observation, **options)
 
 
 def tiny_doors():
@@ -172,9 +214,9 @@ def test_inactive_decisions_limits_and_ledgers(name, tabled, mode, observation, 
     door = tiny_doors()[name]
     if name == "distinct":  # the loop stops in the middle of a batch that overflows; here nothing does
         door.budget = Budget("distinct", 36, max_proposals=10_000)
-    native, _ = both(door, mode, observation)
+    native, _ = both(door, mode, observation=observation)
     assert isinstance(native._walks, walks.TabledWalks if tabled else walks.ComputedWalks)
-    play_door(door, mode, observation, range(9), episodes=4)
+    play_door(door, mode, range(9), episodes=4, observation=observation)
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
@@ -192,11 +234,12 @@ def test_a_vector_of_one_passes_the_checker_of_gymnasium(observation):
 
         def reset(self, *, seed=None, options=None):
             observation, info = self.vector.reset(seed=seed)
-            return observation[0], self._row(info)
+            return map_arrays(lambda array: array[0], observation), self._row(info)
 
         def step(self, action):
             observation, reward, terminated, truncated, info = self.vector.step(np.array([action]))
-            return observation[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._row(info)
+            first = map_arrays(lambda array: array[0], observation)
+            return first, float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._row(info)
 
         def render(self):
             return self.vector.render()[0]
@@ -228,7 +271,8 @@ def test_the_tree_has_every_prefix_once(restrict):
 
 
 def test_large_spaces_get_no_tables(monkeypatch):
-    view = View(tiny_problem(), "onehot")
+    problem = tiny_problem()
+    view = View(problem, "onehot", Steps.of(problem.space, "decision"))
     assert isinstance(walks.make_walks(view, 2), walks.TabledWalks)
     monkeypatch.setattr(walks, "TABLE_BYTES", 1000)
     assert isinstance(walks.make_walks(view, 2), walks.ComputedWalks)
@@ -324,7 +368,8 @@ def test_what_is_returned_is_not_written_again():
             kept.append(copy.deepcopy(given[-1]))
         for one, other in zip(given, kept, strict=True):
             assert_same(one, other)
-        for array in (given[-1][0], *given[-1][1:4], given[-1][4]["action_mask"], given[0][0]):
+        seen = [array for each in given for array in (each[0].values() if observation == "dict" else [each[0]])]
+        for array in (*seen, *given[-1][1:4], given[-1][4]["action_mask"]):
             array[:] = 1  # nor is the environment's own memory
         fresh = NASVectorEnv(tiny_problem(rule=MnasNetSoft(), target=15.0), 3, observation=observation)
         assert_same(env.reset(), fresh.reset())
@@ -355,7 +400,7 @@ def test_render():
     env = NASVectorEnv(tiny_problem(), 2, render_mode="ansi")
     env.reset()
     env.step([0, 1])
-    assert env.render() == ("skip,?,?:?", "conv:?,?,?:?")
+    assert [text.splitlines()[0] for text in env.render()] == ["skip,?,?:?", "conv:?,?,?:?"]
     assert NASVectorEnv(tiny_problem()).render() is None
 
 
@@ -381,7 +426,7 @@ def test_every_kind_of_integer_is_an_action(dtype):
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"start": 1}, UnknownName, "Known: reset_mask"),
+        ({"start": 1}, UnknownName, "Known: target, reset_mask"),
         ({"reset_mask": [True, False]}, InvalidValue, "numpy array of 2 bools"),
         ({"reset_mask": np.ones(3, dtype=bool)}, InvalidValue, "numpy array of 2 bools"),
         ({"reset_mask": np.ones(2)}, InvalidValue, "numpy array of 2 bools"),
@@ -422,6 +467,9 @@ def test_the_order_of_calls_is_checked():
         ({"autoreset_mode": "NextSte"}, UnknownName, "Did you mean 'NextStep'"),
         ({"observation": "one-hot"}, UnknownName, "Did you mean 'onehot'"),
         ({"render_mode": "human"}, UnknownName, "Known: ansi"),
+        ({"mask": "feasable", "problem": tiny_problem(target=15.0)}, UnknownName, "Did you mean 'feasible'"),
+        ({"mask": "feasible"}, InvalidValue, "needs a constraint"),
+        ({"granularity": "block"}, UnknownName, "Known: decision, layer"),
         ({"problem": "nasgym/Digits-v0", "rewrad": "accuracy"}, UnknownName, "Did you mean 'reward'"),
         ({"reward": "accuracy"}, InvalidValue, "only go with an id"),
     ],

@@ -1,0 +1,105 @@
+"""`Feasibility`: which partial architectures can still meet the constraint."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import InvalidValue
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.oracles.ranges import RangeExtremes
+from nasgym.problem import Problem
+from nasgym.spaces.space import Archs
+
+__all__ = ["Feasibility"]
+
+Bools = npt.NDArray[np.bool_]
+
+# costs that are summed in another order than their bounds may differ in the last digits
+ROUNDING = 1e-9
+
+
+class Feasibility:
+    """Says of prefixes whether some completion meets the constraint.
+
+    Spaces that can be enumerated are answered from the costs of all their architectures, exactly and for any cost. In larger
+    ones the bounds of the cost decide, which are exact for sums over layers and for chains over neighbouring layers; there a
+    prefix whose least cost lies within a billionth of the target is given up, because sums in another order round otherwise.
+
+    Args:
+        door: The problem, or the ledger in front of it.
+
+    Raises:
+        InvalidValue: There is no constraint, no architecture meets it, its cost is measured live, or the space is too large
+            for a constraint with two ends.
+    """
+
+    def __init__(self, door: Problem | Ledger) -> None:
+        constraint = door.constraint
+        if constraint is None:
+            raise InvalidValue(
+                "mask='feasible' needs a constraint; give target=..., for example target={'fraction': 0.5, 'of': 'range'}."
+            )
+        if not door.free_costs:
+            raise InvalidValue(f"mask='feasible' needs bounds of {constraint.cost!r}, which is measured live; use a table.")
+        if not door.space.can_enumerate and constraint.lower and constraint.upper is not None:
+            raise InvalidValue(
+                f"space {door.space.name!r} is too large to know exactly which prefixes end between the limits "
+                f"{constraint.lower:g} and {constraint.upper:g}; leave out lower=, or narrow the space with restrict=."
+            )
+        self._door, self._constraint = door, constraint
+        root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
+        if not self.possible(root)[0]:
+            raise InvalidValue(
+                f"no architecture of {door.space.name!r} has {constraint.cost} between {constraint.lower} and {constraint.upper}."
+            )
+
+    def possible(self, prefixes: Archs, targets: Floats | None = None) -> Bools:
+        """``(N,)`` whether some completion of each prefix meets the constraint.
+
+        Args:
+            prefixes: ``(N, D)`` architectures whose first decisions are made.
+            targets: ``(N,)`` one target for each instead of the problem's.
+
+        Raises:
+            InvalidValue: Targets of one's own, and a lower limit: only a fixed pair of limits is known exactly.
+        """
+        if targets is not None:
+            self.check_free()
+            return np.asarray(self.least(prefixes) <= targets)
+        if self._door.space.can_enumerate:
+            first, last = self._door.space.completions(prefixes)
+            return np.asarray(self._count[last + 1] > self._count[first])
+        lower, upper = self._constraint.lower, self._constraint.upper
+        if upper is not None:
+            return np.asarray(self.least(prefixes) <= upper)
+        _, largest = self._door.cost_bounds(prefixes)
+        return np.asarray(largest * (1 - ROUNDING) >= (lower or 0.0))
+
+    def check_free(self) -> None:
+        """Raises `InvalidValue` where the masks do not allow targets other than the problem's."""
+        if self._constraint.lower:
+            raise InvalidValue("with mask='feasible' and lower=, the target cannot change; leave out one of the three.")
+
+    def least(self, prefixes: Archs) -> Floats:
+        """``(N,)`` least cost of the completions of prefixes."""
+        if self._door.space.can_enumerate:
+            first, last = self._door.space.completions(prefixes)
+            return self._cheapest.query(first, last)
+        return self._door.cost_bounds(prefixes)[0] * (1 + ROUNDING)
+
+    @cached_property
+    def _costs(self) -> Floats:
+        return self._door.costs(self._door.space.enumerate())[self._constraint.cost]
+
+    @cached_property
+    def _cheapest(self) -> RangeExtremes:
+        return RangeExtremes(self._costs, largest=False)
+
+    @cached_property
+    def _count(self) -> Ints:
+        """``(size + 1,)`` feasible architectures before each position."""
+        return np.concatenate([[0], np.cumsum(self._constraint.holds(self._costs))])

@@ -1,0 +1,67 @@
+"""`Steps`: what one step of an episode decides, a decision or a whole layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.spaces.decision import OPEN, Archs, Decision
+from nasgym.spaces.space import SearchSpace
+
+__all__ = ["Granularity", "Steps"]
+
+Granularity: TypeAlias = Literal["decision", "layer"]
+MOST_OPTIONS = 127
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of an episode as a search space, and the way back to architectures of the problem.
+
+    Attributes:
+        space: One decision a step. Its architectures, in lexicographic order, stand for those of `whole` in that order.
+        whole: The problem's space.
+    """
+
+    space: SearchSpace
+    whole: SearchSpace
+
+    @classmethod
+    def of(cls, whole: SearchSpace, granularity: Granularity) -> Steps:
+        """The steps of a space.
+
+        Args:
+            whole: The problem's space.
+            granularity: ``"decision"``; or ``"layer"``, whose choices are the layers' valid options, so that nothing is inactive.
+
+        Raises:
+            UnknownName: No such granularity.
+            InvalidValue: A layer has too many options for one step.
+        """
+        if granularity not in get_args(Granularity):
+            raise unknown_name("granularity", granularity, get_args(Granularity))
+        if granularity == "decision":
+            return cls(whole, whole)
+        for layer in whole.layers:
+            if len(layer.options) > MOST_OPTIONS:
+                raise InvalidValue(
+                    f"layer {layer.name!r} of {whole.name!r} has {len(layer.options)} options, a step can have "
+                    f"{MOST_OPTIONS}; use granularity='decision', or narrow the layer with restrict=."
+                )
+        decisions = [
+            Decision(layer.name, tuple(whole.option_texts(layer)), whole.decisions[layer.columns.start].role)
+            for layer in whole.layers
+        ]
+        return cls(SearchSpace(f"{whole.name}, layer by layer", decisions), whole)
+
+    def to_archs(self, rows: Archs) -> Archs:
+        """``(N, D)`` architectures of the problem from ``(N, T)`` rows of steps; what is open stays open."""
+        if self.space is self.whole:
+            return rows
+        archs = self.whole.from_options(np.maximum(rows, 0))
+        widths = [len(layer.columns) for layer in self.whole.layers]
+        archs[np.repeat(rows < 0, widths, axis=1)] = OPEN
+        return archs

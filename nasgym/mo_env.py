@@ -1,0 +1,112 @@
+"""`MONASEnv` and `MONASVectorEnv`: the environments with one reward for each objective."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.env import NASEnv
+from nasgym.errors import InvalidValue
+from nasgym.payoff import ObjectivePayoff, default_objectives
+from nasgym.problem import Problem
+from nasgym.setting import Setting
+from nasgym.vector_env import NASVectorEnv
+
+__all__ = ["MONASEnv", "MONASVectorEnv"]
+
+Vector = npt.NDArray[np.float32]
+
+
+class MONASEnv(NASEnv):
+    """`NASEnv` with a vector of rewards, by the interface of MO-Gymnasium; the ids are ``nasgym/mo-<Name>-v0``.
+
+    Everything but the reward is as in `NASEnv`. MO-Gymnasium itself is not needed: its wrappers, and the clients that know it, take
+    the environment from `gymnasium.make` (or `mo_gymnasium.make`) as it is.
+
+    ## Rewards
+    ``(k,)`` float32, all to be maximised, in the order of `objectives` (by default accuracy and the primary cost): accuracy in [0, 1],
+    a cost as minus its share of the dearest architecture, so in [-1, 0]. Zeros before the last decision. An illegal action gives -1
+    for accuracy and -2 for each cost. `objective_units` brings a reward back to the objectives' own units.
+
+    Rules, targets and constraints do not change the rewards; `mask="feasible"` still keeps episodes within a target.
+
+    Attributes:
+        reward_space: Bounds of a reward.
+        reward_dim: k.
+        objectives: What the rewards are, in order.
+        objective_units: ``(k,)``; ``reward * objective_units`` is the objective in its own unit, costs positive.
+    """
+
+    _payoff: ObjectivePayoff
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        _refuse_shaping(self._setting)
+        self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
+        self.reward_space: gymnasium.spaces.Box = self._payoff.reward_space()
+        self.reward_dim = len(self.objectives)
+
+    def _make_payoff(self) -> ObjectivePayoff:
+        return ObjectivePayoff(self._setting.door, default_objectives(self._setting.door))
+
+    def _give(self, reward: npt.NDArray[Any]) -> Vector:
+        return np.array(reward, dtype=np.float32)
+
+    def pareto_front(self, gamma: float) -> list[npt.NDArray[np.float64]]:
+        """The discounted returns that no policy beats in every objective, exactly; equal ones once.
+
+        Args:
+            gamma: Discount in (0, 1].
+
+        Raises:
+            InvalidValue: The discount is not in (0, 1], there is a budget, the space cannot be enumerated, or accuracies are no
+                table.
+            MissingPackage: moocore is not installed.
+        """
+        return _front(self._setting, self._payoff, gamma)
+
+
+class MONASVectorEnv(NASVectorEnv):
+    """`num_envs` times `MONASEnv`, natively; rewards are ``(num_envs, k)`` float32.
+
+    Equal to the loop over `MONASEnv`, as `NASVectorEnv` is to that over `NASEnv`, in all three autoreset modes.
+
+    Attributes:
+        reward_space: Bounds of one environment's reward.
+        reward_dim, objectives, objective_units: As in `MONASEnv`.
+    """
+
+    _payoff: ObjectivePayoff
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        _refuse_shaping(self._setting)
+        self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
+        self.reward_space: gymnasium.spaces.Box = self._payoff.reward_space()
+        self.reward_dim = len(self.objectives)
+
+    def _make_payoff(self) -> ObjectivePayoff:
+        return ObjectivePayoff(self._door, default_objectives(self._door))
+
+    def pareto_front(self, gamma: float) -> list[npt.NDArray[np.float64]]:
+        """See `MONASEnv.pareto_front`."""
+        return _front(self._setting, self._payoff, gamma)
+
+
+def _refuse_shaping(setting: Setting) -> None:
+    if setting.potential is not None:
+        raise InvalidValue("shaping adds to one reward, and this environment gives one for each objective; leave out shaping=.")
+
+
+def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[npt.NDArray[np.float64]]:
+    if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
+        raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
+    if not isinstance(setting.door, Problem):
+        raise InvalidValue("exact answers are not given behind a budget, where every evaluation counts; leave out budget=.")
+    values = setting.door.pareto_front(payoff.objectives).values
+    returns = np.unique(payoff.scaled(values), axis=0).astype(np.float64)
+    # everything is paid with the last step
+    return list(returns * gamma ** (setting.view.steps.space.num_decisions - 1))

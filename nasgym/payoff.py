@@ -1,0 +1,113 @@
+"""What an episode pays: the rule's reward, or one number for each objective."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import InvalidValue
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats
+from nasgym.problem import Evaluations, Objective, Problem
+
+__all__ = ["ObjectivePayoff", "Payoff", "RulePayoff", "default_objectives"]
+
+
+class Payoff(Protocol):
+    """Rewards of complete architectures and of illegal actions, in batches.
+
+    Attributes:
+        shape: Of one reward: ``()``, or ``(k,)``.
+        dtype: Of rewards in batches.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def rewards(self, ev: Evaluations) -> npt.NDArray[Any]:
+        """``(N, *shape)`` fresh array: what complete architectures pay."""
+        ...
+
+    def invalid(self, num: int, targets: Floats | None = None) -> npt.NDArray[Any]:
+        """``(num, *shape)`` what illegal actions pay, below every valid architecture; targets replace the problem's."""
+        ...
+
+
+class RulePayoff:
+    """The rule's reward, one float64 number."""
+
+    shape: tuple[int, ...] = ()
+    dtype: Any = np.float64
+
+    def __init__(self, door: Problem | Ledger) -> None:
+        self._door = door
+
+    def rewards(self, ev: Evaluations) -> Floats:
+        """See `Payoff.rewards`."""
+        return np.array(ev.reward, dtype=np.float64)
+
+    def invalid(self, num: int, targets: Floats | None = None) -> Floats:
+        """See `Payoff.invalid`."""
+        if targets is None:
+            return np.full(num, self._door.invalid_reward)
+        return self._door.invalid_rewards(targets)
+
+
+class ObjectivePayoff:
+    """One float32 number for each objective, all to be maximised: accuracy in [0, 1]; costs as minus their share of the dearest.
+
+    An illegal action pays -1 for accuracy and -2 for each cost, which every architecture beats in every objective.
+
+    Attributes:
+        objectives: What is paid, in this order.
+        units: ``(k,)`` float64; an objective's value in its own unit is ``reward * units``: 1 for accuracy, minus the largest cost
+            of the space for a cost.
+    """
+
+    dtype: Any = np.float32
+
+    def __init__(self, door: Problem | Ledger, objectives: tuple[Objective, ...]) -> None:
+        self.objectives = objectives
+        self.shape: tuple[int, ...] = (len(objectives),)
+        root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
+        largest = [1.0 if o.name == "accuracy" else -float(door.bounds_of(o.name, root)[1][0]) for o in objectives]
+        self.units = np.array(largest)
+        for objective, unit in zip(objectives, largest, strict=True):
+            if objective.direction != ("max" if objective.name == "accuracy" else "min"):
+                raise InvalidValue(f"accuracy is maximised and costs are minimised here, got {objective}.")
+            if unit == 0.0:
+                raise InvalidValue(f"objective {objective.name!r} costs 0 for every architecture; name another one.")
+
+    def reward_space(self) -> gymnasium.spaces.Box:
+        """Bounds of one reward."""
+        low = np.array([-1.0 if o.name == "accuracy" else -2.0 for o in self.objectives], dtype=np.float32)
+        high = np.array([1.0 if o.name == "accuracy" else 0.0 for o in self.objectives], dtype=np.float32)
+        return gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+    def rewards(self, ev: Evaluations) -> npt.NDArray[np.float32]:
+        """See `Payoff.rewards`."""
+        return self.scaled(ev.values(self.objectives))
+
+    def scaled(self, values: Floats) -> npt.NDArray[np.float32]:
+        """``(N, k)`` rewards from objectives in their own units."""
+        return np.asarray(values / self.units, dtype=np.float32)
+
+    def invalid(self, num: int, targets: Floats | None = None) -> npt.NDArray[np.float32]:
+        """See `Payoff.invalid`."""
+        return np.tile(self.reward_space().low, (num, 1))
+
+
+def default_objectives(door: Problem | Ledger) -> tuple[Objective, ...]:
+    """The problem's objectives; accuracy and the primary cost where it has only one.
+
+    Raises:
+        InvalidValue: There is only one, and no cost to set against it.
+    """
+    if len(door.objectives) > 1:
+        return door.objectives
+    if door.cost_name is None:
+        raise InvalidValue("several objectives need a cost beside accuracy; give cost=... or objectives=[...].")
+    return (Objective("accuracy", "max"), Objective(door.cost_name, "min"))

@@ -1,0 +1,89 @@
+"""`Potential`: dense rewards that leave the optimal policy as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats
+from nasgym.problem import Problem
+from nasgym.spaces.space import Archs
+
+__all__ = ["Potential", "ShapingSpec"]
+
+ShapingSpec: TypeAlias = str | Mapping[str, Any] | None
+Kind: TypeAlias = Literal["cost", "value"]
+
+
+@dataclass(frozen=True)
+class Potential:
+    """Potential-based shaping (Ng, Harada and Russell, ICML 1999): a step adds gamma Phi(s') - Phi(s), and Phi is 0 at the end.
+
+    Over an episode the additions sum up to a constant, so the order of all policies stays what it was.
+
+    Attributes:
+        problem: What is played.
+        kind: ``"cost"``: Phi is what a perfect network (accuracy 1) at the least cost still possible would earn; it tells a
+            policy at once when it has spent too much. ``"value"``: Phi is the best reward still possible, which gives the answer away:
+            for study.
+        gamma: Discount in (0, 1]; that of the learner.
+    """
+
+    problem: Problem
+    kind: Kind
+    gamma: float
+
+    @classmethod
+    def of(cls, door: Problem | Ledger, spec: ShapingSpec) -> Potential | None:
+        """From ``"potential"`` or ``{"potential": "cost" | "value", "gamma": 1.0}``; None is no shaping.
+
+        Raises:
+            UnknownName: Another word, or another key.
+            InvalidValue: gamma is not in (0, 1], the rule does not know the cost, or the problem has a budget.
+        """
+        if spec is None:
+            return None
+        given = {"potential": "cost"} if spec == "potential" else spec
+        if not isinstance(given, Mapping):
+            raise unknown_name("shaping", spec, ("potential",), "Or {'potential': 'cost' or 'value', 'gamma': 1.0}.")
+        for key in given:
+            if key not in ("potential", "gamma"):
+                raise unknown_name("key of shaping", key, ("potential", "gamma"))
+        kind: Any = given.get("potential", "cost")
+        gamma: Any = given.get("gamma", 1.0)
+        if kind not in get_args(Kind):
+            raise unknown_name("potential", kind, get_args(Kind))
+        if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
+            raise InvalidValue(f"gamma of shaping is a number above 0 and at most 1, got {gamma!r}.")
+        if isinstance(door, Ledger):
+            raise InvalidValue("shaping goes with a problem: behind a budget every reward is a counted one; leave out budget=.")
+        if kind == "cost" and not door.rule.needs_target:
+            raise InvalidValue(
+                f"reward rule {door.rule.name!r} does not know the cost, so the cost cannot shape it; choose another reward, "
+                "or shaping={'potential': 'value'}."
+            )
+        if kind == "value":
+            door.optimum()  # says why, where there is no exact answer
+        return cls(door, kind, float(gamma))
+
+    def of_prefixes(self, prefixes: Archs, targets: Floats | None = None) -> Floats:
+        """``(N,)`` Phi of ``(N, D)`` prefixes; ``(N,)`` targets take the place of the problem's."""
+        if self.kind == "cost":
+            least, _ = self.problem.cost_bounds(prefixes)
+            return self.of_costs(least, targets)
+        self.check_free(targets)
+        return self.problem.value_to_go(prefixes)
+
+    def of_costs(self, least: Floats, targets: Floats | None = None) -> Floats:
+        """``(N,)`` Phi of kind ``"cost"`` from the least costs of the completions."""
+        return self.problem.judge(np.ones(len(least)), least, targets)[0]
+
+    def check_free(self, targets: Floats | None) -> None:
+        """Raises `InvalidValue` where targets other than the problem's do not go with this potential."""
+        if targets is not None and self.kind == "value":
+            raise InvalidValue("shaping={'potential': 'value'} knows the problem's own target only; use 'cost' with others.")

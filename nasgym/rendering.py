@@ -1,0 +1,70 @@
+"""What the environments render: one frame of an architecture under construction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import unknown_name
+from nasgym.oracles.oracle import Floats
+
+if TYPE_CHECKING:
+    from nasgym.setting import Setting
+
+__all__ = ["RENDER_MODES", "Rendering", "check_render_mode", "render"]
+
+Rendering: TypeAlias = str | npt.NDArray[np.uint8]
+
+RENDER_MODES = ("ansi", "rgb_array", "svg")
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """Raises `UnknownName` where the environments cannot draw so."""
+    if render_mode is not None and render_mode not in RENDER_MODES:
+        raise unknown_name("render mode", render_mode, RENDER_MODES)
+
+
+def render(
+    mode: str,
+    setting: Setting,
+    arch: npt.NDArray[np.int8],
+    step: int,
+    targets: Floats | None,
+    result: Mapping[str, Any] | None,
+) -> Rendering:
+    """A frame: ``"ansi"`` text, ``"svg"`` text of a whole document, or ``"rgb_array"`` ``(H, W, 3)`` uint8.
+
+    Args:
+        mode: One of `RENDER_MODES`.
+        setting: What is played.
+        arch: ``(D,)`` the architecture so far.
+        step: Steps made.
+        targets: ``(1,)`` the episode's own target, or None.
+        result: How the episode ended, or None.
+
+    Raises:
+        MissingPackage: Pixels need Pillow.
+    """
+    from nasgym.drawing import episode  # drawings are only loaded by those who look
+
+    names, constraint = setting.view.steps.space.names, setting.door.constraint
+    if targets is not None and constraint is not None:
+        constraint = replace(constraint, upper=float(targets[0]))
+    frame = episode.frame_of(
+        setting.door,
+        arch,
+        next_decision=names[step] if step < len(names) else None,
+        limits=constraint,
+        result=result,
+    )
+    match mode:
+        case "ansi":
+            return episode.frame_text(frame)
+        case "svg":
+            return episode.frame_svg(frame)
+        case _:
+            return episode.frame_pixels(frame)

@@ -1,0 +1,228 @@
+"""`Setting`: what is played and how, shared by the scalar and the vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.budget import Budget
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
+from nasgym.feasibility import Feasibility
+from nasgym.granularity import Granularity, Steps
+from nasgym.ledger import Ledger
+from nasgym.observation import MaskKind, ObservationKind, View
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.potential import Potential, ShapingSpec
+from nasgym.problem import Evaluations, Problem
+from nasgym.spaces.space import Archs
+
+__all__ = ["Setting", "TargetRange"]
+
+Bools = npt.NDArray[np.bool_]
+Columns = dict[str, npt.NDArray[Any]]
+
+ENV_KEYWORDS = ("observation", "mask", "granularity", "shaping", "budget", "render_mode")
+
+
+@dataclass(frozen=True)
+class TargetRange:
+    """Targets that are drawn uniformly at every reset, in the primary cost's unit."""
+
+    low: float
+    high: float
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """One target."""
+        return float(rng.uniform(self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A problem, or a ledger in front of it, and everything that the two environments ask about it.
+
+    Attributes:
+        door: What evaluates.
+        view: What an agent sees.
+        potential: What shapes the rewards, or None.
+        target_range: Where targets are drawn from, or None: the problem's own target holds.
+    """
+
+    door: Problem | Ledger
+    view: View
+    potential: Potential | None
+    target_range: TargetRange | None
+
+    @classmethod
+    def open(
+        cls,
+        problem: str | Problem | Ledger,
+        *,
+        observation: ObservationKind = "onehot",
+        mask: MaskKind = "legal",
+        granularity: Granularity = "decision",
+        shaping: ShapingSpec = None,
+        budget: Budget | float | dict[str, Any] | None = None,
+        keywords: Mapping[str, Any] | None = None,
+    ) -> Setting:
+        """From the arguments of `nasgym.env.NASEnv`; `keywords` are those of `make_problem`.
+
+        Raises:
+            NasgymError: A keyword or a value is not known, or two of them do not go together.
+        """
+        door, target_range = _open_door(problem, budget, dict(keywords or {}))
+        if mask not in get_args(MaskKind):
+            raise unknown_name("mask", mask, get_args(MaskKind))
+        feasibility = Feasibility(door) if mask == "feasible" else None
+        view = View(door, observation, Steps.of(door.space, granularity), feasibility)
+        made = cls(door, view, Potential.of(door, shaping), target_range)
+        if target_range is not None:
+            made.check_targets(np.array([target_range.low, target_range.high]))
+        return made
+
+    # ---- targets --------------------------------------------------------------------------------------------------------
+
+    def check_targets(self, targets: Floats) -> None:
+        """Raises `InvalidValue` where these targets cannot take the place of the problem's."""
+        self.door.check_targets(targets)
+        if self.view.feasibility is not None:
+            self.view.feasibility.check_free()
+        if self.potential is not None:
+            self.potential.check_free(targets)
+
+    def given_targets(self, options: Mapping[str, Any] | None, num: int, known: Sequence[str] = ()) -> Floats | None:
+        """``(num,)`` targets out of the options of `reset`; None where they name none.
+
+        Args:
+            options: Of `reset`.
+            num: Environments; with one, the target is a number, with more, a number or an array of `num`.
+            known: Other options that the environment reads.
+
+        Raises:
+            UnknownName: There is another option.
+            InvalidValue: The targets are no numbers, of a wrong shape, or not allowed.
+        """
+        for option in options or {}:
+            if option not in ("target", *known):
+                raise unknown_name("option of reset()", option, ("target", *known))
+        given = (options or {}).get("target")
+        if given is None:
+            return None
+        targets = np.asarray(given)
+        if targets.dtype.kind not in "iuf" or targets.shape not in ((), (num,)):
+            many = f" or an array of {num}" if num > 1 else ""
+            raise InvalidValue(f"option target is a number{many}, in the unit of {self.door.cost_name}; got {given!r}.")
+        targets = np.broadcast_to(targets.astype(np.float64), (num,))
+        self.check_targets(targets)
+        return targets
+
+    @property
+    def own_target(self) -> float:
+        """The problem's target; NaN where it has none."""
+        upper = None if self.door.constraint is None else self.door.constraint.upper
+        return np.nan if upper is None else float(upper)
+
+    # ---- the end of an episode ------------------------------------------------------------------------------------------
+
+    def columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None = None) -> Columns:
+        """Infos of N complete architectures in fresh arrays, apart from those that depend on who set the target.
+
+        Args:
+            archs: ``(N, D)``.
+            ev: What they are worth.
+            texts: ``(N,)`` their textual form, where it is known.
+        """
+        return {
+            "arch": np.array(self.door.space.to_str(archs) if texts is None else texts, dtype=object),
+            "accuracy": np.array(ev.accuracy, dtype=np.float64),
+            "feasible": np.array(ev.feasible, dtype=bool),
+            **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
+        }
+
+    @cached_property
+    def has_regret(self) -> bool:
+        """Whether an episode ends with its regret: exact answers exist, and nothing is counted."""
+        return isinstance(self.door, Problem) and self.door.has_exact_answers
+
+    @cached_property
+    def _best(self) -> float:
+        return self._problem.optimum().reward
+
+    def regrets(self, archs: Archs) -> Floats:
+        """``(N,)`` best reward of the space minus that of complete architectures, both means over the training seeds."""
+        return self._best - self._problem.everything.reward[self.door.space.index_of(archs)]
+
+    # ---- exact answers --------------------------------------------------------------------------------------------------
+
+    @property
+    def _problem(self) -> Problem:
+        if isinstance(self.door, Ledger):
+            raise InvalidValue("exact answers are not given behind a budget, where every evaluation counts; leave out budget=.")
+        return self.door
+
+    def optimal_actions(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
+        """``(N, max_choices)`` the allowed choices behind which the best reward that is still possible lies.
+
+        Raises:
+            InvalidValue: There is a budget, or no exact answer.
+        """
+        problem, best = self._problem, self.view.masks(rows, at, targets)
+        which = np.full(len(rows), self.own_target) if targets is None else targets
+        for target in np.unique(which):
+            here = np.flatnonzero((which == target) | (np.isnan(which) & np.isnan(target)))
+            here = here[at[here] < self.view.steps.space.num_decisions]
+            if len(here):
+                asked = problem if target == self.own_target or np.isnan(target) else problem.at(float(target))
+                best[here] = self._best_choices(asked, rows[here], at[here], best[here])
+        return best
+
+    def _best_choices(self, problem: Problem, rows: Archs, at: Ints, allowed: Bools) -> Bools:
+        row, choice = np.nonzero(allowed)
+        children = rows[row]
+        children[np.arange(len(row)), at[row]] = choice
+        values = np.full(allowed.shape, -np.inf)
+        values[row, choice] = problem.value_to_go(self.view.steps.to_archs(children))
+        return np.asarray(allowed & (values == values.max(axis=1, keepdims=True)))
+
+
+def _open_door(
+    problem: str | Problem | Ledger, budget: Budget | float | dict[str, Any] | None, keywords: dict[str, Any]
+) -> tuple[Problem | Ledger, TargetRange | None]:
+    """What an environment evaluates with: a problem, or a ledger in front of it where there is a budget."""
+    if not isinstance(problem, str) and keywords:
+        raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
+    if isinstance(problem, Ledger):
+        if budget is not None:
+            raise InvalidValue("a ledger has its own budget; leave out budget=.")
+        return problem, None
+    for keyword in keywords:
+        if keyword not in PROBLEM_KEYWORDS:
+            raise unknown_name("keyword", keyword, (*PROBLEM_KEYWORDS, *ENV_KEYWORDS))
+    if isinstance(problem, Problem):
+        made, target_range = problem, None
+    else:
+        made, target_range = _make(problem, keywords)
+    if budget is None:
+        return made, target_range
+    if target_range is not None:
+        raise InvalidValue("a range of targets has no budget: a ledger compares rewards, and those of two targets differ.")
+    return Ledger(made, Budget.of(budget)), None
+
+
+def _make(env_id: str, keywords: dict[str, Any]) -> tuple[Problem, TargetRange | None]:
+    """A problem, and where its targets are drawn from if ``target`` is a pair; its own target is then the largest of them."""
+    target = keywords.get("target")
+    if not isinstance(target, list | tuple):
+        return make_problem(env_id, **keywords), None
+    if len(target) != 2:
+        raise InvalidValue(f"target is one target, or the least and the largest of a range, [low, high]; got {target!r}.")
+    made = make_problem(env_id, **{**keywords, "target": target[1]})
+    low, high = (wanted_cost(end, list(made.cost_oracles.values()), made.space) for end in target)
+    if low is None or high is None or low > high:
+        raise InvalidValue(f"a range of targets goes from the least to the largest, [low, high]; got {target!r}.")
+    return made, TargetRange(low, high)
