@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.reward_scale import RewardScale, Scaling
-from nasgym.env import NASEnv
-from nasgym.errors import InvalidValue
+from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger import Ledger
+from nasgym.observation import MaskKind
+from nasgym.vector_env import NASVectorEnv
+from nasgym.wrappers.sb3_vec_env import SB3VecEnv
 
 __all__ = ["PPO"]
 
@@ -26,8 +28,8 @@ __all__ = ["PPO"]
 class PPO(Agent):
     """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices, by sb3-contrib's ``MaskablePPO``.
 
-    The policy walks through `nasgym.env.NASEnv`: one step is one decision, and only the last one is rewarded. All environments
-    share the ledger and march in lock-step, so that an update sees `episodes` architectures. The discount is 1.
+    The policy walks through `nasgym.vector_env.NASVectorEnv`: one step is one decision, and only the last one is rewarded. All
+    environments share the ledger and march in lock-step, so that an update sees `episodes` architectures. The discount is 1.
 
     The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called this library's choice was
     tuned for 300 evaluations, where the usual setting (2,048 steps between updates) would hardly update at all. The paper's
@@ -48,6 +50,7 @@ class PPO(Agent):
         momentum: Of the running mean and variance that ``"percent"`` and ``"standardised"`` use.
         window: Rewards that ``"rank"`` compares with; this library's choice.
         hidden: Units of each of the two hidden layers of policy and value network; 64 as in the paper.
+        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions behind which the constraint can still be met.
     """
 
     name: ClassVar[str] = "ppo"
@@ -60,6 +63,7 @@ class PPO(Agent):
     momentum: float = 0.9
     window: int = 100
     hidden: int = 64
+    mask: MaskKind = "legal"
 
     def __post_init__(self) -> None:
         # the advantages of an update are divided by their standard deviation, which one episode may not have
@@ -73,6 +77,8 @@ class PPO(Agent):
             )
         if not 0.0 <= self.gae_lambda <= 1.0:
             raise InvalidValue(f"gae_lambda must lie in [0, 1], got {self.gae_lambda!r}.")
+        if self.mask not in get_args(MaskKind):
+            raise unknown_name("mask", self.mask, get_args(MaskKind))
         self._scale()  # checks its arguments
 
     def _scale(self) -> RewardScale:
@@ -81,7 +87,8 @@ class PPO(Agent):
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         torch.set_num_threads(1)
         steps = ledger.space.num_decisions
-        envs = _ScaledRewards(DummyVecEnv([lambda: NASEnv(ledger)] * self.episodes), self._scale())
+        vector_env = NASVectorEnv(ledger, self.episodes, mask=self.mask, autoreset_mode="SameStep")
+        envs = _ScaledRewards(SB3VecEnv(vector_env), self._scale())
         model = MaskablePPO(
             "MlpPolicy",
             envs,

@@ -24,6 +24,7 @@ NEED = {
     "nasgym.tabulate": "torch",
     "nasgym.agents.ppo": "torch",
     "nasgym.agents.nsga2": "pymoo",
+    "nasgym.wrappers.sb3_vec_env": "stable_baselines3",
 }
 # arguments: modules to block, then a program
 BLOCKED = """

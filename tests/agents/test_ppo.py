@@ -12,6 +12,8 @@ from nasgym.agents.reinforce import Reinforce
 from nasgym.agents.reward_scale import RewardScale
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget
+from nasgym.vector_env import NASVectorEnv
+from nasgym.wrappers import SB3VecEnv
 from tests.agents.learnable import digits_problem, gain, learnable_problem
 from tests.tiny import tiny_ledger, tiny_problem
 
@@ -49,6 +51,17 @@ def test_a_restricted_space_is_kept_to():
     assert set(archs[:, 2].tolist()) == {1, 2}
 
 
+def test_feasible_masks_spend_everything_on_what_meets_the_constraint():
+    legal, feasible = (
+        PPO(mask=mask).search(tiny_problem(target=12.0), budget=Budget("total", 40)).history for mask in ("legal", "feasible")
+    )
+    assert not legal.feasible.all()
+    assert feasible.feasible.all()
+    assert (feasible.costs["latency_ms@phone"] <= 12.0).all()
+    with pytest.raises(InvalidValue, match="needs a constraint"):
+        PPO(mask="feasible").search(tiny_problem(), budget=10)
+
+
 @pytest.mark.parametrize("unit", ["distinct", "total", "train_seconds"])
 def test_budgets_are_spent(unit):
     result = PPO(episodes=5).search(tiny_ledger(Budget(unit, 12), seed="sampled"))
@@ -75,12 +88,8 @@ def test_a_converged_policy_ends():
 
 
 def test_only_final_rewards_are_scaled():
-    from stable_baselines3.common.vec_env import DummyVecEnv
-
-    from nasgym.env import NASEnv
-
     ledger = tiny_ledger(Budget("total", 10))
-    envs = _ScaledRewards(DummyVecEnv([lambda: NASEnv(ledger)] * 2), RewardScale("standardised"))
+    envs = _ScaledRewards(SB3VecEnv(NASVectorEnv(ledger, 2, autoreset_mode="SameStep")), RewardScale("standardised"))
     envs.reset()
     for _ in range(4):
         _, rewards, done, _ = envs.step(np.array([0, 0]))
@@ -102,6 +111,8 @@ def test_what_is_refused():
         make_agent("ppo", epoch=3)
     with pytest.raises(UnknownName, match="reward scaling"):
         PPO(scaling="log")
+    with pytest.raises(UnknownName, match="Did you mean 'feasible'"):
+        make_agent("ppo", mask="feasable")
     for wrong in ({"episodes": 1}, {"hidden": 0}, {"learning_rate": 0.0}, {"entropy_weight": -1.0}, {"gae_lambda": 2.0}):
         with pytest.raises(InvalidValue):
             PPO(**wrong)
