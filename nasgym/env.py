@@ -126,6 +126,11 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """Hook: one reward as `step` returns it."""
         return float(reward)
 
+    @property
+    def problem(self) -> Problem:
+        """The problem that is played; behind a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        return self._setting.problem
+
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:

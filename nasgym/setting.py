@@ -91,7 +91,7 @@ class Setting:
         """Raises `InvalidValue` where these targets cannot take the place of the problem's."""
         self.door.check_targets(targets)
         if self.view.feasibility is not None:
-            self.view.feasibility.check_free()
+            self.view.feasibility.check_targets(targets)
         if self.potential is not None:
             self.potential.check_free(targets)
 
@@ -160,13 +160,18 @@ class Setting:
     # ---- exact answers --------------------------------------------------------------------------------------------------
 
     @property
+    def problem(self) -> Problem:
+        """The problem; behind a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        return self.door if isinstance(self.door, Problem) else self.door.problem
+
+    @property
     def _problem(self) -> Problem:
         if isinstance(self.door, Ledger):
             raise InvalidValue("exact answers are not given behind a budget, where every evaluation counts; leave out budget=.")
         return self.door
 
     def optimal_actions(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
-        """``(N, max_choices)`` the allowed choices behind which the best reward that is still possible lies.
+        """``(N, max_choices)`` the allowed choices behind which the best reward that the masks still allow lies.
 
         Raises:
             InvalidValue: There is a budget, or no exact answer.
@@ -186,7 +191,8 @@ class Setting:
         children = rows[row]
         children[np.arange(len(row)), at[row]] = choice
         values = np.full(allowed.shape, -np.inf)
-        values[row, choice] = problem.value_to_go(self.view.steps.to_archs(children))
+        within = self.view.feasibility is not None
+        values[row, choice] = problem.value_to_go(self.view.steps.to_archs(children), feasible_only=within)
         return np.asarray(allowed & (values == values.max(axis=1, keepdims=True)))
 
 

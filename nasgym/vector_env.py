@@ -106,6 +106,11 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         """Hook: what an episode pays."""
         return RulePayoff(self._door)
 
+    @property
+    def problem(self) -> Problem:
+        """See `NASEnv.problem`."""
+        return self._setting.problem
+
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
     def reset(
@@ -132,7 +137,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         chosen = np.ones(self.num_envs, dtype=bool) if rows is None else rows.copy()
         self._aim(chosen, targets)
         self._walks.restart(rows)
-        self._running, self._results = True, None
+        self._running = True
         self._note_potentials()
         masks = self._walks.masks(self._targets)
         masks[~chosen] = 0

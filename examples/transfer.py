@@ -1,0 +1,200 @@
+"""One policy for many devices and latency targets: PPO learns on half of NATS-Bench's devices and targets, and is tested on the others.
+
+    python examples/transfer.py
+
+The environments differ in their device, and every episode has a latency target of its own (`reset(options={"target": ...})`). The policy is
+not told the device: it sees its choices, the least latency that they still allow over the target, and how tight the target is. After
+the training nothing is learnt any more. On each held-out device and target the policy draws ten architectures; random search,
+regularized evolution and REINFORCE start from nothing and may evaluate ten too, or ten times as many. Feasible masks keep the policy
+within the latency target (without them, 224,000 evaluations were too few to learn that); so "random, same masks" is there too.
+
+Devices are split by family, so that no held-out device has a sister in the training; families in alphabetical order go to the training
+and to the test in turn. Targets are fractions of a device's latency range, [0, 0.1) for training, [0.1, 0.2) for the test, and so on.
+Needs the table: `nasgym data import nats-bench PATH`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, fields
+
+import gymnasium as gym
+import numpy as np
+import torch
+from ppo_cleanrl_style import Policy
+from torch import nn
+
+import nasgym
+from nasgym.agents import make_agent
+from nasgym.data.folder import find_table
+
+ENV_ID = "nasgym/NATS-TSS-v0"
+REWARD = "constrained"
+MASK = "feasible"
+HALF = {"fraction": 0.5, "of": "range"}
+
+
+@dataclass
+class Settings:
+    """What can be set on the command line."""
+
+    dataset: str = "cifar10"
+    """data set of the accuracies and latencies"""
+    seed: int = 0
+    """of the network's first weights and of all draws"""
+    updates: int = 1000
+    """each sees one target on every training device"""
+    group: int = 16
+    """architectures for one device and target, ranked against each other"""
+    update_epochs: int = 4
+    """passes over a batch in each update"""
+    learning_rate: float = 2e-3
+    """of Adam, falling to 0 over the training"""
+    clip_coef: float = 0.2
+    """how far the ratio of new to old probability may leave 1"""
+    ent_coef: float = 0.01
+    """what a nat of entropy is worth, in advantages of standard deviation 1"""
+    hidden: int = 128
+    """units of each hidden layer"""
+    evaluations: int = 10
+    """architectures that everyone may evaluate in the test"""
+    seeds: int = 10
+    """tests of each held-out device and target"""
+
+
+def devices() -> tuple[list[str], list[str]]:
+    """Training and test devices: families in turn."""
+    names = [name.removeprefix("latency_ms@") for name in find_table("nats-tss").cost_names("cifar10") if "@" in name]
+    family = {name: re.split(r"_\d", name)[0] for name in sorted(names)}
+    order = sorted(set(family.values()))
+    return tuple([name for name, kin in family.items() if order.index(kin) % 2 == side] for side in (0, 1))
+
+
+def keywords(device: str, dataset: str) -> dict[str, object]:
+    """What the environment of a device is made with; its own target is replaced in every episode."""
+    return {"device": device, "dataset": dataset, "reward": REWARD, "target": HALF, "mask": MASK}
+
+
+def fractions(rng: np.random.Generator, num: int, side: int) -> np.ndarray:
+    """``(num,)`` fractions out of the even tenths of the range (side 0), or out of the odd ones (side 1)."""
+    return (2 * rng.integers(0, 5, num) + side + rng.random(num)) / 10
+
+
+def roll_out(
+    envs: gym.vector.VectorEnv, policy: Policy, targets: np.ndarray
+) -> tuple[dict[str, torch.Tensor], np.ndarray, list[str]]:
+    """One episode in each environment, at the given targets: what the policy saw and did, rewards, and architectures."""
+    observation, info = envs.reset(options={"target": targets})
+    seen: dict[str, list[torch.Tensor]] = {"observations": [], "masks": [], "actions": [], "log_probs": []}
+    for _ in range(envs.unwrapped.space.num_decisions):
+        observations = torch.from_numpy(observation)
+        masks = torch.from_numpy(info["action_mask"]).bool()
+        with torch.no_grad():
+            log_p = policy.log_probabilities(observations, masks)
+        actions = torch.multinomial(log_p.exp(), 1)
+        for name, values in zip(seen, (observations, masks, actions, log_p.gather(1, actions)), strict=True):
+            seen[name].append(values)
+        observation, reward, _, _, info = envs.step(actions.squeeze(1).numpy())
+    return {name: torch.stack(values) for name, values in seen.items()}, reward, info["arch"].tolist()
+
+
+def train(args: Settings, train_devices: list[str]) -> tuple[Policy, int]:
+    """A policy, and the evaluations that it took."""
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    make = {"vectorization_mode": "vector_entry_point", "autoreset_mode": "Disabled"}
+    worlds = [gym.make_vec(ENV_ID, num_envs=args.group, **make, **keywords(name, args.dataset)) for name in train_devices]
+    ranges = [world.unwrapped.problem.scale for world in worlds]
+    policy = Policy(worlds[0].single_observation_space.shape[0], int(worlds[0].single_action_space.n), args.hidden)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=args.learning_rate, eps=1e-5)
+    for update in range(args.updates):
+        parts, advantages = [], []
+        for world, scale, fraction in zip(worlds, ranges, fractions(rng, len(worlds), side=0), strict=True):
+            target = scale.least + fraction * (scale.largest - scale.least)
+            part, rewards, _ = roll_out(world, policy, np.full(args.group, target))
+            # what an architecture is worth is known only beside others for the same device and target
+            rank = (rewards[:, None] > rewards).sum(axis=1) + 0.5 * (rewards[:, None] == rewards).sum(axis=1)
+            parts.append(part)
+            advantages.append((rank - rank.mean()) / (rank.std() + 1e-8))
+        batch = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]}
+        advantage = torch.from_numpy(np.concatenate(advantages)).float()[None, :, None]
+        optimizer.param_groups[0]["lr"] = args.learning_rate * (1 - update / args.updates)
+        for _ in range(args.update_epochs):
+            log_p = policy.log_probabilities(batch["observations"], batch["masks"])
+            ratio = (log_p.gather(2, batch["actions"]) - batch["log_probs"]).exp()
+            clipped = ratio.clamp(1 - args.clip_coef, 1 + args.clip_coef)
+            entropy = -(log_p.exp() * log_p).sum(dim=-1).mean()
+            loss = -torch.minimum(advantage * ratio, advantage * clipped).mean() - args.ent_coef * entropy
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(policy.parameters(), 0.5)
+            optimizer.step()
+        if update % max(1, args.updates // 5) == 0:
+            print(f"update {update}: last device's mean reward {rewards.mean():.4f}", flush=True)
+    return policy, args.updates * args.group * len(worlds)
+
+
+def test(args: Settings, policy: Policy, test_devices: list[str]) -> dict[str, np.ndarray]:
+    """Regret of the best of a few evaluations, in points of accuracy; ``(tests,)`` for each contestant."""
+    rivals = {"random": 1, "random x 10": 10, "regularized-evolution x 10": 10, "reinforce x 10": 10}
+    found: dict[str, list[float]] = {"the policy": [], "random, same masks": [], **{name: [] for name in rivals}}
+    uniform = Policy(policy.actor[0].in_features, policy.actor[-1].out_features, args.hidden)
+    for parameter in uniform.parameters():
+        nn.init.zeros_(parameter)
+    rng = np.random.default_rng(args.seed + 1)
+    for device in test_devices:
+        envs = gym.make_vec(
+            ENV_ID,
+            num_envs=args.evaluations,
+            vectorization_mode="vector_entry_point",
+            autoreset_mode="Disabled",
+            **keywords(device, args.dataset),
+        )
+        problem = envs.unwrapped.problem
+        for fraction in fractions(rng, args.seeds, side=1):
+            target = problem.scale.least + fraction * (problem.scale.largest - problem.scale.least)
+            task = problem.at(target)
+            best = task.optimum().reward
+            for name, who in (("the policy", policy), ("random, same masks", uniform)):
+                _, rewards, _ = roll_out(envs, who, np.full(args.evaluations, target))
+                found[name].append(best - rewards.max())
+            seed = int(rng.integers(2**31))
+            for name, times in rivals.items():
+                budget = nasgym.Budget("total", args.evaluations * times)
+                rival = make_agent(name.partition(" x ")[0]).search(task, budget=budget, seed=seed)
+                found[name].append(best - rival.best_reward)
+    return {name: 100 * np.array(values) for name, values in found.items()}
+
+
+def main() -> None:
+    """Trains, tests, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for entry in fields(Settings):
+        default = getattr(Settings(), entry.name)
+        parser.add_argument("--" + entry.name.replace("_", "-"), type=type(default), default=default)
+    args = Settings(**vars(parser.parse_args()))
+    train_devices, test_devices = devices()
+    print(f"training on {', '.join(train_devices)}")
+    policy, evaluations = train(args, train_devices)
+    print(f"trained with {evaluations:,} evaluations; testing on {', '.join(test_devices)}")
+    regrets = test(args, policy, test_devices)
+    draws = np.random.default_rng(0).integers(0, len(regrets["random"]), (10_000, len(regrets["random"])))
+    for name, values in regrets.items():
+        low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+        print(f"{name:>28}: regret {values.mean():6.3f} points [{low:.3f}, {high:.3f}]")
+    for name in ("random, same masks", "random"):
+        gain = regrets[name] - regrets["the policy"]
+        low, high = np.quantile(gain[draws].mean(axis=1), [0.025, 0.975])
+        print(
+            f"{args.evaluations} evaluations on {len(gain)} held-out tasks: the policy's regret is {gain.mean():.3f} points "
+            f"[{low:.3f}, {high:.3f}] below that of {name} search"
+        )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except nasgym.errors.MissingData as error:
+        raise SystemExit(f"error: {error}") from None
