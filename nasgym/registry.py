@@ -8,6 +8,7 @@ Another package adds its own with an entry point of the group, for example in it
 Groups: ``nasgym.agents`` (an `nasgym.agents.Agent` dataclass), ``nasgym.rules`` (a `RewardRule` dataclass),
 ``nasgym.spaces`` (a `SearchSpace` that takes no argument), ``nasgym.tables`` (a function that returns the path of a table
 file). Entry points are read when a name is looked up that is not built in, or when names are listed; never at import.
+``tests/plugin_package`` is a complete package of this kind.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from nasgym.errors import DataError, MissingPackage, unknown_name
 
-__all__ = ["AGENTS", "RULES", "SPACES", "TABLES", "Registry"]
+__all__ = ["AGENTS", "RULES", "SPACES", "TABLES", "Registry", "TableRegistry"]
 
 
 @dataclass(frozen=True)
@@ -32,26 +34,25 @@ class Registry:
         group: Entry-point group.
         builtin: Name to ``"module:attribute"``.
         extra: The extra that installs what the built-in ones need.
+        base: ``"module:attribute"`` of the class that another package's entry point must derive from.
     """
 
     kind: str
     group: str
     builtin: Mapping[str, str] = field(default_factory=dict)
     extra: str = "all"
-
-    def _plugins(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.builtin}
+    base: str = ""
 
     def names(self) -> list[str]:
         """All names: the built-in ones first, then those of other packages."""
-        return [*self.builtin, *sorted(self._plugins())]
+        return [*self.builtin, *sorted({point.name for point in entry_points(group=self.group)} - {*self.builtin})]
 
     def load(self, name: str) -> Any:
         """What a name stands for.
 
         Raises:
             UnknownName: There is none of that name; the nearest is suggested.
-            DataError: Another package's entry point cannot be loaded.
+            DataError: Another package's entry point cannot be loaded or is something else, or two packages give the name.
             MissingPackage: It needs an optional package that is not installed.
         """
         if name in self.builtin:
@@ -64,15 +65,57 @@ class Registry:
                 raise MissingPackage(
                     f"{self.kind} {name!r} needs the package {error.name!r}, which is not installed: pip install 'nasgym[{self.extra}]'."
                 ) from error
-        plugins = self._plugins()
-        if name not in plugins:
+        return self._load_plugin(self._plugin(name))
+
+    def _plugin(self, name: str) -> EntryPoint:
+        points = {point.value: point for point in entry_points(group=self.group) if point.name == name}
+        if not points:
             raise unknown_name(self.kind, name, self.names())
+        if len(points) > 1:
+            raise DataError(f"several packages give the {self.kind} {name!r}: {', '.join(points)}; uninstall all but one.")
+        return next(iter(points.values()))
+
+    def _load_plugin(self, point: EntryPoint) -> Any:
+        """The object of an entry point, checked to be what the group asks for."""
+        entry = f"{self.kind} {point.name!r} of entry point {point.value!r}"
         try:
-            return plugins[name].load()
-        except (ImportError, AttributeError) as error:
-            raise DataError(
-                f"{self.kind} {name!r} of entry point {plugins[name].value!r} cannot be loaded: {error}."
-            ) from error
+            loaded = point.load()
+        except Exception as error:  # another package's module may fail with anything
+            reason = str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+            raise DataError(f"{entry} cannot be loaded: {reason}.") from error
+        if not self.base:
+            if not callable(loaded):
+                raise DataError(f"{entry} must be a function without arguments, got {loaded!r}.")
+            return loaded
+        module, _, attribute = self.base.partition(":")
+        if not isinstance(loaded, type) or not issubclass(loaded, getattr(import_module(module), attribute)):
+            raise DataError(f"{entry} must be a class that derives from {module}.{attribute}, got {loaded!r}.")
+        if missing := sorted(getattr(loaded, "__abstractmethods__", ())):
+            raise DataError(f"{entry} must define {', '.join(missing)}, which {module}.{attribute} leaves to it.")
+        return loaded
+
+
+@dataclass(frozen=True)
+class TableRegistry(Registry):
+    """Names of tables; an entry point is a function without arguments that returns the path of the table file."""
+
+    def path(self, name: str) -> Path:
+        """Where the table of another package lies.
+
+        Raises:
+            UnknownName, DataError: As `load`; or the function fails, or what it returns is no file.
+        """
+        point = self._plugin(name)
+        entry = f"table {name!r} of entry point {point.value!r}"
+        try:
+            path = Path(self._load_plugin(point)())
+        except DataError:
+            raise
+        except Exception as error:  # another package's function may fail with anything
+            raise DataError(f"{entry} does not say where its file lies: {type(error).__name__}: {error}.") from error
+        if not path.is_file():
+            raise DataError(f"{entry} names the file {path}, which is not there; install its package again.")
+        return path
 
 
 SPACES = Registry(
@@ -84,9 +127,10 @@ SPACES = Registry(
         "nats-tss": "nasgym.spaces.nats_bench:TopologySpace",
         "nats-sss": "nasgym.spaces.nats_bench:SizeSpace",
     },
+    base="nasgym.spaces.space:SearchSpace",
 )
 
-TABLES = Registry("table", "nasgym.tables")
+TABLES = TableRegistry("table", "nasgym.tables")
 
 RULES = Registry(
     "reward rule",
@@ -100,6 +144,7 @@ RULES = Registry(
         "constrained": "nasgym.rewards:Constrained",
         "cost-bucket": "nasgym.rewards:CostBucket",
     },
+    base="nasgym.rewards:RewardRule",
 )
 
 AGENTS = Registry(
@@ -115,4 +160,5 @@ AGENTS = Registry(
         "layernas": "nasgym.agents.layernas:LayerNAS",
     },
     extra="agents",
+    base="nasgym.agents.agent:Agent",
 )

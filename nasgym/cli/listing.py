@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from nasgym.cli import terminal
+from nasgym.errors import DataError
 
 __all__ = ["list_command"]
 
@@ -14,7 +15,7 @@ def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
     from nasgym.registration import IDS
-    from nasgym.registry import AGENTS, RULES, SPACES
+    from nasgym.registry import AGENTS, RULES, SPACES, TABLES
 
     tables = {**shipped_tables(), **imported_tables()}
     out = terminal.console()
@@ -28,7 +29,20 @@ def list_command() -> None:
     shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices of latency_ms")
     for name, path in tables.items():
         shown.add_row(name, "imported" if name in imported_tables() else "shipped", ", ".join(_devices(path)) or "-")
+    for name in TABLES.names():
+        if name not in tables:  # an imported or shipped table is played in place of a package's of the same name
+            shown.add_row(name, "another package", _devices_of_plugin(name))
     out.print(shown)
+
+
+def _devices_of_plugin(name: str) -> str:
+    """Devices of another package's table, or what is wrong with that; the list does not end with it."""
+    from nasgym.registry import TABLES
+
+    try:
+        return ", ".join(_devices(TABLES.path(name))) or "-"
+    except DataError as error:
+        return f"NOT USABLE: {error}"
 
 
 def _devices(path: Path) -> list[str]:

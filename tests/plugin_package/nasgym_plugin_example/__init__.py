@@ -1,0 +1,1 @@
+"""A table, a reward rule and an agent for nasgym."""

@@ -1,0 +1,25 @@
+"""A reward rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from nasgym.rewards import CostScale, RewardRule
+
+
+@dataclass(frozen=True)
+class SoftLimit(RewardRule):
+    """R = A - slope max(0, C / T - 1): free below the target T, a fixed price for every part of it above.
+
+    Attributes:
+        slope: Accuracy that an excess of the whole target costs.
+    """
+
+    name: ClassVar[str] = "soft-limit"
+    slope: float = 0.5
+
+    def _reward(self, accuracy: np.ndarray, cost: np.ndarray, scale: CostScale) -> np.ndarray:
+        return accuracy - self.slope * np.maximum(0.0, cost / scale.target - 1.0)
