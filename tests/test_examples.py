@@ -1,30 +1,119 @@
 """The examples run as they are written."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+import nasgym
+
 ROOT = Path(__file__).resolve().parent.parent
+# clients with requirements of their own; the tests in tests/clients run them
+ELSEWHERE = {"morl_linear", "rllib_ppo", "tianshou_dqn", "torchrl_ppo"}
+# these have tests of their own below, since they end with other words
+APART = {"draw_episode", "first_search", "layernas_announcement", "transfer"}
+# what makes an example short; one that is not named here runs without arguments
+SMALL = {
+    "own_agent": ("--seeds", "3", "--budget", "60"),
+    "own_reward": ("--seeds", "2", "--budget", "60"),
+    "own_table": ("--seeds", "5"),
+    "ppo_cleanrl_style": ("--evaluations", "60"),
+    "ppo_sb3": ("--evaluations", "60"),
+}
+ALL = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 
 
-def run(*command: str) -> str:
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(tmp_path):
+    """``run("own_table", "--seeds", "5")``: what an example prints, in a folder of its own."""
+
+    def in_folder(name: str, *arguments: str) -> str:
+        command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return in_folder
 
 
-def test_first_search_prints_a_network_and_an_answer():
-    lines = run("examples/first_search.py").splitlines()
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ELSEWHERE | APART])
+def test_an_example_ends_with_its_result_beside_random_search(run, name):
+    last = run(name, *SMALL.get(name, ())).splitlines()[-1]
+    mine, random = re.fullmatch(r".*\bafter \d+ evaluations: .* (-?\d\.\d+), random search (-?\d\.\d+)\b.*", last).groups()
+    assert -1.0 <= float(random) <= 1.0
+    assert -1.0 <= float(mine) <= 1.0
+
+
+def test_every_name_is_an_example():
+    assert set(SMALL) | APART <= set(ALL)
+
+
+def test_first_search_prints_a_network_and_an_answer(run):
+    lines = run("first_search").splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("a random network: ")
     assert "LayerNAS after" in lines[1]
     assert "regret" in lines[2]
 
 
-def test_announcement_draws_its_figure(imported, tmp_path):
+def test_announcement_draws_its_figure(imported, run, tmp_path):
     imported("nats-sss")
     figure = tmp_path / "figure.png"
-    text = run("examples/layernas_announcement.py", "--runs", "2", "--budget", "20", "--out", str(figure))
+    text = run("layernas_announcement", "--runs", "2", "--budget", "20", "--out", str(figure))
     assert figure.read_bytes().startswith(b"\x89PNG")
     for agent in ("random", "regularized-evolution", "ppo", "layernas"):
         assert agent in text
+
+
+def test_transfer_sets_the_policy_beside_random_search(imported, run):
+    imported("nats-tss")
+    lines = run("transfer", "--updates", "2", "--seeds", "1").splitlines()
+    regrets = dict(
+        re.fullmatch(r"\s*(.+): regret +(\d+\.\d+) points .*", line).groups() for line in lines if ": regret " in line
+    )
+    assert {"the policy", "random"} <= set(regrets)
+    assert "the policy's regret is" in lines[-1]
+    assert "random" in lines[-1]
+
+
+@pytest.mark.parametrize(("name", "begins"), [("episode.png", b"\x89PNG"), ("episode.gif", b"GIF89a")])
+def test_draw_episode_writes_its_picture(run, tmp_path, name, begins):
+    pytest.importorskip("PIL")
+    assert run("draw_episode", "--out", name).rstrip().endswith(f"wrote {name}")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("name", ["ppo_cleanrl_style", "ppo_sb3"])
+def test_a_client_notes_what_it_evaluates(name):
+    pytest.importorskip("sb3_contrib")
+    from importlib import import_module
+
+    client = import_module(f"examples.{name}")
+    keywords = {"reward": "mnasnet-soft"}
+    history, policy = client.train("nasgym/Digits-v0", 3, 40, env_keywords=keywords)
+    assert len(history) == 40
+    problem = nasgym.make_problem("nasgym/Digits-v0", **keywords)
+    worth = problem.evaluate(problem.space.from_str([arch for arch, _ in history])).reward
+    np.testing.assert_allclose([reward for _, reward in history], worth, atol=1e-6)
+    arch, reward = client.greedy_episode(policy, "nasgym/Digits-v0", keywords)
+    assert reward == pytest.approx(problem.evaluate(problem.space.from_str(arch)).reward[0], abs=1e-6)
+    assert client.train("nasgym/Digits-v0", 3, 40, env_keywords=keywords)[0] == history
+    with pytest.raises(SystemExit, match="multiple of 10"):
+        client.train("nasgym/Digits-v0", 3, 45)
+
+
+def test_ranks_by_hand():
+    pytest.importorskip("torch")
+    from examples.ppo_cleanrl_style import ranks
+    from nasgym.agents.reward_scale import RewardScale
+
+    new = np.array([1.0, 2.0, 2.0, -5.0])
+    # below / equal of four: 1/4 + 1/8, 2/4 + 2/8, the same, 0 + 1/8
+    shares = np.array([0.375, 0.75, 0.75, 0.125])
+    np.testing.assert_allclose(ranks(new, new), (shares**2 - 1 / 3) / np.sqrt(4 / 45))
+    np.testing.assert_allclose(ranks(new, new), RewardScale("rank")(new))
