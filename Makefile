@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 export NASGYM_DATA ?= $(CURDIR)/.data
 
-.PHONY: install compare test test-long lint data bench clean
+.PHONY: install compare test test-long test-clients lint data bench clean
 
 install: $(VENV)/.installed
 
@@ -31,14 +31,33 @@ test: data
 test-long: data
 	$(BIN)/python -m pytest -q -n $(JOBS)
 
+# clients that cannot share our environment have one of their own, which finds nasgym in this checkout
+CLIENTS := torchrl tianshou rllib
+$(CLIENTS:%=.side/%/.made): .side/%/.made: tests/clients/requirements/%.txt
+	test -x .side/$*/bin/python || $(PYTHON) -m venv .side/$*
+	.side/$*/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.side/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.side/$*/bin/python -c 'import sysconfig; open(sysconfig.get_path("purelib") + "/nasgym.pth", "w").write("$(CURDIR)\n")'
+	touch $@
+
+# warnings of the clients are theirs; those that concern nasgym are errors in `make test`
+test-clients: install $(CLIENTS:%=.side/%/.made)
+	$(BIN)/python -m pytest -q tests/clients tests/wrappers
+	set -e; for client in $(CLIENTS); do \
+		NASGYM_CLIENT=$$client .side/$$client/bin/python -m pytest -q -W default \
+			tests/clients/test_gymnasium.py tests/clients/test_$$client.py; \
+	done
+
 lint: install
 	$(BIN)/ruff check nasgym agents tests examples benchmarks
 	$(BIN)/ruff format --check nasgym agents tests examples benchmarks
 	$(BIN)/mypy
 
+# ten minutes on an idle machine; `make bench BENCH=--quick` takes two. Contestants from other libraries get environments of their
+# own under .side/; one that cannot be installed is stated in the table
 bench: data
-	$(BIN)/python benchmarks/agent_speed.py
-	$(BIN)/python benchmarks/env_speed.py
+	$(BIN)/python -m benchmarks.side.install
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 clean:
-	rm -rf $(VENV) .data build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .side .data build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
