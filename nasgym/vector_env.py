@@ -94,7 +94,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._walks = make_walks(self._view, self.num_envs, self._setting.potential)
         self._generators: list[np.random.Generator | None] = [None] * self.num_envs
-        self._running = False
+        self._running, self._draws_targets = False, self._setting.target_range is not None
         self._none, self._every = np.zeros(self.num_envs, dtype=bool), np.ones(self.num_envs, dtype=bool)
         # targets that are not the problem's: of all environments, and which of them have their own; None where none has
         self._targets: Floats | None = None
@@ -134,6 +134,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         if not (self._running or rows is None or rows.all()):
             raise InvalidValue("the first reset() starts every environment; leave out reset_mask.")
         self._seed(seed, rows)
+        if rows is None and targets is None and not self._remembers:
+            self._walks.restart()
+            self._running, self._results = True, None
+            return self._walks.observations(), {"action_mask": self._walks.masks(), "_action_mask": self._every.copy()}
         chosen = np.ones(self.num_envs, dtype=bool) if rows is None else rows.copy()
         self._aim(chosen, targets)
         self._walks.restart(rows)
@@ -152,6 +156,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         if walks.some_ended and self._remembers:
             resetting = np.logical_or(*walks.ended())
             self._aim(resetting, None)
+        self._results = None  # of nobody, if the budget ends with this step
         walks.move(choices, self._targets)
         if not walks.some_ended:
             rewards, terminated, info = self._no_rewards(), self._none.copy(), Info()
@@ -176,8 +181,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
     @property
     def _remembers(self) -> bool:
         """Whether a reset changes more than the walks."""
-        setting = self._setting
-        return self._targets is not None or setting.target_range is not None or setting.potential is not None
+        return self._targets is not None or self._draws_targets or self._setting.potential is not None
 
     def _no_rewards(self) -> npt.NDArray[Any]:
         return np.zeros((self.num_envs, *self._payoff.shape), self._payoff.dtype)
@@ -332,9 +336,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
             frames.append(render(self.render_mode, self._setting, arch, int(steps[i]), targets, result))
         return tuple(frames)
 
-    def _result_of(self, row: int) -> Info:
-        """How an episode ended, from the last step."""
-        assert self._results is not None, "a walk ends with a step"
+    def _result_of(self, row: int) -> Info | None:
+        """How an episode ended, from the last step; None where the budget ended first."""
+        if self._results is None:
+            return None
         rewards, info = self._results
         given = {name: values[row] for name, values in info.items() if not name.startswith("_") and info[f"_{name}"][row]}
         given.pop("action_mask", None)
@@ -351,6 +356,8 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._check_open()
         if not self._running:
             raise InvalidValue("call reset() before the first step.")
+        if type(actions) is np.ndarray and actions.dtype == np.int64 and actions.shape == (self.num_envs,):
+            return actions
         given = np.asarray(actions)
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             raise InvalidValue(

@@ -141,6 +141,7 @@ class TabledWalks:
         self._level_masks = [np.tile(m[0], (num, 1)) if (m == m[0]).all() else None for m in levels]
         # where a level has one mask, choices below this number are legal; elsewhere only the table knows
         self._free_choices = [int(np.logical_and.accumulate(m[0]).sum()) * bool((m == m[0]).all()) for m in levels]
+        self._jumps = [self._jump(children, level) for level in range(self._last)]
         # arrays, because converting a Python number costs as much as the arithmetic
         self._radix, self._missing = np.array(space.max_choices + 1), np.array(space.max_choices, dtype=np.uint64)
         self._state, self._entry = np.zeros(num, dtype=np.intp), np.zeros(num, dtype=np.intp)
@@ -192,6 +193,14 @@ class TabledWalks:
         np.copyto(following[: len(inner), :-1], children, where=children >= 0)
         return following.reshape(-1)
 
+    def _jump(self, children: Ints, level: int) -> tuple[Ints, Ints] | None:
+        """(k, offset) of a level whose states all have the choices 0 to k - 1, and children in one row: k * state + offset + choice."""
+        states, k = np.flatnonzero(self._tree.steps == level), self._free_choices[level]
+        offset = int(children[states[0], 0]) - k * int(states[0])
+        wanted = np.full((len(states), children.shape[1]), -1)
+        wanted[:, :k] = k * states[:, None] + offset + np.arange(k)
+        return (np.array(k), np.array(offset)) if k and (children[states] == wanted).all() else None
+
     def _mask_table(self, children: Ints) -> npt.NDArray[np.int8]:
         masks = np.zeros((len(self._steps), children.shape[1]), dtype=np.int8)
         masks[:, 0] = 1
@@ -213,7 +222,7 @@ class TabledWalks:
         """Notes on which level all walks are, if they are on one."""
         self._level = level  # None: here and there
         self.all_complete = level == self._last
-        self.some_ended = self.all_complete or (level is None and int(np.maximum.reduce(self._state)) >= self._first_complete)
+        self.some_ended = self.all_complete if level is not None else bool(_largest(self._state) >= self._first_complete)
 
     def move(self, choices: Ints, targets: Floats | None = None) -> None:
         """See `Walks.move`."""
@@ -224,12 +233,17 @@ class TabledWalks:
         unsigned = choices.view(np.uint64)  # negative choices are large numbers
         free = 0 if level is None else self._free_choices[level]
         within = targets is not None and self._view.feasibility is not None
-        legal = not within and free > 0 and int(np.maximum.reduce(unsigned)) < free
-        if within:
+        legal = not within and free > 0 and bool(_largest(unsigned) < free)
+        jump = self._jumps[level] if legal and level is not None else None
+        if jump is not None:
+            np.multiply(self._state, jump[0], out=self._state)
+            np.add(self._state, choices, out=self._state)
+            np.add(self._state, jump[1], out=self._state)
+        elif within:
             self._follow_within(unsigned, np.asarray(targets))
         else:
             self._follow(self._following, choices if legal else self._existing(unsigned))
-        if level is None or (not legal and int(np.maximum.reduce(self._state)) >= self._first_illegal):
+        if level is None or (not legal and _largest(self._state) >= self._first_illegal):
             self._note(None)
             return
         if self._tokens is not None:
@@ -364,6 +378,11 @@ class ComputedWalks:
     def positions(self) -> None:
         """See `Walks.positions`: not known, the space may be too large to number."""
         return
+
+
+def _largest(values: npt.NDArray[Any]) -> Any:
+    """The largest value; finding its place is several times faster than reducing."""
+    return values[values.argmax()]
 
 
 def _chunks(length: int) -> list[slice]:
