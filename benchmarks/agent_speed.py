@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shlex
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +28,10 @@ from pymoo.operators.mutation.pm import PM
 from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
-from rich.console import Console
-from rich.table import Column, Table
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common import markdown_table, write_page
 from nasgym.agents.agent import make_agent
 from nasgym.errors import BudgetExhausted, MissingData
 from nasgym.factory import make_problem
@@ -43,7 +41,7 @@ from nasgym.registry import AGENTS
 from nasgym.spaces.space import Archs
 
 ENV_ID = "nasgym/NASBenchMacro-v0"
-PACKAGES = ("numpy", "torch", "pymoo", "optuna", "stable-baselines3", "sb3-contrib", "gymnasium")
+PACKAGES = ("torch", "pymoo", "optuna", "stable-baselines3", "sb3-contrib")
 
 
 class TimedLedger(Ledger):
@@ -111,20 +109,11 @@ def measure(searcher: Callable[[Ledger, int], None], problem: Problem, evaluatio
     return time.process_time() - start - ledger.inside, ledger.inside, ledger.charges
 
 
-def processor() -> str:
-    """Model name of the CPU."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def main() -> int:
-    """Measures, prints and writes the table."""
+    """Measures, prints and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=300)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.disable_default_handler()
@@ -152,40 +141,22 @@ def main() -> int:
 
 
 def write(rows: list[tuple[str, float, float, float, float, str]], options: argparse.Namespace) -> None:
-    """Prints the rows and writes them as Markdown, with everything that is needed to repeat them."""
-    heading = ("searcher", "own ms / evaluation", "least to most", "ledger ms / evaluation", "evaluations")
+    """Prints and writes the page."""
+    header = ("searcher", "own ms / evaluation", "least to most", "ledger ms / evaluation", "evaluations")
     cells = [
         (name, f"{own:.3f}", f"{low:.3f} to {high:.3f}", f"{inside:.3f}", spent)
         for name, own, low, high, inside, spent in sorted(rows, key=lambda row: row[1])
     ]
-    table = Table(heading[0], *(Column(title, justify="right") for title in heading[1:]))
-    for row in cells:
-        table.add_row(*row)
-    Console().print(table)
-    load = ", ".join(f"{x:.1f}" for x in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
-    threads = f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']} " if "OMP_NUM_THREADS" in os.environ else ""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("nasgym", *PACKAGES))
-    lines = [
-        "# Time that agents think",
-        "",
+    explained = (
         f"CPU milliseconds per charged evaluation on the table of `{ENV_ID}`: the median of {options.seeds} searches (seeds 0 to "
         f'{options.seeds - 1}) of {options.evaluations} total evaluations each, after one search to warm up. "Own" is everything outside of '
         "`ledger.evaluate`; \"ledger\" is the look-up, the accounting and the rule. Agents, Optuna's TPE and pymoo's NSGA-II (population 20, "
-        "stock integer operators, two objectives as `nsga2`) run with their defaults. Machine dependent; compare rows, not runs.",
-        "",
-        "| " + " | ".join(heading) + " |",
-        "|---|--:|--:|--:|--:|",
-        *("| " + " | ".join(row) + " |" for row in cells),
-        "",
-        f"* Command: `{threads}{shlex.join(['python', *sys.argv])}`, one torch thread",
-        f"* Date: {datetime.now(UTC):%Y-%m-%d}",
-        f"* Machine: {processor()}, {os.cpu_count()} CPUs, load averages {load} when it ended",
-        f"* Versions: Python {platform.python_version()}, {versions}",
-        "",
-    ]
-    draft = options.out.with_name(options.out.name + ".tmp")
-    draft.write_text("\n".join(lines), encoding="utf-8")
-    draft.replace(options.out)
+        "stock integer operators, two objectives as `nsga2`) run with their defaults, with one torch thread. Machine dependent; compare rows, "
+        f"not runs. Load averages of the machine when it ended: {', '.join(f'{load:.1f}' for load in os.getloadavg())}."
+    )
+    threads = f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']} " if "OMP_NUM_THREADS" in os.environ else ""
+    command = f"{threads}{shlex.join(['python', 'benchmarks/agent_speed.py', *sys.argv[1:]])}"
+    write_page("agent_speed", "Time that agents think", command, [explained, markdown_table(header, cells)], *PACKAGES)
 
 
 if __name__ == "__main__":

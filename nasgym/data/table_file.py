@@ -163,7 +163,8 @@ def write_table(table: Table, path: Path) -> Path:
     arrays = _pack(table)
     try:
         with beside.open("wb") as file:
-            np.savez_compressed(file, card=card, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
+            # not compressed: tables are small, and unpacking takes most of the time that reading takes
+            np.savez(file, card=card, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
         digest = sha256_of(beside)
         beside.replace(path)
     finally:
