@@ -53,7 +53,7 @@ lint: install
 	$(BIN)/ruff format --check nasgym agents tests examples benchmarks
 	$(BIN)/mypy
 
-# ten minutes on an idle machine; `make bench BENCH=--quick` takes two. Contestants from other libraries get environments of their
+# about seven minutes on two cores; `make bench BENCH=--quick` takes two. Contestants from other libraries get environments of their
 # own under .side/; one that cannot be installed is stated in the table
 bench: data
 	$(BIN)/python -m benchmarks.side.install

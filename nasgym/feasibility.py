@@ -51,10 +51,12 @@ class Feasibility:
                 f"{constraint.lower:g} and {constraint.upper:g}; leave out lower=, or narrow the space with restrict=."
             )
         self._door, self._constraint = door, constraint
-        root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
-        if not self.possible(root)[0]:
+        self._root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
+        if not self.possible(self._root)[0]:
+            limits = {"of at least": constraint.lower, "of at most": constraint.upper}
+            said = " and ".join(f"{word} {limit!r}" for word, limit in limits.items() if limit is not None)
             raise InvalidValue(
-                f"no architecture of {door.space.name!r} has {constraint.cost} between {constraint.lower} and {constraint.upper}."
+                f"mask='feasible' leaves nothing: no architecture of {door.space.name!r} has {constraint.cost} {said}."
             )
 
     def possible(self, prefixes: Archs, targets: Floats | None = None) -> Bools:
@@ -83,6 +85,16 @@ class Feasibility:
         """Raises `InvalidValue` where the masks do not allow targets other than the problem's."""
         if self._constraint.lower:
             raise InvalidValue("with mask='feasible' and lower=, the target cannot change; leave out one of the three.")
+
+    def check_targets(self, targets: Floats) -> None:
+        """Raises `InvalidValue` where no architecture meets one of ``(n,)`` targets, or they may not change."""
+        self.check_free()
+        cheapest = self.least(self._root)[0]
+        if (targets < cheapest).any():
+            raise InvalidValue(
+                f"mask='feasible' leaves nothing: no architecture of {self._door.space.name!r} has {self._constraint.cost} of at "
+                f"most {float(targets.min())!r}; allowed are targets from {float(cheapest)!r} on."
+            )
 
     def least(self, prefixes: Archs) -> Floats:
         """``(N,)`` least cost of the completions of prefixes."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue
 from nasgym.payoff import ObjectivePayoff, default_objectives
-from nasgym.problem import Problem
+from nasgym.problem import Problem, nondominated
 from nasgym.setting import Setting
 from nasgym.vector_env import NASVectorEnv
 
@@ -56,7 +56,10 @@ class MONASEnv(NASEnv):
         return np.array(reward, dtype=np.float32)
 
     def pareto_front(self, gamma: float) -> list[npt.NDArray[np.float64]]:
-        """The discounted returns that no policy beats in every objective, exactly; equal ones once.
+        """The discounted returns of deterministic policies that no other one's dominates, exactly; equal ones once.
+
+        Accuracies are means over the training seeds, whatever `seed` is. With ``mask="feasible"`` only what meets the
+        problem's own constraint counts.
 
         Args:
             gamma: Discount in (0, 1].
@@ -106,7 +109,9 @@ def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[npt.
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
     if not isinstance(setting.door, Problem):
         raise InvalidValue("exact answers are not given behind a budget, where every evaluation counts; leave out budget=.")
-    values = setting.door.pareto_front(payoff.objectives).values
+    values = setting.door.pareto_front(payoff.objectives, feasible_only=setting.view.feasibility is not None).values
     returns = np.unique(payoff.scaled(values), axis=0).astype(np.float64)
+    # float32 makes equal what nearly was, and one that was a little better elsewhere then beats the other
+    returns = returns[nondominated(returns, [True] * len(payoff.objectives))]
     # everything is paid with the last step
     return list(returns * gamma ** (setting.view.steps.space.num_decisions - 1))

@@ -18,10 +18,13 @@ from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measuremen
 from nasgym.oracles.ranges import RangeExtremes
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.value_cache import kept_values
 
-__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
+__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report", "nondominated"]
 
 Bools = npt.NDArray[np.bool_]
+
+SUM_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,23 @@ class Front:
     values: Floats
 
 
+def nondominated(values: Floats, largest: Sequence[bool]) -> Bools:
+    """``(n,)`` which of ``(n, k)`` rows no other one beats; equal rows stay together.
+
+    Args:
+        values: ``(n, k)``.
+        largest: For each column whether large is good.
+
+    Raises:
+        MissingPackage: moocore is not installed.
+    """
+    try:
+        from moocore import is_nondominated
+    except ModuleNotFoundError as error:
+        raise MissingPackage("Pareto fronts need the package moocore: pip install 'nasgym[agents]'.") from error
+    return np.asarray(is_nondominated(values, maximise=list(largest), keep_weakly=True))
+
+
 class Problem:
     """Space, accuracy oracle, cost oracles, objectives, constraint and rule.
 
@@ -161,6 +181,8 @@ class Problem:
         self.search_metric = accuracy.search_metric
         if self.cost_name is None and (rule.needs_target or target is not None or lower is not None):
             raise InvalidValue(f"reward rule {rule.name!r} with target={target} and lower={lower} needs a cost; give cost=...")
+        # 3 and 3.0 are one target, and must have one fingerprint
+        target, lower = None if target is None else float(target), None if lower is None else float(lower)
         self.scale = self._scale(target, lower)
         self.constraint = None
         if self.cost_name is not None and (target is not None or lower is not None):
@@ -198,7 +220,8 @@ class Problem:
         bad = ~(np.isfinite(targets) & (targets > 0))
         if bad.any():
             raise InvalidValue(f"target must be a positive number of {self.cost_name}, got {float(targets[bad][0])!r}.")
-        if (targets < least).any():
+        # bounds are summed in another order than costs, so the cheapest architecture's own cost may lie below its bound
+        if (targets < least * (1 - SUM_ROUNDING)).any():
             raise InvalidValue(
                 f"target {targets.min():g} lies below the cheapest architecture of {self.space.name!r}, which costs {least:g} "
                 f"{self.cost_name}; allowed are {least:g} and more (the dearest costs {largest:g})."
@@ -230,7 +253,7 @@ class Problem:
         """
         self.check_targets(np.array([target], dtype=np.float64))
         other = copy.copy(self)
-        for cached in ("everything", "_best_of_ranges", "fingerprint"):
+        for cached in ("everything", "_best_of_ranges", "_best_feasible_of_ranges", "fingerprint"):
             other.__dict__.pop(cached, None)
         other.scale = replace(self.scale, target=float(target))
         assert self.constraint is not None, "a problem with a target has a constraint"
@@ -408,39 +431,48 @@ class Problem:
             {name: float(cost[best[0]]) for name, cost in ev.costs.items()},
         )
 
-    def pareto_front(self, objectives: Sequence[Objective] | None = None) -> Front:
-        """The architectures that no other one beats in every objective, exactly; the constraint does not count.
+    def pareto_front(self, objectives: Sequence[Objective] | None = None, *, feasible_only: bool = False) -> Front:
+        """The architectures that no other one beats in every objective, exactly.
 
         Args:
             objectives: By default the problem's.
+            feasible_only: Only those that meet the constraint count; otherwise it does not count.
 
         Raises:
             InvalidValue: As `optimum`.
             MissingPackage: moocore is not installed.
         """
-        try:
-            from moocore import is_nondominated
-        except ModuleNotFoundError as error:
-            raise MissingPackage("Pareto fronts need the package moocore: pip install 'nasgym[agents]'.") from error
-
         ev, wanted = self.everything, self.objectives if objectives is None else tuple(objectives)
         values = ev.values(wanted)
-        largest = [objective.direction == "max" for objective in wanted]
-        best = np.flatnonzero(is_nondominated(values, maximise=largest, keep_weakly=True))
+        among = np.flatnonzero(ev.feasible) if feasible_only else np.arange(len(ev))
+        best = among[nondominated(values[among], [objective.direction == "max" for objective in wanted])]
         return Front(self.space.enumerate()[best], values[best])
 
     @cached_property
     def _best_of_ranges(self) -> RangeExtremes:
-        return RangeExtremes(self.everything.reward, largest=True)
+        values = kept_values(self.fingerprint, self.space.size, lambda: self.everything.reward)
+        return RangeExtremes(values, largest=True)
 
-    def value_to_go(self, archs: Archs) -> Floats:
+    @cached_property
+    def _best_feasible_of_ranges(self) -> RangeExtremes:
+        ev = self.everything
+        return RangeExtremes(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
+
+    def value_to_go(self, archs: Archs, *, feasible_only: bool = False) -> Floats:
         """``(N,)`` best reward that prefixes (first decisions made, the rest ``-1``) can still reach, exactly.
+
+        That is what backward induction over the tree of decisions gives; the order of the space being lexicographic, it is the
+        largest reward in a range of positions. Rewards of large spaces are kept on disk (`nasgym.value_cache`).
+
+        Args:
+            archs: ``(N, D)`` prefixes.
+            feasible_only: Only completions that meet the constraint count; minus infinity where there is none.
 
         Raises:
             InvalidValue: As `optimum`; or a row is not a prefix or has no completion.
         """
         first, last = self.space.completions(archs)
-        return self._best_of_ranges.query(first, last)
+        return (self._best_feasible_of_ranges if feasible_only else self._best_of_ranges).query(first, last)
 
     # ---- identity -------------------------------------------------------------------------------------------------------
 

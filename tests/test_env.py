@@ -292,6 +292,11 @@ def test_environments_can_share_a_ledger():
         ({"problem": "nasgym/Table-v0", "table": "tiny", "budget": 0}, InvalidValue, "positive whole number"),
         ({"problem": "nasgym/Table-v0", "table": "tiny", "budget": {"unit": "evals", "amount": 3}}, UnknownName, "budget unit"),
         ({"reward": "accuracy"}, InvalidValue, "only go with an id"),
+        ({"mask": "feasable", "problem": tiny_problem(target=15.0)}, UnknownName, "Did you mean 'feasible'"),
+        ({"mask": "feasible"}, InvalidValue, "needs a constraint; give target="),
+        ({"granularity": "layers"}, UnknownName, "Did you mean 'layer'"),
+        ({"shaping": "cost"}, UnknownName, "Known: potential"),
+        ({"problem": "nasgym/Table-v0", "masks": "feasible"}, UnknownName, "unknown keyword 'masks'. Did you mean 'mask'"),
     ],
 )
 def test_errors_teach(own, keywords, error, says):
@@ -309,9 +314,36 @@ def test_reset_options_and_actions_are_checked():
     with pytest.raises(UnknownName, match="option of reset"):
         env.reset(options={"start": 1})
     env.reset()
-    for action in (0.5, "0", True):
-        with pytest.raises(InvalidValue, match="an action is one integer"):
+    for action in (0.5, "0", True, None, [0], np.array([0]), np.zeros((1, 1), dtype=np.int64), np.float32(1)):
+        with pytest.raises(InvalidValue, match="an action is one integer, the index of a choice; got"):
             env.step(action)
+    for action in (0, np.int8(0), np.uint64(0), np.array(0)):  # what was refused has changed nothing
+        env.reset()
+        np.testing.assert_array_equal(env.step(action)[0][:2], [1, 0])
+
+
+def test_the_order_of_calls_is_checked():
+    env = NASEnv(tiny_problem())
+    with pytest.raises(InvalidValue, match=r"call reset\(\) before the first step"):
+        env.step(0)
+    env.reset()
+    for _ in range(5):
+        terminated = env.step(0)[2]
+    assert terminated
+    with pytest.raises(InvalidValue, match=r"call reset\(\) before the next step"):
+        env.step(0)
+    env.close()
+    env.close()
+    for call in (env.reset, lambda: env.step(0)):
+        with pytest.raises(InvalidValue, match="this environment is closed; make a new one"):
+            call()
+
+
+def test_an_action_beyond_every_integer_is_illegal():
+    env = NASEnv(tiny_problem())
+    for action in (np.uint64(2**64 - 1), 2**63 - 1, -(2**63)):
+        env.reset()
+        assert env.step(action)[4]["invalid_action"]
 
 
 def test_public_names():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.factory import make_problem
 from nasgym.problem import Objective, Problem
-from nasgym.rewards import Constrained, MnasNetSoft, make_rule
+from nasgym.rewards import RULES, Constrained, MnasNetSoft, make_rule
 from tests.tiny import SIZE, completions_of, partial_archs, tiny_problem, tiny_space, tiny_table
 
 
@@ -182,6 +182,107 @@ def test_restricted_away():
     with pytest.raises(InvalidValue, match=r"does not allow; mask\(\)"):
         problem.evaluate([[0, 0, 1, 0, 0]])
     assert problem.evaluate([[0, 1, 0, 0, 0]]).accuracy == tiny_problem().evaluate([[0, 0, 0, 0, 0]]).accuracy
+
+
+# ---- other targets ---------------------------------------------------------------------------------------------------
+
+
+def assert_same_problem(one, other):
+    for name, values in vars(one.everything).items():
+        wanted = getattr(other.everything, name)
+        if name == "costs":
+            assert values.keys() == wanted.keys()
+            values, wanted = np.array(list(values.values())), np.array(list(wanted.values()))
+        np.testing.assert_array_equal(values, wanted, err_msg=name)
+    best, wanted = one.optimum(), other.optimum()
+    np.testing.assert_array_equal(best.archs, wanted.archs)
+    assert (best.reward, best.accuracy, best.costs) == (wanted.reward, wanted.accuracy, wanted.costs)
+    root = np.full((1, 5), -1, dtype=np.int8)
+    for feasible_only in (False, True):
+        best, wanted = (problem.value_to_go(root, feasible_only=feasible_only) for problem in (one, other))
+        assert best == wanted
+    assert (one.invalid_reward, one.scale, one.constraint) == (other.invalid_reward, other.scale, other.constraint)
+    assert (one.objectives, one.describe(), one.fingerprint) == (other.objectives, other.describe(), other.fingerprint)
+    np.testing.assert_array_equal(one.report(root * 0).feasible, other.report(root * 0).feasible)
+
+
+@pytest.mark.parametrize("lower", [None, 3.0])
+@pytest.mark.parametrize("rule", RULES)
+def test_at_another_target_it_is_the_problem_made_with_it(rule, lower):
+    problem = tiny_problem(rule=make_rule(rule), target=18.0, lower=lower)
+    problem.optimum(), problem.fingerprint, problem.value_to_go(np.full((1, 5), -1, dtype=np.int8), feasible_only=True)
+    before = vars(problem).copy()
+    for target in (5, 9.5, np.float64(36.0), 70.0):
+        fresh = tiny_problem(rule=make_rule(rule), target=target, lower=lower)
+        assert_same_problem(problem.at(target), fresh)
+        assert_same_problem(problem.at(30.0).at(target), fresh)
+        assert problem.at(target).spec["target"] == target
+    assert all(vars(problem)[name] is value for name, value in before.items())
+    assert_same_problem(problem, tiny_problem(rule=make_rule(rule), target=18.0, lower=lower))
+
+
+def test_a_problem_at_another_target_is_the_one_of_its_keywords():
+    problem = make_problem("nasgym/Digits-v0")
+    assert problem.at(50_000).fingerprint == make_problem("nasgym/Digits-v0", target=50_000).fingerprint
+    again = dict(problem.at(50_000).spec)
+    assert make_problem(again.pop("env_id"), **again).fingerprint == problem.at(50_000).fingerprint
+
+
+def test_whole_numbers_are_the_same_limits():
+    assert tiny_problem(target=20, lower=5).fingerprint == tiny_problem(target=20.0, lower=5.0).fingerprint
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_architecture_can_have_its_own_target(rule):
+    problem = tiny_problem(rule=make_rule(rule), target=18.0)
+    archs = problem.space.enumerate()
+    targets = np.random.default_rng(0).uniform(1, 40, SIZE)
+    ev = problem.evaluate(archs, targets=targets)
+    for i, target in enumerate(targets):
+        alone = problem.at(target).evaluate(archs[i : i + 1])
+        assert (ev.accuracy[i], ev.reward[i], ev.feasible[i]) == (alone.accuracy[0], alone.reward[0], alone.feasible[0])
+        assert problem.invalid_rewards(targets)[i] == pytest.approx(problem.at(target).invalid_reward, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("options", "target", "says"),
+    [
+        ({}, 9.0, "no target that another could replace; make it with target="),
+        ({"lower": 3.0}, 9.0, "no target that another could replace"),
+        ({"target": 9.0}, 0.5, "target 0.5 lies below the cheapest architecture of 'tiny'"),
+        ({"target": 9.0, "lower": 3.0}, 2.0, "target 2 lies below the lower limit 3"),
+        ({"target": 9.0}, 0.0, "positive number of latency_ms@phone, got 0.0"),
+        ({"target": 9.0}, float("inf"), "positive number"),
+    ],
+)
+def test_other_targets_are_checked(options, target, says):
+    with pytest.raises(InvalidValue, match=says):
+        tiny_problem(**options).at(target)
+
+
+@pytest.mark.parametrize("limits", [{"target": 9.0}, {"target": 20.0, "lower": 10.0}, {"lower": 30.0}])
+def test_the_best_feasible_completion(limits):
+    problem = tiny_problem(**limits)
+    ev = problem.everything
+    archs = partial_archs(problem.space, np.random.default_rng(0), 60, prefixes=True)
+    wanted = [np.where(ev.feasible, ev.reward, -np.inf)[completions_of(problem.space, arch)].max() for arch in archs]
+    assert -np.inf in wanted
+    np.testing.assert_array_equal(problem.value_to_go(archs, feasible_only=True), wanted)
+
+
+@pytest.mark.parametrize("feasible_only", [False, True])
+def test_the_front_is_what_nothing_dominates(feasible_only):
+    wanted = [Objective("accuracy", "max"), Objective("energy_mj", "min")]
+    problem = tiny_problem(target=20.0, lower=5.0)
+    problem.everything.accuracy[:] = np.round(problem.everything.accuracy, 1)  # ties
+    front = problem.pareto_front(wanted, feasible_only=feasible_only)
+    ev = problem.everything
+    values = np.stack([ev.accuracy, -ev.costs["energy_mj"]], axis=1)
+    among = np.flatnonzero(ev.feasible) if feasible_only else np.arange(SIZE)
+    beaten = lambda i: any((values[j] >= values[i]).all() and (values[j] > values[i]).any() for j in among)  # noqa: E731
+    best = [i for i in among if not beaten(i)]
+    np.testing.assert_array_equal(front.archs, problem.space.enumerate()[best])
+    np.testing.assert_array_equal(front.values, values[best] * [1, -1])
 
 
 # ---- identity --------------------------------------------------------------------------------------------------------

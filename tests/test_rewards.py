@@ -64,6 +64,11 @@ def test_cost_bucket_of_a_space_with_one_cost():
 number = st.floats(-3, 3, allow_nan=False)
 
 
+def some_rule(name, alpha, beta, buckets):
+    values = {"alpha": alpha, "beta": beta, "buckets": buckets}
+    return make_rule({"rule": name, **{k: v for k, v in values.items() if k in RULES[name].__dataclass_fields__}})
+
+
 @given(
     name=st.sampled_from(sorted(RULES)),
     alpha=number,
@@ -77,12 +82,37 @@ def test_an_illegal_action_is_worth_less_than_anything(name, alpha, beta, bucket
     least, largest = ends[0], ends[0] * ends[1]
     target = least + place[0] * (largest - least)
     scale = CostScale(target, place[1] * target, least, largest)
-    values = {"alpha": alpha, "beta": beta, "buckets": buckets}
-    rule = make_rule({"rule": name, **{k: v for k, v in values.items() if k in RULES[name].__dataclass_fields__}})
+    rule = some_rule(name, alpha, beta, buckets)
     rng = np.random.default_rng(seed)
     costs = np.concatenate([[least, largest], rng.uniform(least, largest, 50), np.geomspace(least, largest, 10)])
     rewards = rule(rng.choice([0.0, 0.5, 1.0], len(costs)), np.clip(costs, least, largest), scale)
     assert rule.invalid_reward(scale) < rewards.min()
+
+
+@given(
+    name=st.sampled_from(sorted(RULES)),
+    alpha=number,
+    beta=number,
+    buckets=st.integers(1, 200),
+    ends=st.tuples(st.floats(0.01, 1e3), st.floats(1.0, 100.0)),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 1000),
+)
+def test_targets_in_arrays_are_targets_one_by_one(name, alpha, beta, buckets, ends, share, seed):
+    rule, rng = some_rule(name, alpha, beta, buckets), np.random.default_rng(seed)
+    least, largest = ends[0], ends[0] * ends[1]
+    targets = np.append(rng.uniform(least, 1.5 * largest, 15), [least, largest])
+    scale = CostScale(targets, share * least, least, largest)
+    costs = np.append(rng.uniform(least, largest, 15), [largest, least]).clip(least, largest)
+    accuracy = rng.choice([0.0, 0.5, 1.0], len(costs))
+    rewards, invalid = rule(accuracy, costs, scale), rule.invalid_reward(scale)
+    assert rewards.shape == targets.shape
+    assert np.shape(invalid) == targets.shape
+    for i, target in enumerate(targets):
+        one = CostScale(float(target), scale.lower, least, largest)
+        np.testing.assert_allclose(rewards[i], rule(accuracy[i : i + 1], costs[i : i + 1], one)[0], rtol=1e-13)
+        np.testing.assert_allclose(invalid[i], rule.invalid_reward(one), rtol=1e-13)
+        assert invalid[i] < rule(rng.choice([0.0, 1.0], 40), np.linspace(least, largest, 40), one).min()
 
 
 @pytest.mark.parametrize("name", RULES)
