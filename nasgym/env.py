@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.endings import Endings
 from nasgym.errors import InvalidValue
 from nasgym.granularity import Granularity
 from nasgym.ledger import Budget, Ledger
@@ -15,7 +16,7 @@ from nasgym.observation import MaskKind, Observation, ObservationKind, map_array
 from nasgym.oracles.oracle import Floats
 from nasgym.payoff import Payoff, RulePayoff
 from nasgym.potential import ShapingSpec
-from nasgym.problem import Evaluations, Problem
+from nasgym.problem import Problem
 from nasgym.rendering import RENDER_MODES, Rendering, check_render_mode, render
 from nasgym.setting import Setting
 from nasgym.spaces.decision import OPEN
@@ -64,8 +65,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Information
     `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, every cost by its name; `target` where the
-    episode had its own, else `regret`, the best reward of the space minus this architecture's (both means over the training seeds;
-    only where the space can be enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
+    episode had its own, else `regret`, the best reward that the masks allow minus this architecture's (both means over the training
+    seeds; only where the space can be enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
     an illegal action `invalid_action`.
 
     ## Arguments
@@ -106,6 +107,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         )
         self._view = self._setting.view
         self._payoff = self._make_payoff()
+        self._endings = Endings(self._setting, self._payoff)
         self._last = self._view.steps.space.num_decisions
         self.space = self._setting.door.space
         self.render_mode = render_mode
@@ -178,16 +180,9 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
             reward = np.zeros(self._payoff.shape, self._payoff.dtype)
             given = self._give(self._shaped(reward, self._phi()))
             return self._observe(), given, False, False, {"action_mask": self.action_masks().astype(np.int8)}
-        archs = self._view.steps.to_archs(self._row)
-        ev = self._evaluate(archs)
-        info: dict[str, Any] = {name: _item(column) for name, column in self._setting.columns(archs, ev).items()}
-        if self._targets is not None:
-            info["target"] = float(self._targets[0])
-        elif self._setting.has_regret and not self._payoff.shape:
-            info["regret"] = float(self._setting.regrets(archs)[0])
-        if self._setting.potential is not None:
-            info["rule_reward"] = float(ev.reward[0])
-        return self._end(self._payoff.rewards(ev)[0], info)
+        own = None if self._targets is None else np.array([True])
+        rewards, told = self._endings.of_archs(self._archs(), self._targets, own, self.np_random)
+        return self._end(rewards[0], {name: _item(values) for name, (values, _) in told.items()})
 
     def _end(self, reward: Any, info: dict[str, Any]) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
         self._step = self._last
@@ -207,12 +202,6 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     def _phi(self) -> float:
         potential = self._setting.potential
         return 0.0 if potential is None else float(potential.of_prefixes(self._archs(), self._targets)[0])
-
-    def _evaluate(self, archs: npt.NDArray[np.int8]) -> Evaluations:
-        door = self._setting.door
-        if isinstance(door, Problem):
-            return door.evaluate(archs, rng=self.np_random, targets=self._targets)
-        return door.evaluate(archs)
 
     def _archs(self) -> npt.NDArray[np.int8]:
         return self._view.steps.to_archs(self._row)

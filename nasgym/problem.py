@@ -6,138 +6,24 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import InvalidValue, MissingPackage, unknown_name
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.evaluation import Bools, Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measurements
 from nasgym.oracles.ranges import RangeExtremes
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import Archs, SearchSpace
 from nasgym.value_cache import kept_values
 
-__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report", "nondominated"]
-
-Bools = npt.NDArray[np.bool_]
+__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
 
 SUM_ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Something to make large or small: ``"accuracy"`` or the name of a cost."""
-
-    name: str
-    direction: Literal["max", "min"]
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """Limits of a cost, in its unit; None is no limit."""
-
-    cost: str
-    lower: float | None = None
-    upper: float | None = None
-
-    def holds(self, cost: Floats, targets: Floats | None = None) -> Bools:
-        """``(N,)`` whether costs lie within the limits (both inclusive); ``(N,)`` targets take the place of `upper`."""
-        low = -np.inf if self.lower is None else self.lower
-        high = targets if targets is not None else np.inf if self.upper is None else self.upper
-        return np.asarray((cost >= low) & (cost <= high))
-
-
-@dataclass(frozen=True)
-class Evaluations:
-    """What N architectures are worth; arrays of shape (N,).
-
-    Attributes:
-        accuracy: In [0, 1]; the search metric at the fidelity that was asked for.
-        costs: By cost name, in the unit of the name.
-        reward: By the problem's rule.
-        feasible: Whether the constraint holds; all true where there is none.
-        train_seconds: What the training took, NaN where not known.
-    """
-
-    accuracy: Floats
-    costs: Mapping[str, Floats]
-    reward: Floats
-    feasible: Bools
-    train_seconds: Floats
-
-    def __len__(self) -> int:
-        return len(self.reward)
-
-    def values(self, objectives: Sequence[Objective]) -> Floats:
-        """``(N, k)`` objectives, each in its own unit."""
-        return np.stack([self.accuracy if o.name == "accuracy" else self.costs[o.name] for o in objectives], axis=1)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Full-fidelity numbers of N architectures, means over the training seeds; arrays of shape (N,).
-
-    Attributes:
-        test_accuracy: In [0, 1].
-        validation_accuracy: In [0, 1], NaN where the oracle has none.
-        costs: By cost name.
-        feasible: Whether the constraint holds.
-    """
-
-    test_accuracy: Floats
-    validation_accuracy: Floats
-    costs: Mapping[str, Floats]
-    feasible: Bools
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The best architectures of a space under the problem's rule (mean over training seeds, search fidelity).
-
-    Attributes:
-        archs: ``(n, D)`` all that share the best reward, in the order of the space.
-        reward, accuracy: The best reward, and the accuracy of the first of them.
-        costs: Costs of the first of them.
-    """
-
-    archs: Archs
-    reward: float
-    accuracy: float
-    costs: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Front:
-    """The architectures that no other one beats in every objective; equal ones are all in it.
-
-    Attributes:
-        archs: ``(n, D)`` in the order of the space.
-        values: ``(n, k)`` their objectives, each in its own unit.
-    """
-
-    archs: Archs
-    values: Floats
-
-
-def nondominated(values: Floats, largest: Sequence[bool]) -> Bools:
-    """``(n,)`` which of ``(n, k)`` rows no other one beats; equal rows stay together.
-
-    Args:
-        values: ``(n, k)``.
-        largest: For each column whether large is good.
-
-    Raises:
-        MissingPackage: moocore is not installed.
-    """
-    try:
-        from moocore import is_nondominated
-    except ModuleNotFoundError as error:
-        raise MissingPackage("Pareto fronts need the package moocore: pip install 'nasgym[agents]'.") from error
-    return np.asarray(is_nondominated(values, maximise=list(largest), keep_weakly=True))
 
 
 class Problem:

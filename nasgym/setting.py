@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -19,7 +18,7 @@ from nasgym.ledger import Ledger
 from nasgym.observation import MaskKind, ObservationKind, View
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.potential import Potential, ShapingSpec
-from nasgym.problem import Evaluations, Problem
+from nasgym.problem import Problem
 from nasgym.spaces.space import Archs
 
 __all__ = ["Setting", "TargetRange"]
@@ -126,36 +125,6 @@ class Setting:
         """The problem's target; NaN where it has none."""
         upper = None if self.door.constraint is None else self.door.constraint.upper
         return np.nan if upper is None else float(upper)
-
-    # ---- the end of an episode ------------------------------------------------------------------------------------------
-
-    def columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None = None) -> Columns:
-        """Infos of N complete architectures in fresh arrays, apart from those that depend on who set the target.
-
-        Args:
-            archs: ``(N, D)``.
-            ev: What they are worth.
-            texts: ``(N,)`` their textual form, where it is known.
-        """
-        return {
-            "arch": np.array(self.door.space.to_str(archs) if texts is None else texts, dtype=object),
-            "accuracy": np.array(ev.accuracy, dtype=np.float64),
-            "feasible": np.array(ev.feasible, dtype=bool),
-            **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
-        }
-
-    @cached_property
-    def has_regret(self) -> bool:
-        """Whether an episode ends with its regret: exact answers exist, and nothing is counted."""
-        return isinstance(self.door, Problem) and self.door.has_exact_answers
-
-    @cached_property
-    def _best(self) -> float:
-        return self._problem.optimum().reward
-
-    def regrets(self, archs: Archs) -> Floats:
-        """``(N,)`` best reward of the space minus that of complete architectures, both means over the training seeds."""
-        return self._best - self._problem.everything.reward[self.door.space.index_of(archs)]
 
     # ---- exact answers --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -13,6 +12,7 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from nasgym.endings import Endings, Told
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.granularity import Granularity
@@ -21,10 +21,9 @@ from nasgym.observation import MaskKind, Observation, ObservationKind
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.payoff import Payoff, RulePayoff
 from nasgym.potential import ShapingSpec
-from nasgym.problem import Evaluations, Problem
+from nasgym.problem import Problem
 from nasgym.rendering import Rendering, check_render_mode, render
-from nasgym.setting import Columns, Setting
-from nasgym.spaces.space import Archs
+from nasgym.setting import Setting
 from nasgym.walks import make_walks
 
 __all__ = ["NASVectorEnv"]
@@ -83,6 +82,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         )
         self._door, self._view = self._setting.door, self._setting.view
         self._payoff = self._make_payoff()
+        self._endings = Endings(self._setting, self._payoff)
         self.num_envs = int(num_envs)
         self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {**NASEnv.metadata, "autoreset_mode": self.autoreset_mode}
@@ -242,76 +242,14 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         if self._setting.potential is not None:
             self._potentials = self._walks.potentials(self._targets)
 
-    # ---- what complete architectures are worth ---------------------------------------------------------------------------
-
-    def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], dict[str, tuple[npt.NDArray[Any], Bools | None]]]:
+    def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], Told]:
         """Rewards of the complete architectures of some rows; infos, and for which of the rows they hold (None: all)."""
-        positions, targets = self._walks.positions(), None if self._targets is None else self._targets[rows]
-        if positions is not None and self._fixed:
-            at = positions[rows]
-            rewards, columns = self._table
-            taken = {name: values.take(at) for name, values in columns.items()}
-            if targets is None:
-                return rewards.take(at, axis=0), {name: (values, None) for name, values in taken.items()}
-            ev = self._judged(taken, targets)
-            taken["feasible"] = ev.feasible
-            if "rule_reward" in taken:
-                taken["rule_reward"] = ev.reward.copy()
-            return self._payoff.rewards(ev), self._flagged(taken, rows)
-        steps, _ = self._walks.rows()
-        archs = self._view.steps.to_archs(steps[rows])
-        texts = None if positions is None else self._texts[positions[rows]]
-        if isinstance(self._door, Ledger):
-            ev = self._door.evaluate(archs)
-        else:
-            ev = self._door.evaluate(archs, rng=None if self._fixed else self._generators_of(rows), targets=targets)
-        return self._payoff.rewards(ev), self._flagged(self._columns(archs, ev, texts), rows)
-
-    def _judged(self, columns: Columns, targets: Floats) -> Evaluations:
-        """Evaluations at other targets from what does not depend on them."""
-        assert isinstance(self._door, Problem), "a ledger counts"
-        accuracy, costs = columns["accuracy"], {name: columns[name] for name in self._door.cost_oracles}
-        reward, feasible = self._door.judge(accuracy, self._door.primary(costs, len(accuracy)), targets)
-        return Evaluations(accuracy, costs, reward, feasible, np.full(len(accuracy), np.nan))
-
-    @cached_property
-    def _texts(self) -> npt.NDArray[np.object_]:
-        return np.array(self.space.to_str(self.space.enumerate()), dtype=object)
-
-    def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
-        columns = self._setting.columns(archs, ev, texts)
-        if self._setting.has_regret and not self._payoff.shape:
-            columns["regret"] = self._setting.regrets(archs)
-        if self._setting.potential is not None:
-            columns["rule_reward"] = np.array(ev.reward, dtype=np.float64)
-        return columns
-
-    def _flagged(self, columns: Columns, rows: Ints | slice) -> dict[str, tuple[npt.NDArray[Any], Bools | None]]:
-        """Infos with the rows for which they hold: a regret where the target is the problem's, else the target."""
-        flagged: dict[str, tuple[npt.NDArray[Any], Bools | None]] = {name: (values, None) for name, values in columns.items()}
-        if self._targets is not None:
-            own = self._own[rows]
-            flagged["target"], flagged["regret"] = (self._targets[rows], own), (columns.get("regret", own), ~own)
-            if own.all() or "regret" not in columns:
-                del flagged["regret"]
-            if not own.any():
-                del flagged["target"]
-        return flagged
-
-    @cached_property
-    def _fixed(self) -> bool:
-        """Whether an evaluation always gives the same and is not counted."""
-        if isinstance(self._door, Ledger):
-            return False
-        return self._door.accuracy.deterministic and self._door.accuracy.seed != "sampled" and self._door.free_costs
-
-    @cached_property
-    def _table(self) -> tuple[npt.NDArray[Any], Columns]:
-        """What every architecture is worth, in the order of the space."""
-        assert isinstance(self._door, Problem), "a ledger counts"
-        archs = self.space.enumerate()
-        ev = self._door.evaluate(archs)
-        return self._payoff.rewards(ev), self._columns(archs, ev, self._texts)
+        targets, own = (None, None) if self._targets is None else (self._targets[rows], self._own[rows])
+        positions = self._walks.positions()
+        if positions is not None:
+            return self._endings.of_positions(positions[rows], targets, own, lambda: self._generators_of(rows))
+        archs = self._view.steps.to_archs(self._walks.rows()[0][rows])
+        return self._endings.of_archs(archs, targets, own, self._generators_of(rows) if self._draws else None)
 
     # ---- masks, drawings ------------------------------------------------------------------------------------------------
 
@@ -384,7 +322,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def _draws(self) -> bool:
-        return self._setting.target_range is not None or (isinstance(self._door, Problem) and not self._fixed)
+        return self._setting.target_range is not None or (isinstance(self._door, Problem) and not self._endings.fixed)
 
     def _generators_of(self, rows: Ints | slice) -> list[np.random.Generator]:
         found = []

@@ -409,3 +409,19 @@ def test_vector_environments(own, mode):
         assert (rewards > 0).all()
     finally:
         vec.close()
+
+
+def test_regret_is_measured_against_what_the_masks_allow():
+    """With accuracy as the rule the best of the whole space is out of reach."""
+    problem = tiny_problem(target=12.0)
+    env = NASEnv(problem, mask="feasible")
+    ev = problem.everything
+    best = ev.reward[ev.feasible].max()
+    assert best < problem.optimum().reward
+    _, info = env.reset()
+    terminated = False
+    while not terminated:
+        action = np.flatnonzero(env.optimal_actions())[0]
+        _, reward, terminated, _, info = env.step(action)
+    assert reward == best
+    assert info["regret"] == 0.0

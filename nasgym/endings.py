@@ -1,0 +1,150 @@
+"""`Endings`: what complete architectures pay, and what an episode tells about them; the same for one and many environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.evaluation import Bools, Evaluations
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats, Ints
+from nasgym.payoff import Payoff
+from nasgym.problem import Problem
+from nasgym.setting import Setting
+from nasgym.spaces.space import Archs
+
+__all__ = ["Endings", "Told"]
+
+Rewards: TypeAlias = npt.NDArray[Any]
+Columns: TypeAlias = dict[str, npt.NDArray[Any]]
+# infos by name, and for which of the architectures each holds; None: for all
+Told: TypeAlias = dict[str, tuple[npt.NDArray[Any], Bools | None]]
+
+
+class Endings:
+    """Rewards and infos of complete architectures.
+
+    Where a method takes targets, ``(N,)`` of them replace the problem's, and `own` says which of them their episode set itself;
+    both are None where none did.
+
+    Args:
+        setting: What is played.
+        payoff: What an episode pays.
+    """
+
+    def __init__(self, setting: Setting, payoff: Payoff) -> None:
+        self._setting, self._payoff, self._door = setting, payoff, setting.door
+
+    def of_archs(
+        self,
+        archs: Archs,
+        targets: Floats | None,
+        own: Bools | None,
+        rng: np.random.Generator | Sequence[np.random.Generator] | None,
+        texts: npt.NDArray[np.object_] | None = None,
+    ) -> tuple[Rewards, Told]:
+        """Evaluates ``(N, D)`` architectures: ``(N, *shape)`` rewards, and infos in fresh arrays.
+
+        Args:
+            archs: Complete architectures.
+            targets: As above.
+            own: As above.
+            rng: Draws training seeds, where they are drawn; one for all, or one for each.
+            texts: ``(N,)`` their textual form, where it is known.
+
+        Raises:
+            BudgetExhausted: There is a budget, and nothing or too little is left.
+        """
+        if isinstance(self._door, Ledger):
+            ev = self._door.evaluate(archs)
+        else:
+            ev = self._door.evaluate(archs, rng=rng, targets=targets)
+        return self._payoff.rewards(ev), self._flagged(self._columns(archs, ev, texts), targets, own)
+
+    def of_positions(
+        self,
+        positions: Ints,
+        targets: Floats | None,
+        own: Bools | None,
+        rng: Callable[[], Sequence[np.random.Generator]],
+    ) -> tuple[Rewards, Told]:
+        """The same for architectures by their ``(N,)`` positions in the space, from a table where evaluations never change."""
+        if not self.fixed:
+            draws = None if isinstance(self._door, Ledger) else rng()
+            archs = self._door.space.enumerate()[positions]
+            return self.of_archs(archs, targets, own, draws, self._texts[positions])
+        rewards, columns = self._table
+        taken = {name: values.take(positions) for name, values in columns.items()}
+        if targets is None:
+            return rewards.take(positions, axis=0), {name: (values, None) for name, values in taken.items()}
+        ev = self._judged(taken, targets)
+        taken["feasible"] = ev.feasible
+        if "rule_reward" in taken:
+            taken["rule_reward"] = ev.reward.copy()
+        return self._payoff.rewards(ev), self._flagged(taken, targets, own)
+
+    @cached_property
+    def fixed(self) -> bool:
+        """Whether an evaluation always gives the same and is not counted."""
+        if isinstance(self._door, Ledger):
+            return False
+        return self._door.accuracy.deterministic and self._door.accuracy.seed != "sampled" and self._door.free_costs
+
+    @cached_property
+    def _table(self) -> tuple[Rewards, Columns]:
+        """What every architecture is worth, in the order of the space."""
+        assert isinstance(self._door, Problem), "a ledger counts"
+        archs = self._door.space.enumerate()
+        ev = self._door.evaluate(archs)
+        return self._payoff.rewards(ev), self._columns(archs, ev, self._texts)
+
+    @cached_property
+    def _texts(self) -> npt.NDArray[np.object_]:
+        return np.array(self._door.space.to_str(self._door.space.enumerate()), dtype=object)
+
+    def _judged(self, columns: Columns, targets: Floats) -> Evaluations:
+        """Evaluations at other targets from what does not depend on them."""
+        assert isinstance(self._door, Problem), "a ledger counts"
+        accuracy, costs = columns["accuracy"], {name: columns[name] for name in self._door.cost_oracles}
+        reward, feasible = self._door.judge(accuracy, self._door.primary(costs, len(accuracy)), targets)
+        return Evaluations(accuracy, costs, reward, feasible, np.full(len(accuracy), np.nan))
+
+    def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
+        """Infos in fresh arrays; those that depend on who set the target are marked by `_flagged`."""
+        columns: Columns = {
+            "arch": np.array(self._door.space.to_str(archs) if texts is None else texts, dtype=object),
+            "accuracy": np.array(ev.accuracy, dtype=np.float64),
+            "feasible": np.array(ev.feasible, dtype=bool),
+            **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
+        }
+        # a regret is of one reward, not of several
+        if isinstance(self._door, Problem) and self._door.has_exact_answers and not self._payoff.shape:
+            columns["regret"] = self._best - self._door.everything.reward[self._door.space.index_of(archs)]
+        if self._setting.potential is not None:
+            columns["rule_reward"] = np.array(ev.reward, dtype=np.float64)
+        return columns
+
+    @cached_property
+    def _best(self) -> float:
+        """The best reward that the masks allow, as a mean over the training seeds."""
+        assert isinstance(self._door, Problem), "exact answers are not given behind a budget"
+        root = np.full((1, self._door.space.num_decisions), -1, dtype=np.int8)
+        return float(self._door.value_to_go(root, feasible_only=self._setting.view.feasibility is not None)[0])
+
+    @staticmethod
+    def _flagged(columns: Columns, targets: Floats | None, own: Bools | None) -> Told:
+        """Infos with the rows for which they hold: a target where the episode set it itself, else a regret."""
+        told: Told = {name: (values, None) for name, values in columns.items()}
+        if targets is None or own is None:
+            return told
+        if own.any():
+            told["target"] = (np.array(targets), own.copy())
+        if "regret" in columns:
+            del told["regret"]
+            if not own.all():
+                told["regret"] = (columns["regret"], ~own)
+        return told
