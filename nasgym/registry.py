@@ -126,6 +126,13 @@ SPACES = Registry(
         "nas-bench-macro": "nasgym.spaces.nas_bench_macro:NASBenchMacroSpace",
         "nats-tss": "nasgym.spaces.nats_bench:TopologySpace",
         "nats-sss": "nasgym.spaces.nats_bench:SizeSpace",
+        "ofa": "nasgym.spaces.mobile_ofa:OnceForAllSpace",
+        "proxylessnas": "nasgym.spaces.mobile_proxylessnas:ProxylessNASSpace",
+        "mnasnet": "nasgym.spaces.mobile_mnasnet:MnasNetSpace",
+        "mobilenetv3": "nasgym.spaces.mobile_mobilenetv3:MobileNetV3Space",
+        "moga": "nasgym.spaces.mobile_moga:MoGASpace",
+        "fairnas": "nasgym.spaces.mobile_fairnas:FairNASSpace",
+        "tunas": "nasgym.spaces.mobile_tunas:TuNASSpace",
     },
     base="nasgym.spaces.space:SearchSpace",
 )

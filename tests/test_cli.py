@@ -172,6 +172,18 @@ def test_draw_guesses_the_space(call, tmp_path):
     assert "no folder" in err
 
 
+def test_draw_knows_published_networks(call, tmp_path):
+    code, out, _ = call("draw", "mnasnet-a1")
+    assert code == 0
+    assert out.splitlines()[:2] == ["mnasnet-a1", "312 M MACs · 3.89 M params · 3 × 224×224 images"]  # noqa: RUF001
+    code, out, _ = call("draw", "mnasnet-a1", "--svg", "named.svg")
+    assert code == 0
+    assert "MBConv" in (tmp_path / "named.svg").read_text()
+    code, _, err = call("draw", "mnasnet-a7")
+    assert code == 2
+    assert "mnasnet-a1" in err
+
+
 def test_data_commands(call, data, tmp_path):
     code, out, _ = call("data", "list")
     assert code == 0

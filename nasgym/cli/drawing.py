@@ -16,7 +16,10 @@ __all__ = ["draw"]
 
 
 def draw(
-    arch: Annotated[str, typer.Argument(metavar="ARCH", help="An architecture as text, as the other commands print it.")],
+    arch: Annotated[
+        str,
+        typer.Argument(metavar="ARCH", help="An architecture as text, as the other commands print it, or a name: mnasnet-a1."),
+    ],
     space: Annotated[
         str | None,
         typer.Option(
@@ -26,18 +29,28 @@ def draw(
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an SVG file instead of text.")] = None,
 ) -> None:
     """Draws an architecture: as text in the terminal, or as an SVG file."""
-    from nasgym.drawing.draw import draw_svg, draw_text
-
-    known = _named_space(space) if space is not None else _guess_space(arch)
-    row = known.from_str(arch)[0]
     if svg is None:
-        typer.echo(draw_text(known, row))
+        typer.echo(_drawn(arch, space, as_svg=False))
         return
     from nasgym.files import write_file
 
+    drawn = _drawn(arch, space, as_svg=True)
     if not svg.parent.is_dir():
         raise InvalidValue(f"there is no folder {svg.parent}; make it, or name another file.")
-    typer.echo(f"wrote {write_file(svg, draw_svg(known, row))}")
+    typer.echo(f"wrote {write_file(svg, drawn)}")
+
+
+def _drawn(arch: str, space: str | None, *, as_svg: bool) -> str:
+    """The drawing of an architecture of a space, or of one that has a name."""
+    from nasgym.drawing.draw import draw_svg, draw_text, plan_svg, plan_text
+    from nasgym.networks.named import NAMED, named_plan
+
+    if space is None and arch in NAMED:
+        plan = named_plan(arch)
+        return plan_svg(plan) if as_svg else plan_text(plan)
+    known = _named_space(space) if space is not None else _guess_space(arch)
+    row = known.from_str(arch)[0]
+    return draw_svg(known, row) if as_svg else draw_text(known, row)
 
 
 def _named_space(name: str) -> SearchSpace:
@@ -64,6 +77,7 @@ def _own_tables() -> list[str]:
 
 
 def _guess_space(arch: str) -> SearchSpace:
+    from nasgym.networks.named import NAMED
     from nasgym.registry import SPACES
 
     fits = []
@@ -78,7 +92,8 @@ def _guess_space(arch: str) -> SearchSpace:
         return fits[0][1]
     if not fits:
         raise InvalidValue(
-            f"no space reads {arch!r}; name one with --space to see what it expects: {', '.join(SPACES.names())}."
+            f"no space reads {arch!r}; name one with --space to see what it expects: {', '.join(SPACES.names())}. "
+            f"Networks with a name are: {', '.join(NAMED)}."
         )
     raise InvalidValue(
         f"{arch!r} is an architecture of several spaces; choose one with --space: {', '.join(n for n, _ in fits)}."

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from nasgym.drawing.picture import Box, Cell, Chain, Edge, Picture, Widths, amount, fold, make_picture, percent
+from nasgym.drawing.picture import Box, Cell, Chain, Edge, Picture, Widths, amount, fold, make_picture, percent, plan_picture
 from nasgym.drawing.picture_layout import picture_page
 from nasgym.drawing.svg import page_svg
+from nasgym.networks.plan import NetworkPlan
 from nasgym.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["draw_svg", "draw_text", "picture_lines"]
+__all__ = ["draw_svg", "draw_text", "picture_lines", "plan_svg", "plan_text"]
 
 COLUMNS = 100
-BAR = 24
+BAR, SHORTEST_BAR = 24, 6
+SHARE = len(" 100%")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -40,7 +42,20 @@ def draw_svg(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str
 
 def draw_text(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> str:
     """Lines of at most 100 columns for a terminal; arguments and errors as `draw_svg`."""
-    picture = make_picture(space, arch, problem_costs)
+    return _text(make_picture(space, arch, problem_costs))
+
+
+def plan_svg(plan: NetworkPlan) -> str:
+    """An SVG document, as `draw_svg`, of a network that need not belong to a space."""
+    return page_svg(picture_page(plan_picture(plan)))
+
+
+def plan_text(plan: NetworkPlan) -> str:
+    """Lines, as `draw_text`, of a network that need not belong to a space."""
+    return _text(plan_picture(plan))
+
+
+def _text(picture: Picture) -> str:
     return "\n".join([*fold(picture.headline, COLUMNS), *fold(picture.costs, COLUMNS), "", *picture_lines(picture)])
 
 
@@ -79,9 +94,9 @@ def _add(table: Table, *cells: str) -> None:
     table.add_row(*map(Text, cells))
 
 
-def _bar(part: float) -> str:
+def _bar(part: float, length: int = BAR) -> str:
     """A bar of `part` (0 to 1) of the full length."""
-    full, rest = divmod(round(part * BAR * 8), 8)
+    full, rest = divmod(round(part * length * 8), 8)
     return "█" * full + EIGHTHS[rest].strip()
 
 
@@ -101,11 +116,18 @@ def _edge(edge: Edge) -> str:
 def _counted_chain(chain: Chain) -> Table:
     table = _grid("<<>><", heading=("", "", "output", "MACs", "" if chain.total is None else "share"))
     most = max(box.macs or 0 for box in chain.boxes) or 1
+    rows = []
     for box in chain.boxes:
         macs = "?" if box.macs is None else amount(box.macs) if box.macs else ""
-        bar = _bar((box.macs or 0) / most)
         share = f" {percent(box.macs / chain.total)}" if box.macs and chain.total else ""
-        _add(table, _name(box), _describe(box), box.output, macs, bar + share)
+        rows.append((_name(box), _describe(box), box.output, macs, share))
+    # the bars give way to the words, and only then are the words cut
+    names, words, outputs, macs_width, _ = (max(len(row[i]) for row in rows) for i in range(5))
+    room = COLUMNS - names - max(outputs, 6) - max(macs_width, 4) - 5 * 2 - SHARE
+    bar = min(BAR, max(SHORTEST_BAR, room - words))
+    table.columns[1].max_width = max(room - bar, 8)
+    for box, (*cells, share) in zip(chain.boxes, rows, strict=True):
+        _add(table, *cells, _bar((box.macs or 0) / most, bar) + share)
     return table
 
 

@@ -5,25 +5,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.count import block_macs
-from nasgym.networks.digits import digits_plan
-from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.networks.plan import Block, Conv, Identity, NetworkPlan, out_size
+from nasgym.networks.count import block_macs, count_macs, count_params, head_macs
+from nasgym.networks.of_space import PLANNED, plan_of
+from nasgym.networks.plan import Block, Conv, Identity, MBConv, NetworkPlan, Pool, out_channels, out_size
 from nasgym.oracles.counted import COUNTED, ChainCost, counted_cost
-from nasgym.spaces.digits import DigitsSpace
-from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["Body", "Box", "Cell", "Chain", "Edge", "Kind", "Picture", "Widths", "amount", "fold", "make_picture", "percent"]
+__all__ = [
+    "Body",
+    "Box",
+    "Cell",
+    "Chain",
+    "Edge",
+    "Kind",
+    "Picture",
+    "Widths",
+    "amount",
+    "fold",
+    "make_picture",
+    "percent",
+    "plan_picture",
+]
 
 Kind: TypeAlias = Literal["fixed", "conv", "mbconv", "wide", "identity", "pool", "choice", "none", "open"]
 
@@ -191,56 +204,87 @@ def _mark(body: Body, position: int, name: str) -> Body:
 
 
 def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Body:
+    if isinstance(space, PLANNED):
+        names = [layer.name for layer in space.layers]
+        texts = [
+            space._layer_text(layer, rows[0, layer.slice]) if still_open else None
+            for layer, still_open in zip(space.layers, is_open, strict=True)
+        ]
+        return _plan(plan_of(space, filled), names, texts, fixed_widths=not isinstance(space, MnasNetSpace))
     match space:
-        case DigitsSpace():
-            return _plan(space, rows, digits_plan(space, filled), is_open)
-        case NASBenchMacroSpace():
-            return _plan(space, rows, nas_bench_macro_plan(space, filled), is_open)
         case TopologySpace():
-            texts = ["?" if is_open[i] else OPS[op] for i, op in enumerate(filled.tolist())]
-            return Cell(tuple(Edge(*ends, *CELL_LABELS[op]) for ends, op in zip(EDGES, texts, strict=True)))
+            ops = ["?" if is_open[i] else OPS[op] for i, op in enumerate(filled.tolist())]
+            return Cell(tuple(Edge(*ends, *CELL_LABELS[op]) for ends, op in zip(EDGES, ops, strict=True)))
         case SizeSpace():
             channels = tuple(None if is_open[i] else WIDTHS[choice] for i, choice in enumerate(filled.tolist()))
             return Widths(tuple(layer.name.removesuffix(".width") for layer in space.layers), channels)
     return Chain(tuple(_labels(space, rows[0], i, is_open[i]) for i in range(len(space.layers))), counted=False)
 
 
-def _plan(space: SearchSpace, rows: Archs, plan: NetworkPlan, is_open: Sequence[bool]) -> Chain:
+def plan_picture(plan: NetworkPlan) -> Picture:
+    """What to draw of a network that need not belong to a space."""
+    names = [f"layer{i}" for i in range(1, len(plan.layers) + 1)]
+    channels, size, _ = plan.input_shape
+    costs = f"{amount(count_macs(plan))} MACs · {amount(count_params(plan))} params · {channels} × {size}×{size} images"
+    return Picture(plan.name, costs, _plan(plan, names, [None] * len(names)))
+
+
+def _plan(plan: NetworkPlan, names: Sequence[str], open_texts: Sequence[str | None], *, fixed_widths: bool = True) -> Chain:
+    """A box for each block of stem and neck, and one for each layer; layers with a text are open.
+
+    Without fixed widths an open layer leaves open how wide it is, and what the next one costs.
+    """
     channels, size, width = plan.input_shape
     boxes = [Box("input", "image", (), "fixed", f"{channels} × {size}×{width}", 0)]
-    layers = [
-        (layer.name, blocks, space._layer_text(layer, rows[0, layer.slice]) if still_open else None)
-        for layer, blocks, still_open in zip(space.layers, plan.layers, is_open, strict=True)
-    ]
-    for name, blocks, open_text in [("stem", plan.stem, None), *layers, ("neck", plan.neck, None)]:
+    rest = [*(("stem", (block,), None) for block in plan.stem), *zip(names, plan.layers, open_texts, strict=True)]
+    unsure = False
+    for name, blocks, open_text in [*rest, *(("neck", (block,), None) for block in plan.neck)]:
+        macs: int | None = 0
         for block in blocks:
-            macs, size = block_macs(block, size), out_size(size, block)
-            output = f"{_out_channels(block)} × {size}×{size}"
-            if open_text is None:
-                boxes.append(_block(name, block, output, macs))
-            else:
-                boxes.append(Box(name, "?", () if open_text == "?" else (open_text,), "open", output))
+            macs, size = (macs or 0) + block_macs(block, size), out_size(size, block)
+        macs = None if unsure else macs
+        unsure = open_text is not None and not fixed_widths
+        output = f"{'?' if unsure else out_channels(blocks[-1])} × {size}×{size}"
+        if open_text is None:
+            boxes.append(_block(name, blocks, output, macs))
+        else:
+            boxes.append(Box(name, "?", () if open_text == "?" else (open_text,), "open", output))
     head = plan.head
-    classes = head.num_classes
-    boxes.append(Box("head", "linear", (f"{classes} classes",), "fixed", str(classes), head.in_channels * classes))
+    hidden = (f"hidden {head.hidden}",) if head.hidden else ()
+    boxes.append(
+        Box("head", "linear", (*hidden, f"{head.num_classes} classes"), "fixed", str(head.num_classes), head_macs(head))
+    )
     return Chain(tuple(boxes), counted=True)
 
 
-def _out_channels(block: Block) -> int:
-    return block.channels if isinstance(block, Identity) else block.out_channels
-
-
-def _block(name: str, block: Block, output: str, macs: int) -> Box:
+def _block(name: str, blocks: Sequence[Block], output: str, macs: int | None) -> Box:
+    """The box of blocks that differ in their shapes only."""
+    block, times = blocks[0], f" ×{len(blocks)}" if len(blocks) > 1 else ""
     if isinstance(block, Identity):
         return Box(name, "identity", (), "identity", output, macs)
     stride = () if block.stride == 1 else (f"stride {block.stride}",)
+    if isinstance(block, Pool):
+        return Box(name, f"{block.kind} pool", (f"{block.kernel}×{block.kernel}", *stride), "pool", output, macs)
+    parts = ("SE" if block.se_channels else "", {"hswish": "h-swish", "swish": "swish"}.get(block.activation, ""))
+    details = ", ".join(filter(None, parts))
+    more = (*stride, *((details,) if details else ()))
+    residual = any(isinstance(one, Conv | MBConv) and one.residual for one in blocks)
     if isinstance(block, Conv):
         kind: Kind = "fixed" if name in ("stem", "neck") else "conv"
-        return Box(name, f"conv {block.kernel}×{block.kernel}", stride, kind, output, macs)
-    ratio = block.mid_channels / block.in_channels
-    lines = (f"{block.kernel}×{block.kernel}", f"expand {ratio:g}×", *stride)
-    lines += ("squeeze-excite",) if block.se_channels else ()
-    return Box(name, "MBConv", lines, "wide" if ratio > 3 else "mbconv", output, macs, block.residual)
+        return Box(name, f"conv {block.kernel}×{block.kernel}{times}", more, kind, output, macs, residual)
+    ratio, kernel = block.mid_channels / block.in_channels, f"{block.kernel}×{block.kernel}"
+    if not block.expands:
+        kind = "fixed" if name == "stem" else "mbconv"
+        return Box(name, f"sep {kernel}{times}", more, kind, output, macs, residual)
+    return Box(
+        name,
+        f"MBConv{times}",
+        (kernel, f"expand {ratio:.3g}×", *more),
+        "wide" if ratio > 3 else "mbconv",
+        output,
+        macs,
+        residual,
+    )
 
 
 def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
@@ -260,10 +304,16 @@ def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
 
 def _counted(space: SearchSpace, name: str) -> ChainCost | None:
     """The counted cost of a space of `nasgym.spaces` or a restriction of one, None for others."""
-    for kind in (DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace):
+    for kind in (*PLANNED, SizeSpace, TopologySpace):
         if isinstance(space, kind):
-            return counted_cost(kind(), name).narrow(space)
+            whole = _whole_cost(kind, name)
+            return whole if whole.space.fingerprint == space.fingerprint else whole.narrow(space)
     return None
+
+
+@cache
+def _whole_cost(kind: Callable[[], SearchSpace], name: str) -> ChainCost:
+    return counted_cost(kind(), name)
 
 
 def _costs(space: SearchSpace, rows: Archs, problem_costs: Mapping[str, float]) -> str:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, out_size
+from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
 
-__all__ = ["block_macs", "block_params", "count_macs", "count_params", "layer_counts"]
+__all__ = ["block_macs", "block_params", "count_macs", "count_params", "head_macs", "head_params", "layer_counts"]
 
 
 def block_macs(block: Block, size: int) -> int:
     """MACs of one block for an input of ``size x size``."""
     area_in, area_out = size**2, out_size(size, block) ** 2
     match block:
-        case Identity():
+        case Identity() | Pool():
             return 0
         case Conv():
-            return area_out * block.kernel**2 * block.in_channels * block.out_channels // block.groups
+            squeeze = 2 * block.out_channels * block.se_channels
+            return area_out * block.kernel**2 * block.in_channels * block.out_channels // block.groups + squeeze
         case MBConv():
             expand = area_in * block.in_channels * block.mid_channels if block.expands else 0
             depthwise = area_out * block.kernel**2 * block.mid_channels
@@ -32,15 +33,33 @@ def block_macs(block: Block, size: int) -> int:
 def block_params(block: Block) -> int:
     """Trainable parameters of one block."""
     match block:
-        case Identity():
+        case Identity() | Pool():
             return 0
         case Conv():
-            return block.kernel**2 * block.in_channels * block.out_channels // block.groups + 2 * block.out_channels
+            out = block.out_channels
+            return block.kernel**2 * block.in_channels * out // block.groups + 2 * out + _gate(out, block.se_channels)
         case MBConv():
             mid = block.mid_channels
             expand = block.in_channels * mid + 2 * mid if block.expands else 0
-            squeeze = 2 * mid * block.se_channels + mid + block.se_channels if block.se_channels else 0
+            squeeze = _gate(mid, block.se_channels)
             return expand + block.kernel**2 * mid + 2 * mid + squeeze + mid * block.out_channels + 2 * block.out_channels
+
+
+def _gate(channels: int, hidden: int) -> int:
+    """Parameters of a squeeze-and-excite gate."""
+    return 2 * channels * hidden + channels + hidden if hidden else 0
+
+
+def head_macs(head: Head) -> int:
+    """MACs of the head."""
+    if head.hidden:
+        return head.hidden * (head.in_channels + head.num_classes)
+    return head.in_channels * head.num_classes
+
+
+def head_params(head: Head) -> int:
+    """Trainable parameters of the head."""
+    return head_macs(head) + head.num_classes + (head.hidden if head.hidden_bias else 0)
 
 
 def _run(blocks: Iterable[Block], size: int) -> tuple[int, int, int]:
@@ -60,9 +79,7 @@ def layer_counts(plan: NetworkPlan) -> tuple[tuple[int, int], list[tuple[int, in
         layer_macs, layer_params, size = _run(blocks, size)
         layers.append((layer_macs, layer_params))
     neck_macs, neck_params, size = _run(plan.neck, size)
-    head: Head = plan.head
-    linear = head.in_channels * head.num_classes
-    return (macs + neck_macs + linear, params + neck_params + linear + head.num_classes), layers
+    return (macs + neck_macs + head_macs(plan.head), params + neck_params + head_params(plan.head)), layers
 
 
 def count_macs(plan: NetworkPlan) -> int:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, MBConv, NetworkPlan, out_size
+from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
 
 __all__ = ["PackedNetwork", "pack_key"]
 
@@ -130,6 +130,8 @@ class _PackedMBConv(nn.Module):
         block, packed = blocks[0], len(blocks)
         if block.se_channels:
             raise InvalidValue("packed training has no squeeze-and-excite; train such a plan with build_module().")
+        if block.residual and (block.stride > 1 or block.in_channels != block.out_channels):
+            raise InvalidValue("packed training has no pooled residuals; train such a plan with build_module().")
         narrow = Conv(block.in_channels, block.mid_channels, 1, activation=block.activation)
         self.expand = _Pointwise(packed, narrow, size) if block.expands else nn.Identity()
         self.depthwise = _Depthwise(blocks, size)
@@ -144,6 +146,8 @@ class _PackedMBConv(nn.Module):
 class _PackedHead(nn.Module):
     def __init__(self, packed: int, head: Head, size: int) -> None:
         super().__init__()
+        if head.hidden:
+            raise InvalidValue("packed training has no hidden layer in the head; train such a plan with build_module().")
         self.weight = nn.Parameter(torch.empty(packed, head.in_channels, head.num_classes))
         self.bias = nn.Parameter(torch.zeros(packed, 1, head.num_classes))
         self.activation: Activation = head.activation
@@ -187,7 +191,7 @@ class PackedNetwork(nn.Module):
             return nn.Identity()
         if isinstance(first, MBConv):
             return _PackedMBConv([block for block in group if isinstance(block, MBConv)], size)
-        if first.kernel != 1 or first.groups != 1:
+        if isinstance(first, Pool) or first.kernel != 1 or first.groups != 1 or first.se_channels or first.residual:
             raise InvalidValue(f"packed training knows 1x1 convolutions only, the plan has {first}.")
         return _Pointwise(self.packed, first, size)
 

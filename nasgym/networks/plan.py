@@ -1,22 +1,51 @@
 """`NetworkPlan`: the network that an architecture stands for, as frozen data; no torch, no weights.
 
 A plan is read by `count` (MACs, parameters), `torch_modules` (a trainable module), `packed_modules` (many trainings at
-once) and `draw`. Blocks state every size, so a reader never has to guess what came before.
+once), `onnx_graph` and `nasgym.drawing`. Blocks state every size, so a reader never has to guess what came before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
-__all__ = ["Activation", "Block", "Conv", "Head", "Identity", "MBConv", "NetworkPlan"]
+__all__ = [
+    "Activation",
+    "Block",
+    "Conv",
+    "Gate",
+    "Head",
+    "Identity",
+    "MBConv",
+    "NetworkPlan",
+    "Pool",
+    "out_channels",
+    "out_size",
+]
 
 Activation: TypeAlias = Literal["none", "relu", "relu6", "hswish", "swish"]
+Gate: TypeAlias = Literal["hsigmoid", "sigmoid"]
 
 
-@dataclass(frozen=True)
-class Conv:
-    """Convolution, batch normalisation, activation; "same" padding for odd kernels."""
+class _Shown:
+    """``repr`` without those fields of `LATER` that have their default.
+
+    Fingerprints of trainings hash what is shown, so fields that came later must not show in the plans of before.
+    """
+
+    def __repr__(self) -> str:
+        known = [f for f in fields(self) if not (f.name in LATER[type(self).__name__] and getattr(self, f.name) == f.default)]  # type: ignore[arg-type]  # every subclass is a dataclass
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in known)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Conv(_Shown):
+    """Convolution, batch normalisation, activation, optional squeeze-and-excite; "same" padding for odd kernels.
+
+    Attributes:
+        se_channels, se_activation, se_gate: As in `MBConv`; the gate acts on the output.
+        residual: As in `MBConv`.
+    """
 
     in_channels: int
     out_channels: int
@@ -24,16 +53,25 @@ class Conv:
     stride: int = 1
     groups: int = 1
     activation: Activation = "relu"
+    se_channels: int = 0
+    se_activation: Activation = "relu"
+    se_gate: Gate = "hsigmoid"
+    residual: bool = False
 
 
-@dataclass(frozen=True)
-class MBConv:
+@dataclass(frozen=True, repr=False)
+class MBConv(_Shown):
     """Mobile inverted bottleneck: 1x1 expand, depthwise k x k, optional squeeze-and-excite, 1x1 project.
+
+    Without expansion it is a depthwise-separable convolution with a linear output.
 
     Attributes:
         mid_channels: Expanded channels; equal to `in_channels` means that there is no expansion convolution.
         se_channels: Hidden channels of the squeeze-and-excite gate, 0 for none.
-        residual: Adds the input to the output; needs stride 1 and equal channels.
+        residual: Adds the input to the output. Where stride or channels change, the input is averaged over windows of the
+            stride, and channels are filled up with zeros or cut off.
+        se_activation: Between the two layers of the gate.
+        se_gate: What the gate ends with.
     """
 
     in_channels: int
@@ -44,6 +82,8 @@ class MBConv:
     activation: Activation = "relu"
     se_channels: int = 0
     residual: bool = False
+    se_activation: Activation = "relu"
+    se_gate: Gate = "hsigmoid"
 
     @property
     def expands(self) -> bool:
@@ -59,15 +99,41 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Head:
-    """Activation, global average pooling, linear classifier."""
+class Pool:
+    """Pooling with "same" padding for odd kernels; padded pixels do not enter an average."""
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    kind: Literal["avg", "max"] = "avg"
+
+
+@dataclass(frozen=True, repr=False)
+class Head(_Shown):
+    """Activation, global average pooling, optional hidden layer, linear classifier.
+
+    Attributes:
+        activation: Before the pooling.
+        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) behind the pooling, 0 for none.
+        hidden_activation: Behind that layer.
+        hidden_bias: Whether that layer has a bias.
+    """
 
     in_channels: int
     num_classes: int
     activation: Activation = "none"
+    hidden: int = 0
+    hidden_activation: Activation = "none"
+    hidden_bias: bool = True
 
 
-Block: TypeAlias = Conv | MBConv | Identity
+LATER: dict[str, frozenset[str]] = {
+    "Conv": frozenset({"se_channels", "se_activation", "se_gate", "residual"}),
+    "MBConv": frozenset({"se_activation", "se_gate"}),
+    "Head": frozenset({"hidden", "hidden_activation", "hidden_bias"}),
+}
+
+Block: TypeAlias = Conv | MBConv | Identity | Pool
 
 
 @dataclass(frozen=True)
@@ -99,3 +165,8 @@ class NetworkPlan:
 def out_size(size: int, block: Block) -> int:
     """Height (or width) behind a block, given the one before it."""
     return size if isinstance(block, Identity) else -(-size // block.stride)
+
+
+def out_channels(block: Block) -> int:
+    """Channels behind a block."""
+    return block.channels if isinstance(block, Identity | Pool) else block.out_channels

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, MBConv, NetworkPlan
+from nasgym.networks.plan import Activation, Block, Conv, Gate, Head, Identity, MBConv, NetworkPlan, Pool
 
 __all__ = ["build_module", "initialise"]
 
@@ -40,14 +40,49 @@ def _conv(block: Conv) -> nn.Sequential:
 
 
 class _SqueezeExcite(nn.Module):
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, activation: Activation, gate: Gate) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, hidden, 1)
+        self.act = _ACTIVATIONS[activation]()
         self.expand = nn.Conv2d(hidden, channels, 1)
+        self.gate = nn.Sigmoid() if gate == "sigmoid" else nn.Hardsigmoid()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        gate = self.expand(torch.relu(self.reduce(x.mean((2, 3), keepdim=True))))
-        return x * nn.functional.hardsigmoid(gate)
+        gate: torch.Tensor = self.gate(self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True)))))
+        return x * gate
+
+
+def _excite(channels: int, block: Conv | MBConv) -> nn.Module:
+    if not block.se_channels:
+        return nn.Identity()
+    return _SqueezeExcite(channels, block.se_channels, block.se_activation, block.se_gate)
+
+
+class _Shortcut(nn.Module):
+    """The input in the shape of the output: averaged over windows of the stride, channels filled up or cut off."""
+
+    def __init__(self, block: Conv | MBConv) -> None:
+        super().__init__()
+        self.stride, self.more = block.stride, block.out_channels - block.in_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride > 1:
+            x = nn.functional.avg_pool2d(x, self.stride, ceil_mode=True, count_include_pad=False)
+        return nn.functional.pad(x, (0, 0, 0, 0, 0, self.more)) if self.more else x
+
+
+class _ConvBlock(nn.Module):
+    """A convolution with a gate or a residual; a plain one is a `Sequential`."""
+
+    def __init__(self, block: Conv) -> None:
+        super().__init__()
+        self.main = _conv(block)
+        self.excite = _excite(block.out_channels, block)
+        self.shortcut = _Shortcut(block) if block.residual else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.excite(self.main(x))
+        return out if self.shortcut is None else self.shortcut(x) + out
 
 
 class _MBConv(nn.Module):
@@ -57,33 +92,42 @@ class _MBConv(nn.Module):
         self.residual = block.residual
         self.expand = _conv(Conv(block.in_channels, mid, 1, activation=act)) if block.expands else nn.Identity()
         self.depthwise = _conv(Conv(mid, mid, block.kernel, block.stride, groups=mid, activation=act))
-        self.excite = _SqueezeExcite(mid, block.se_channels) if block.se_channels else nn.Identity()
+        self.excite = _excite(mid, block)
         self.project = _conv(Conv(mid, block.out_channels, 1, activation="none"))
+        self.shortcut = _Shortcut(block)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.project(self.excite(self.depthwise(self.expand(x))))
-        return x + out if self.residual else out
+        return self.shortcut(x) + out if self.residual else out
 
 
 class _Head(nn.Module):
     def __init__(self, head: Head) -> None:
         super().__init__()
         self.act = _ACTIVATIONS[head.activation]()
-        self.linear = nn.Linear(head.in_channels, head.num_classes)
+        self.hidden: nn.Module = nn.Identity()
+        if head.hidden:
+            layer = nn.Linear(head.in_channels, head.hidden, bias=head.hidden_bias)
+            self.hidden = nn.Sequential(OrderedDict(linear=layer, act=_ACTIVATIONS[head.hidden_activation]()))
+        self.linear = nn.Linear(head.hidden or head.in_channels, head.num_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.linear(self.act(x).mean((2, 3)))
+        out: torch.Tensor = self.linear(self.hidden(self.act(x).mean((2, 3))))
         return out
 
 
 def _module(block: Block) -> nn.Module:
     match block:
         case Conv():
-            return _conv(block)
+            return _ConvBlock(block) if block.se_channels or block.residual else _conv(block)
         case MBConv():
             return _MBConv(block)
         case Identity():
             return nn.Identity()
+        case Pool():
+            if block.kind == "max":
+                return nn.MaxPool2d(block.kernel, block.stride, block.kernel // 2)
+            return nn.AvgPool2d(block.kernel, block.stride, block.kernel // 2, count_include_pad=False)
 
 
 def build_module(plan: NetworkPlan) -> nn.Sequential:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.networks.count import layer_counts
-from nasgym.networks.digits import digits_plan
-from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.count import block_macs, block_params, layer_counts
+from nasgym.networks.mobile_mnasnet import block_layers, strides_of
+from nasgym.networks.of_space import PLANNED, plan_of
+from nasgym.networks.plan import out_channels, out_size
+from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.oracles.oracle import Floats
-from nasgym.spaces.digits import DigitsSpace
-from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import Archs, Label, SearchSpace
 
 __all__ = ["COUNTED", "ChainCost", "counted_cost"]
 
@@ -48,6 +51,8 @@ class ChainCost:
         self._unary = np.stack([np.pad(u, (0, widest - len(u))) for u in self.unary])
         padded = [np.pad(p, [(0, widest - n) for n in p.shape]) for p in pair or ()]
         self._pair = np.stack(padded) if padded else None
+        # many options are alike in what they mean to the next layer: bounds look at each kind once
+        self._kinds = [np.unique(p, axis=0, return_inverse=True) for p in pair or ()]
         digest = hashlib.sha256(f"{name}:{space.fingerprint}:{constant}".encode())
         for term in (*self.unary, *(pair or ())):
             digest.update(np.ascontiguousarray(term, dtype=np.float64).tobytes())
@@ -94,19 +99,21 @@ class ChainCost:
                 if self.pair is None:
                     here = here + best.min(axis=1, keepdims=True)
                 else:
-                    here = here + (sign * self.pair[layer][None] + best[:, None, :]).min(axis=2)
+                    kinds, kind = self._kinds[layer]
+                    here = here + (sign * kinds[None] + best[:, None, :]).min(axis=2)[:, kind.reshape(-1)]
             best = here
         assert best is not None, "a space has at least one layer"
         return np.asarray(best.min(axis=1) + sign * self.constant)
 
 
-def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10") -> ChainCost:
+def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale: Scale = IMAGENET) -> ChainCost:
     """MACs or parameters of a space, in units.
 
     Args:
         space: A space with a closed form.
         name: ``"macs"`` or ``"params"``.
         dataset: For NATS-Bench: sets image size and classes.
+        scale: For the mobile spaces: images, classes and width.
 
     Raises:
         UnknownName: The cost or the space has no closed form.
@@ -114,31 +121,76 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10") -> Cha
     if name not in COUNTED:
         raise unknown_name("counted cost", name, COUNTED)
     match space:
-        case DigitsSpace():
-            return _from_plans(space, name)
-        case NASBenchMacroSpace():
-            return _from_plans(space, name)
+        case MnasNetSpace():
+            return _mnasnet_cost(space, name, scale)
         case SizeSpace():
             return _size_cost(space, name, dataset)
         case TopologySpace():
             return _topology_cost(space, name, dataset)
-    raise unknown_name("space with counted costs", space.name, ("digits", "nas-bench-macro", "nats-sss", "nats-tss"))
+    if isinstance(space, PLANNED):
+        return _from_plans(space, name, scale)
+    known = [kind().name for kind in (*PLANNED, SizeSpace, TopologySpace)]
+    raise unknown_name("space with counted costs", space.name, known)
 
 
-def _from_plans(space: DigitsSpace | NASBenchMacroSpace, name: str) -> ChainCost:
+def _from_plans(space: SearchSpace, name: str, scale: Scale) -> ChainCost:
     """Sums over layers: the shapes between the layers are fixed, so each option is counted once."""
     which = COUNTED.index(name)
     unary = [np.zeros(len(layer.options)) for layer in space.layers]
     constant = 0.0
     for option in range(max(len(u) for u in unary)):
         picked = np.array([[min(option, len(u) - 1) for u in unary]])
-        arch = space.from_options(picked)[0]
-        plan = digits_plan(space, arch) if isinstance(space, DigitsSpace) else nas_bench_macro_plan(space, arch)
-        fixed, layers = layer_counts(plan)
+        fixed, layers = layer_counts(plan_of(space, space.from_options(picked)[0], scale))
         constant = float(fixed[which])
         for u, index, counts in zip(unary, picked[0], layers, strict=True):
             u[index] = counts[which]
     return ChainCost(space, name, constant, unary)
+
+
+def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
+    """A chain: a block's cost depends on its own choices and on the width of the block before it."""
+    which = COUNTED.index(name)
+    plan = plan_of(space, space.default, scale)
+    size = out_size(scale.input_shape[1], plan.stem[0])
+    before = np.array([out_channels(plan.stem[0])])
+    unary, pair = [np.zeros(len(layer.options)) for layer in space.layers], []
+    for index, (layer, stride) in enumerate(zip(space.layers, strides_of(scale)[1:], strict=True)):
+        options = [
+            tuple(space.decisions[c].choices[i] for c, i in zip(layer.columns, row, strict=True))
+            for row in layer.options.tolist()
+        ]
+        widths, rows = np.unique(before, return_inverse=True)
+        counts = [[_block_counts(index, labels, width, stride, size, scale) for labels in options] for width in widths.tolist()]
+        table = np.array(counts, dtype=np.float64)
+        if index:
+            pair.append(table[rows.reshape(-1), :, which])
+        else:
+            unary[0] += table[0, :, which]
+        before = table[0, :, 2].astype(np.int64)
+        size = -(-size // stride)
+    for width in np.unique(before).tolist():
+        neck = replace(plan.neck[0], in_channels=width)
+        unary[-1][before == width] += layer_counts(replace(plan, neck=(neck,)))[0][which]
+    return ChainCost(space, name, 0.0, unary, pair)
+
+
+def _block_counts(
+    index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
+) -> tuple[int, int, int]:
+    """(MACs, parameters, output channels) of a block of the MnasNet space; a skip costs nothing."""
+    return _cached_counts(index, (*labels[:3], "none", *labels[4:]), in_channels, stride, size, scale)
+
+
+@lru_cache(maxsize=4096)
+def _cached_counts(
+    index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
+) -> tuple[int, int, int]:
+    macs = params = 0
+    for block in block_layers(index, labels, in_channels, stride, scale):
+        macs += block_macs(block, size)
+        params += block_params(block)
+        size = out_size(size, block)
+    return macs, params, out_channels(block)
 
 
 def _image(dataset: str) -> tuple[int, int]:

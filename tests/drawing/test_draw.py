@@ -6,11 +6,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from nasgym.drawing.draw import draw_svg, draw_text
-from nasgym.drawing.picture import amount, fold, make_picture
+from nasgym.drawing.draw import draw_svg, draw_text, plan_svg, plan_text
+from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
 from nasgym.errors import InvalidValue
+from nasgym.networks.count import count_macs
+from nasgym.networks.named import named_plan
+from nasgym.networks.of_space import PLANNED
 from nasgym.oracles.counted import counted_cost
 from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import Decision, SearchSpace
@@ -27,7 +31,8 @@ def own_space(layers=12):
     return SearchSpace(HOSTILE, decisions, layers=[(f"part{i}", 2) for i in range(layers)])
 
 
-COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace()]
+MOBILE = [kind() for kind in PLANNED[2:]]
+COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace(), *MOBILE]
 SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")])]
 
 
@@ -36,7 +41,7 @@ def drawn(space):
     rng = np.random.default_rng(0)
     half = space.sample(rng, 1)[0]
     half[space.num_decisions // 2 :] = -1
-    return [space.default, np.full(space.num_decisions, -1), half, *space.sample(rng, 5)]
+    return [space.default, np.full(space.num_decisions, -1), half, *space.sample(rng, 1 if space in MOBILE else 5)]
 
 
 def svg_texts(svg):
@@ -82,9 +87,9 @@ def test_headline_has_the_text_form_and_the_counted_costs(space):
         assert picture.costs in ElementTree.fromstring(draw_svg(space, arch)).find(f"{SVG}title").text
 
 
-@pytest.mark.parametrize("space", COUNTED[:2], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", [*COUNTED[:2], *MOBILE], ids=lambda space: space.name)
 def test_boxes_add_up_to_the_counted_macs(space):
-    archs = space.sample(np.random.default_rng(2), 20)
+    archs = space.sample(np.random.default_rng(2), 3 if space in MOBILE else 20)
     assert [make_picture(space, arch).body.total for arch in archs] == counted_cost(space, "macs").cost(archs).tolist()
 
 
@@ -108,6 +113,30 @@ def test_digits_blocks_by_hand():
     assert "+ input" not in rows["layer4"]
     assert "conv 1×1, stride 2" in rows["layer5"]  # noqa: RUF001
     assert rows["layer1"].count("█") == 19  # of 24, as 12,672 of layer 2's 15,744 MACs
+
+
+def test_blocks_of_a_published_network():
+    plan = named_plan("mobilenet-v3-large")
+    rows = {line.split()[0]: line for line in plan_text(plan).split("\n\n")[1].splitlines()[1:]}
+    assert "MBConv, 5×5, expand 6×, stride 2, SE, h-swish" in rows["layer12"]  # noqa: RUF001
+    assert "sep 3×3 + input" in rows["stem"]  # noqa: RUF001
+    assert "linear, hidden 1280, 1000 classes" in rows["head"]
+    assert all(len(row) <= 100 for row in rows.values())
+    assert plan_picture(plan).body.total == count_macs(plan)
+    root = ElementTree.fromstring(plan_svg(plan))
+    assert root.find(f"{SVG}title").text.startswith("mobilenet-v3-large: 217 M MACs")
+
+
+def test_an_open_block_of_mnasnet_leaves_the_next_one_open():
+    space = MnasNetSpace()
+    arch = space.default
+    arch[6:12] = -1
+    boxes = {box.name: box for box in make_picture(space, arch).body.boxes}
+    assert boxes["block1"].title == "conv 5×5 ×2"  # noqa: RUF001
+    assert boxes["block1"].output == "20 × 112×112"  # noqa: RUF001
+    assert (boxes["block2"].output, boxes["block2"].macs) == ("? × 56×56", None)  # noqa: RUF001
+    assert (boxes["block3"].output, boxes["block3"].macs) == ("40 × 28×28", None)  # noqa: RUF001
+    assert boxes["block4"].macs is not None
 
 
 def test_a_choice_that_is_forced_is_not_open():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nasgym.networks.count import block_macs, block_params, count_macs, count_params, layer_counts
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, out_size
+from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
@@ -46,12 +46,17 @@ def test_any_plan(data):
     for _ in range(data.draw(st.integers(1, 4))):
         kernel, stride, out = data.draw(st.sampled_from([1, 3, 5])), data.draw(st.sampled_from([1, 2])), data.draw(widths)
         if data.draw(st.booleans()):
-            blocks.append(Conv(channels, out, kernel, stride, groups=data.draw(st.sampled_from([1, 2]))))
+            groups, squeeze = data.draw(st.sampled_from([1, 2])), data.draw(st.sampled_from([0, 2]))
+            blocks.append(Conv(channels, out, kernel, stride, groups, se_channels=squeeze, residual=data.draw(st.booleans())))
+        elif data.draw(st.integers(0, 3)) == 0:
+            blocks.append(Pool(channels, kernel, stride, data.draw(st.sampled_from(["avg", "max"]))))
+            out = channels
         else:
             mid, squeeze = channels * data.draw(st.sampled_from([1, 3])), data.draw(st.sampled_from([0, 2]))
-            blocks.append(MBConv(channels, mid, out, kernel, stride, "hswish", squeeze, stride == 1 and channels == out))
+            blocks.append(MBConv(channels, mid, out, kernel, stride, "hswish", squeeze, data.draw(st.booleans())))
         channels = out
-    plan = NetworkPlan("any", (first, size, size), (), tuple((b,) for b in blocks), (Identity(channels),), Head(channels, 3))
+    head = Head(channels, 3, hidden=data.draw(st.sampled_from([0, 5])), hidden_bias=data.draw(st.booleans()))
+    plan = NetworkPlan("any", (first, size, size), (), tuple((b,) for b in blocks), (Identity(channels),), head)
     assert (count_macs(plan), count_params(plan)) == counted_by_torch(plan)
 
 

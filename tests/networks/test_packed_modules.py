@@ -9,7 +9,7 @@ import pytest
 from nasgym.errors import InvalidValue
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.networks.plan import Conv
+from nasgym.networks.plan import Conv, Pool
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
@@ -121,3 +121,11 @@ def test_what_cannot_be_packed_is_refused():
     gated = replace(one, layers=((replace(one.layers[0][0], se_channels=2),), *one.layers[1:]))
     with pytest.raises(InvalidValue, match="squeeze"):
         PackedNetwork([gated])
+    pooled = replace(one, layers=((replace(one.layers[0][0], residual=True),), *one.layers[1:]))
+    with pytest.raises(InvalidValue, match="pooled"):
+        PackedNetwork([pooled])
+    with pytest.raises(InvalidValue, match="hidden layer"):
+        PackedNetwork([replace(one, head=replace(one.head, hidden=4))])
+    for stem in (Pool(1, 1), Conv(1, 4, 1, residual=True), Conv(1, 4, 1, se_channels=2)):
+        with pytest.raises(InvalidValue, match="1x1"):
+            PackedNetwork([replace(one, stem=(stem,))])

@@ -58,3 +58,22 @@ def test_channels_fit_together(space, plan_of):
 def test_out_size_rounds_up():
     assert [out_size(size, Conv(1, 1, 3, 2)) for size in (8, 7, 1)] == [4, 4, 1]
     assert out_size(7, Identity(3)) == 7
+
+
+def test_fields_that_came_later_show_only_where_they_are_used():
+    """Fingerprints of trainings hash what plans show; those of the shipped table must not change."""
+    before = "MBConv(in_channels=4, mid_channels=24, out_channels=8, kernel=5, stride=2, activation='relu', se_channels=0, residual=False)"
+    assert repr(MBConv(4, 24, 8, 5, 2)) == before
+    assert repr(MBConv(4, 24, 8, 5, 2, se_gate="sigmoid")) == f"{before[:-1]}, se_gate='sigmoid')"
+    assert repr(Conv(1, 4, 1)) == "Conv(in_channels=1, out_channels=4, kernel=1, stride=1, groups=1, activation='relu')"
+    assert repr(Conv(1, 4, 1)) != repr(Conv(1, 4, 1, residual=True))
+    assert repr(Head(12, 10)) == "Head(in_channels=12, num_classes=10, activation='none')"
+    assert "hidden_bias=False" in repr(Head(12, 10, hidden=8, hidden_bias=False))
+
+
+def test_the_shipped_table_was_trained_with_these_plans():
+    pytest.importorskip("sklearn")
+    from nasgym.data.folder import find_table
+    from nasgym.oracles.training import training_oracle
+
+    assert training_oracle("digits").fingerprint in str(find_table("digits").card)

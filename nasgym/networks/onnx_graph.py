@@ -1,0 +1,242 @@
+"""A plan as an ONNX graph, built node by node: no torch, no tracing.
+
+Opset 17, IR version 9: what runtimes on phones and small boards of recent years read. Batch normalisations stay nodes of
+their own; runtimes fold them into the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, MissingPackage
+from nasgym.networks.plan import (
+    Activation,
+    Block,
+    Conv,
+    Gate,
+    Head,
+    Identity,
+    MBConv,
+    NetworkPlan,
+    Pool,
+    out_channels,
+    out_size,
+)
+from nasgym.networks.weights import Weights, block_shapes, check_weights, random_weights, weight_shapes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
+
+__all__ = ["INPUT", "IR_VERSION", "OPSET", "OUTPUT", "block_onnx", "plan_onnx"]
+
+OPSET, IR_VERSION = 17, 9
+INPUT, OUTPUT = "input", "output"
+EPSILON = 1e-5  # torch's default
+
+
+def plan_onnx(
+    plan: NetworkPlan, weights: Weights | None = None, *, rng: np.random.Generator | None = None, batch: int | None = 1
+) -> ModelProto:
+    """The network of a plan.
+
+    Args:
+        plan: What to build.
+        weights: Arrays by the names of `weights.weight_shapes`, for example from the ``state_dict`` of the torch module.
+        rng: Draws the weights where none are given.
+        batch: Images of a batch, None for any number.
+
+    Returns:
+        A checked model: ``"input"`` ``(batch, C, H, W)`` float32 to ``"output"`` ``(batch, classes)`` logits.
+
+    Raises:
+        InvalidValue: Neither weights nor a generator are given, or a weight is missing or has another shape.
+        MissingPackage: The package onnx is not installed.
+    """
+    shapes = weight_shapes(plan)
+    graph = _Graph(_weights(shapes, weights, rng))
+    size = plan.input_shape[1]
+    x = INPUT
+    for index, block in enumerate(plan.blocks):
+        x = graph.block(f"blocks.{index}", block, x, size)
+        size = out_size(size, block)
+    graph.head(plan.head, x)
+    return graph.model(plan.name, (batch, *plan.input_shape), (batch, plan.head.num_classes))
+
+
+def block_onnx(
+    block: Block,
+    size: int,
+    weights: Weights | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+    batch: int | None = 1,
+) -> ModelProto:
+    """One block on its own, for inputs of ``size x size``: what is timed for a look-up table.
+
+    Weights have the names of `weights.block_shapes` with the prefix ``"block"``; arguments and errors otherwise as
+    `plan_onnx`.
+
+    Raises:
+        InvalidValue: As `plan_onnx`.
+        MissingPackage: As `plan_onnx`.
+    """
+    graph = _Graph(_weights(block_shapes("block", block), weights, rng))
+    graph.add("Identity", [graph.block("block", block, INPUT, size)], OUTPUT)
+    channels = block.in_channels if isinstance(block, Conv | MBConv) else block.channels
+    after = out_size(size, block)
+    return graph.model("block", (batch, channels, size, size), (batch, out_channels(block), after, after))
+
+
+def _weights(shapes: dict[str, tuple[int, ...]], weights: Weights | None, rng: np.random.Generator | None) -> Weights:
+    if weights is None:
+        if rng is None:
+            raise InvalidValue("a graph needs weights: give them, or a numpy generator as rng that draws them.")
+        return random_weights(shapes, rng)
+    check_weights(shapes, weights)
+    return weights
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            "ONNX graphs need the package 'onnx', which is not installed: pip install 'nasgym[hardware]'."
+        ) from error
+    return onnx
+
+
+class _Graph:
+    """Nodes and weights under construction; every method adds nodes behind `x` and returns the name of their output."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.onnx, self.weights = _onnx(), weights
+        self.nodes: list[NodeProto] = []
+        self.tensors: dict[str, TensorProto] = {}
+
+    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """One node."""
+        self.nodes.append(self.onnx.helper.make_node(op, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def weight(self, name: str) -> str:
+        """A weight as float32, by its name."""
+        return self.constant(name, np.asarray(self.weights[name], dtype=np.float32))
+
+    def constant(self, name: str, value: Any) -> str:
+        """An array, by its name."""
+        self.tensors[name] = self.onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def activation(self, x: str, kind: Activation) -> str:
+        """An activation; the input itself where there is none."""
+        match kind:
+            case "none":
+                return x
+            case "relu":
+                return self.add("Relu", [x], f"{x}.relu")
+            case "relu6":
+                limits = [self.constant("zero", np.float32(0.0)), self.constant("six", np.float32(6.0))]
+                return self.add("Clip", [x, *limits], f"{x}.relu6")
+            case "hswish":
+                return self.add("HardSwish", [x], f"{x}.hswish")
+            case "swish":
+                return self.add("Mul", [x, self.add("Sigmoid", [x], f"{x}.sigmoid")], f"{x}.swish")
+
+    def conv(self, name: str, block: Conv, x: str) -> str:
+        """Convolution, normalisation, activation."""
+        out = self.add(
+            "Conv",
+            [x, self.weight(f"{name}.conv.weight")],
+            f"{name}.conv",
+            kernel_shape=[block.kernel] * 2,
+            strides=[block.stride] * 2,
+            pads=[block.kernel // 2] * 4,
+            group=block.groups,
+        )
+        parts = [self.weight(f"{name}.bn.{part}") for part in ("weight", "bias", "running_mean", "running_var")]
+        out = self.add("BatchNormalization", [out, *parts], f"{name}.bn", epsilon=EPSILON)
+        return self.activation(out, block.activation)
+
+    def excite(self, name: str, activation: Activation, gate: Gate, x: str) -> str:
+        """Squeeze-and-excite: pooling, two 1x1 convolutions, gate, product."""
+        out = self.add("GlobalAveragePool", [x], f"{name}.pool")
+        for step in ("reduce", "expand"):
+            parts = [self.weight(f"{name}.{step}.weight"), self.weight(f"{name}.{step}.bias")]
+            out = self.add("Conv", [out, *parts], f"{name}.{step}", kernel_shape=[1, 1])
+            out = self.activation(out, activation) if step == "reduce" else out
+        if gate == "sigmoid":
+            out = self.add("Sigmoid", [out], f"{name}.gate")
+        else:
+            out = self.add("HardSigmoid", [out], f"{name}.gate", alpha=1 / 6, beta=0.5)
+        return self.add("Mul", [x, out], f"{name}.product")
+
+    def shortcut(self, name: str, block: Conv | MBConv, x: str, size: int) -> str:
+        """The input in the shape of the output."""
+        if block.stride > 1:
+            # what lies beyond the edge is padded here, because runtimes disagree about windows that reach over it
+            edge = out_size(size, block) * block.stride - size
+            window = {"kernel_shape": [block.stride] * 2, "strides": [block.stride] * 2, "pads": [0, 0, edge, edge]}
+            x = self.add("AveragePool", [x], f"{name}.pool", count_include_pad=0, **window)
+        more = block.out_channels - block.in_channels
+        if more > 0:
+            pads = self.constant(f"{name}.pads", np.array([0, 0, 0, 0, 0, more, 0, 0], dtype=np.int64))
+            x = self.add("Pad", [x, pads], f"{name}.pad")
+        elif more < 0:
+            cut = {"starts": 0, "ends": block.out_channels, "axes": 1}
+            ends = [self.constant(f"{name}.{part}", np.array([value], dtype=np.int64)) for part, value in cut.items()]
+            x = self.add("Slice", [x, *ends], f"{name}.slice")
+        return x
+
+    def block(self, name: str, block: Block, x: str, size: int) -> str:
+        """One block of a plan, for an input of ``size x size``."""
+        match block:
+            case Identity():
+                return x
+            case Pool():
+                window = {"kernel_shape": [block.kernel] * 2, "strides": [block.stride] * 2, "pads": [block.kernel // 2] * 4}
+                return self.add("MaxPool" if block.kind == "max" else "AveragePool", [x], f"{name}.pool", **window)
+            case Conv():
+                out = self.conv(f"{name}.main" if block.se_channels or block.residual else name, block, x)
+                if block.se_channels:
+                    out = self.excite(f"{name}.excite", block.se_activation, block.se_gate, out)
+            case MBConv():
+                mid, act = block.mid_channels, block.activation
+                out = x
+                if block.expands:
+                    out = self.conv(f"{name}.expand", Conv(block.in_channels, mid, 1, activation=act), out)
+                out = self.conv(f"{name}.depthwise", Conv(mid, mid, block.kernel, block.stride, mid, act), out)
+                if block.se_channels:
+                    out = self.excite(f"{name}.excite", block.se_activation, block.se_gate, out)
+                out = self.conv(f"{name}.project", Conv(mid, block.out_channels, 1, activation="none"), out)
+        if block.residual:
+            out = self.add("Add", [self.shortcut(f"{name}.shortcut", block, x, size), out], f"{name}.sum")
+        return out
+
+    def head(self, head: Head, x: str) -> str:
+        """Activation, pooling, linear layers; its output is that of the network."""
+        out = self.add("GlobalAveragePool", [self.activation(x, head.activation)], "head.pool")
+        out = self.add("Flatten", [out], "head.flat", axis=1)
+        if head.hidden:
+            parts = [self.weight("head.hidden.linear.weight")]
+            parts += [self.weight("head.hidden.linear.bias")] if head.hidden_bias else []
+            out = self.add("Gemm", [out, *parts], "head.hidden", transB=1)
+            out = self.activation(out, head.hidden_activation)
+        parts = [self.weight("head.linear.weight"), self.weight("head.linear.bias")]
+        return self.add("Gemm", [out, *parts], OUTPUT, transB=1)
+
+    def model(self, name: str, shape_in: Sequence[int | None], shape_out: Sequence[int | None]) -> ModelProto:
+        """The finished model."""
+        helper, floats = self.onnx.helper, self.onnx.TensorProto.FLOAT
+        ends = [
+            helper.make_tensor_value_info(end, floats, ["batch" if axis is None else axis for axis in shape])
+            for end, shape in ((INPUT, shape_in), (OUTPUT, shape_out))
+        ]
+        graph = helper.make_graph(self.nodes, name, ends[:1], ends[1:], initializer=list(self.tensors.values()))
+        opsets = [helper.make_opsetid("", OPSET)]
+        model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="nasgym")
+        self.onnx.checker.check_model(model, full_check=True)
+        return model
