@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
+from numbers import Real
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,10 +25,18 @@ from nasgym.rewards import RewardRule, RuleSpec, make_rule
 from nasgym.spaces.described import space_from_description
 from nasgym.spaces.space import Label, SearchSpace
 
-__all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem", "wanted_cost"]
+__all__ = ["PROBLEM_KEYWORDS", "Parts", "TargetSpec", "make_problem", "wanted_cost"]
 
 TargetSpec: TypeAlias = float | Mapping[str, Any] | None
 DEFAULT = "default"
+
+
+class Parts(NamedTuple):
+    """What an id's data give: the whole space, its accuracies, and the costs that were asked for, the primary one first."""
+
+    space: SearchSpace
+    accuracy: AccuracyOracle
+    costs: list[CostOracle]
 
 
 def make_problem(
@@ -40,7 +50,7 @@ def make_problem(
     dataset: str | None = None,
     seed: SeedChoice = "mean",
     fidelity: int | None = None,
-    accuracy: str = "table",
+    accuracy: str | None = None,
     table: str | None = None,
     restrict: Mapping[str, Sequence[Label]] | None = None,
     objectives: Sequence[str] | None = None,
@@ -53,14 +63,15 @@ def make_problem(
         reward: Name of a rule, or ``{"rule": name, hyper-parameter: value}``.
         cost: Primary cost: ``"macs"`` and ``"params"`` are counted, anything else is a column of the table. By default
             ``"latency_ms"`` with a device, else MACs (an own table: its first cost).
-        device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table.
+        device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table; for ``nasgym/OFA-v0`` a device file.
         target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the space's cost, or None for no
             limit. By default the id's own target where the rule uses one, else none.
         lower: Least wanted cost in its unit.
         dataset: Data set of the table, by default its first.
         seed: ``"mean"`` over training seeds, ``"sampled"`` for every evaluation, or one seed column.
         fidelity: Epochs that the search sees, by default the table's.
-        accuracy: ``"table"``, or ``"training"`` to train every candidate on this machine.
+        accuracy: ``"table"``, or ``"training"`` to train every candidate on this machine; ``"predictor"`` for
+            ``nasgym/OFA-v0``. By default the id's own.
         table: Name of an imported table (``nasgym/Table-v0`` only).
         restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel": [3]}``.
         objectives: Names for multi-objective agents: ``"accuracy"`` and costs.
@@ -72,23 +83,33 @@ def make_problem(
     Raises:
         NasgymError: A keyword or a value is not known, a table is missing or damaged; the message has the next step.
     """
+    if isinstance(target, np.generic):
+        target = target.item()
     spec = {k: v for k, v in locals().items() if k != "env_id"}
     known = benchmark(env_id)
     if table is not None and not known.any_table and table != known.table:
         raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
     _check_types(spec)
     rule = _rule(known.reward if reward is None else reward)
-    source = _load_table(table or known.table)
-    whole = _space(source)
-    oracle = _accuracy(accuracy, source, whole, dataset, seed, fidelity)
-    data = dataset or source.datasets[0]
-    if device is not None and device not in _devices(source, data):
-        raise unknown_name(f"device of table {source.name!r}", device, _devices(source, data))
+    asked: dict[str, Any] = {
+        "accuracy": accuracy,
+        "dataset": dataset,
+        "seed": seed,
+        "fidelity": fidelity,
+        "cost": cost,
+        "device": device,
+        "extra_costs": extra_costs,
+    }
+    if known.loader:
+        module, _, function = known.loader.partition(":")
+        parts: Parts = getattr(import_module(module), function)(**asked)
+    else:
+        parts = _table_parts(table or known.table, **asked)
+    whole, oracle, oracles = parts
     space = whole if restrict is None else whole.restrict(restrict)
-    names = [_primary(cost, device, source, data, whole), *extra_costs]
-    oracles = [_cost(name, device, source, data, whole) for name in dict.fromkeys(names) if name is not None]
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
-    wanted = known.target if target == DEFAULT and rule.needs_target else None if target == DEFAULT else target
+    by_default = isinstance(target, str) and target == DEFAULT
+    wanted: object = (known.target if rule.needs_target else None) if by_default else target
     goals = None if objectives is None else [Objective(n, "max" if n == "accuracy" else "min") for n in objectives]
     return Problem(
         space,
@@ -127,6 +148,28 @@ def _rule(spec: RuleSpec) -> RewardRule:
     if not isinstance(name, str):
         raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
     return make_rule(spec, {name: RULES.load(name)})
+
+
+def _table_parts(
+    name: str,
+    *,
+    accuracy: str | None,
+    dataset: str | None,
+    seed: SeedChoice,
+    fidelity: int | None,
+    cost: str | None,
+    device: str | None,
+    extra_costs: Sequence[str],
+) -> Parts:
+    source = _load_table(name)
+    whole = _space(source)
+    oracle = _accuracy(accuracy or "table", source, whole, dataset, seed, fidelity)
+    data = dataset or source.datasets[0]
+    if device is not None and device not in _devices(source, data):
+        raise unknown_name(f"device of table {source.name!r}", device, _devices(source, data))
+    names = [_primary(cost, device, source, data, whole), *extra_costs]
+    costs = [_cost(one, device, source, data, whole) for one in dict.fromkeys(names) if one is not None]
+    return Parts(whole, oracle, costs)
 
 
 @lru_cache(maxsize=8)
@@ -220,8 +263,8 @@ def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) ->
         low, high = costs[0].bounds(np.full((1, space.num_decisions), -1, dtype=np.int8))
         least, largest = float(low[0]), float(high[0])
         return fraction * largest if of == "max" else least + fraction * (largest - least)
-    if isinstance(target, bool) or not isinstance(target, int | float):
-        if isinstance(target, list | tuple):
+    if isinstance(target, bool) or not isinstance(target, Real):
+        if isinstance(target, list | tuple | np.ndarray):
             raise InvalidValue(f"a range of targets, {target!r}, is drawn from by environments; a problem has one target.")
         raise InvalidValue(f"target is a number, None or {{'fraction': 0.5, 'of': 'range'}}, got {target!r}.")
     return float(target)

@@ -18,18 +18,21 @@ class Benchmark:
     """What an id stands for.
 
     Attributes:
-        table: Name of the table with its accuracies.
+        table: Name of the table with its accuracies; where there is a loader, of its data.
         summary: One sentence for `nasgym list`.
         reward: Default rule.
         target: Default target, used by every rule that has one.
         any_table: Whether the keyword ``table`` may name another table.
+        loader: ``"module:function"`` that gives the `nasgym.factory.Parts` of an id that is no table, from the keywords of
+            `make_problem` about accuracies and costs; empty for tables.
     """
 
     table: str
     summary: str
     reward: str = "accuracy"
-    target: Mapping[str, Any] = field(default_factory=lambda: HALF_OF_RANGE)
+    target: Mapping[str, Any] | float = field(default_factory=lambda: HALF_OF_RANGE)
     any_table: bool = False
+    loader: str = ""
 
 
 IDS: dict[str, Benchmark] = {
@@ -46,6 +49,14 @@ IDS: dict[str, Benchmark] = {
     "nasgym/NATS-SSS-v0": Benchmark(
         "nats-sss", "NATS-Bench size: five layer widths, 32,768 networks", target={"fraction": 0.5, "of": "max"}
     ),
+    "nasgym/OFA-v0": Benchmark(
+        "ofa",
+        "Once-for-All on ImageNet: resolution and five stages of MBConv blocks, 10^20 networks with predicted accuracies; at "
+        "most 25 ms on a phone",
+        "constrained",
+        target=25.0,
+        loader="nasgym.ofa:ofa_parts",
+    ),
     # anybody's table: table="name" after `nasgym data import table`
     "nasgym/Table-v0": Benchmark("digits", "your own table: table=NAME after `nasgym data import table`", any_table=True),
 }
@@ -57,6 +68,9 @@ def benchmark(env_id: str) -> Benchmark:
     Raises:
         UnknownName: No such id; the nearest is suggested.
     """
+    single = env_id.replace("/mo-", "/")
+    if env_id not in IDS and single in IDS:
+        raise unknown_name("problem", env_id, IDS, f"The problem of that environment is {single!r}.")
     if env_id not in IDS:
         raise unknown_name("environment id", env_id, IDS)
     return IDS[env_id]

@@ -15,8 +15,11 @@ import numpy.typing as npt
 
 from nasgym.data.folder import data_folder, table_path
 from nasgym.data.nas_bench_macro import import_nas_bench_macro
+from nasgym.data.ofa_device import import_ofa_device
+from nasgym.data.ofa_predictor import import_ofa_predictor, predictor_path
 from nasgym.data.source import describe_source, sha256_of
 from nasgym.data.table_file import Table, read_table, verify_checksum, write_table
+from nasgym.devices.folder import device_path
 from nasgym.errors import DataError
 from nasgym.spaces.nats_bench import OPS, WIDTHS, SizeSpace, TopologySpace
 
@@ -156,6 +159,18 @@ def build(shared: Path) -> list[Path]:
     return tables
 
 
+def build_ofa(shared: Path) -> list[Path]:
+    """Imports Once-for-All's predictor and latencies where they are not there yet; returns their files."""
+    sources = {
+        predictor_path(): (shared / "tables" / "ofa_mbv3_accuracy_predictor.npz", import_ofa_predictor),
+        device_path("ofa", "note10"): (shared / "raw" / "ofa_note10", import_ofa_device),
+    }
+    for path, (source, make) in sources.items():
+        current = path.is_file()
+        print(f"ofa: {'is there' if current else 'built'}, {path if current else make(source)}")
+    return list(sources)
+
+
 def main() -> None:
     """Builds the tables in ``$NASGYM_DATA``, by default in ``.data``."""
     os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
@@ -163,6 +178,7 @@ def main() -> None:
         print(f"no tables built: {SHARED} does not exist; tests that need one are skipped.")
         return
     build(SHARED)
+    build_ofa(SHARED)
     print(f"data folder: {data_folder()}")
 
 

@@ -14,12 +14,13 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 
 def need_table(name: str) -> str:
-    """The name of a table that is there; otherwise skips, or fails where the table could have been built."""
+    """The name of a table (or ``"ofa"``) that is there; otherwise skips, or fails where the table could have been built."""
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
+    from nasgym.ofa import is_imported
 
-    if name in imported_tables() or name in shipped_tables():
+    if name in imported_tables() or name in shipped_tables() or (name == "ofa" and is_imported()):
         return name
-    reason = f"table {name!r} is not in {data_folder()}; `make data` builds it from {SHARED}"
+    reason = f"{name!r} is not in {data_folder()}; `make data` builds it from {SHARED}"
     if name == "digits":
         pytest.fail("the table that comes with the package, envs_data/tables/digits.npz, is missing")
     if SHARED.is_dir():

@@ -146,7 +146,7 @@ def test_a_changed_table_is_read_again(own, tmp_path):
     assert own().fingerprint != before
 
 
-@pytest.mark.parametrize("env_id", [name for name in IDS if name != "nasgym/Table-v0"])
+@pytest.mark.parametrize("env_id", [name for name in IDS if name != "nasgym/Table-v0" and not IDS[name].loader])
 @pytest.mark.parametrize("reward", ["accuracy", "constrained", "mnasnet-hard", "cost-bucket"])
 def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
     imported(IDS[env_id].table)

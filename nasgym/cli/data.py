@@ -45,6 +45,43 @@ def import_nas_bench_macro_command(
     typer.echo(f"wrote {written}")
 
 
+@import_app.command("ofa")
+def import_ofa_command(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="acc_predictor.pth, the folder with 160_lookup_table.yaml and so on, or their parent."
+        ),
+    ],
+    device: Annotated[str, typer.Option(metavar="NAME", help="Name of the device whose latencies these are.")] = "note10",
+) -> None:
+    """Once-for-All: the accuracy predictor, or the latencies of a phone; nasgym/OFA-v0 needs both."""
+    from nasgym.data.ofa import import_ofa
+
+    for written in import_ofa(path, device):
+        typer.echo(f"wrote {written}")
+
+
+@import_app.command("proxylessnas")
+def import_proxylessnas_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The published mobile_trim.yaml.")],
+) -> None:
+    """ProxylessNAS: the latencies of its blocks on a phone."""
+    from nasgym.data.proxylessnas_device import import_proxylessnas_device
+
+    typer.echo(f"wrote {import_proxylessnas_device(path)}")
+
+
+@import_app.command("tunas")
+def import_tunas_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The published cost_model_data.py, or a CSV of coefficients.")],
+) -> None:
+    """TuNAS: its linear model of the latency of a Pixel 1."""
+    from nasgym.data.tunas_device import import_tunas_device
+
+    typer.echo(f"wrote {import_tunas_device(path)}")
+
+
 @import_app.command("table")
 def import_table_command(
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="One row for each architecture.")],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nasgym.cli import terminal
 from nasgym.errors import DataError
+from nasgym.registration import Benchmark
 
 __all__ = ["list_command"]
 
@@ -14,16 +15,18 @@ __all__ = ["list_command"]
 def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
-    from nasgym.registration import IDS
+    from nasgym.ofa import is_imported
+    from nasgym.registration import IDS, mo_id
     from nasgym.registry import AGENTS, RULES, SPACES, TABLES
 
     tables = {**shipped_tables(), **imported_tables()}
     out = terminal.console()
     ids = terminal.table("Environments", "id", "what it is")
     for env_id, known in IDS.items():
-        state = "" if known.table in tables else f" (table {known.table} is not there)"
+        state = "" if known.table in tables or (known.loader and is_imported()) else f" ({_missing(known)})"
         ids.add_row(env_id, known.summary + state)
     out.print(ids)
+    out.print(f"Each has a twin with one reward for each objective: {mo_id(next(iter(IDS)))} and so on.\n")
     for title, names in (("Agents", AGENTS.names()), ("Reward rules", RULES.names()), ("Spaces", SPACES.names())):
         out.print(f"[bold]{title}[/]\n{', '.join(names)}\n")
     shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices of latency_ms")
@@ -33,6 +36,10 @@ def list_command() -> None:
         if name not in tables:  # an imported or shipped table is played in place of a package's of the same name
             shown.add_row(name, "another package", _devices_of_plugin(name))
     out.print(shown)
+
+
+def _missing(known: Benchmark) -> str:
+    return f"{'data' if known.loader else 'table'} {known.table} {'are' if known.loader else 'is'} not there"
 
 
 def _devices_of_plugin(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,8 @@ def search(
     arch = result.best_arch
     lines = [("architecture", problem.space.to_str(arch[None])[0]), ("reward", f"{result.best_reward:.6g}")]
     seen = problem.search_metric if problem.search_metric == "validation" else "TEST"
-    lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % after {problem.search_fidelity} epochs"))
+    when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
+    lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
     lines += [(name, f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}") for name, cost in result.best_costs.items()]
     if problem.constraint is not None:
         lines.append(("constraint", "met" if result.feasible else "NOT met"))
@@ -51,7 +53,9 @@ def search(
     }
     lines.append(("evaluations", f"{len(result.history)}; {ends.get(result.ended, result.ended)}"))
     if report:
-        lines.append(("test accuracy", f"{100 * float(problem.report(arch[None]).test_accuracy[0]):.2f} % at full training"))
+        test = float(problem.report(arch[None]).test_accuracy[0])
+        known = "not known: accuracies are predicted" if math.isnan(test) else f"{100 * test:.2f} % at full training"
+        lines.append(("test accuracy", known))
     for key, text in lines:
         typer.echo(f"{key + ':':22}{text}")
 

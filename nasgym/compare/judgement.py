@@ -99,11 +99,12 @@ class Judgement:
         true_reward: One array for each run: ``(k,)`` rewards of its incumbents, means over training seeds; as the agent saw them
             where there is no exact answer.
         true_accuracy: The same for their accuracies by the search metric.
-        test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they would have to be trained.
+        test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they would have to be trained, or where there are
+            none.
         optimum: Best reward, or None.
         no_optimum: Why there is no optimum, empty where there is one.
         standings: The leaderboard, best agent first.
-        ceiling: None without optimum.
+        ceiling: None without optimum, or without test accuracies.
     """
 
     comparison: Comparison
@@ -149,7 +150,9 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     optimum, reason = _optimum(problem)
     test = None
     if problem.accuracy.deterministic:
-        test = np.split(problem.report(incumbents).test_accuracy, splits)
+        found = problem.report(incumbents).test_accuracy
+        # a predictor has none
+        test = None if np.isnan(found).all() else np.split(found, splits)
     answers = problem.report(last) if test is not None else _report_once(problem, last)
     true_reward, true_accuracy = [run.reward for run in runs], [run.accuracy for run in runs]
     if optimum is not None:
@@ -160,7 +163,7 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
         for agent in comparison.agents
     ]
     standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
-    ceiling = None if optimum is None else _ceiling(problem)
+    ceiling = None if optimum is None or test is None else _ceiling(problem)
     return Judgement(comparison, problem, runs, answers, true_reward, true_accuracy, test, optimum, reason, standings, ceiling)
 
 

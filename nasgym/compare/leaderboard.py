@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasgym.compare.judgement import Judgement, Spread, Standing
+from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.problem import Problem
 
 __all__ = [
@@ -100,6 +101,8 @@ def ceiling_lines(judgement: Judgement) -> list[str]:
     """The noise ceiling, in lines of text."""
     ceiling = judgement.ceiling
     if ceiling is None:
+        if judgement.optimum is not None:
+            return ["No noise ceiling: there are no test accuracies."]
         return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
     agreement = "not known, the table has one training seed"
     if ceiling.rank_agreement is not None:
@@ -119,6 +122,8 @@ def caveats(judgement: Judgement) -> list[str]:
             "The table has no validation accuracies: the searches saw TEST accuracies (search_metric=test), so the test "
             "accuracies above are optimistic."
         )
+    if isinstance(problem.accuracy, SurrogateOracle):
+        notes.append(f"Accuracies are {problem.accuracy.provenance}; there are no test accuracies.")
     if any(s.deterministic for s in judgement.standings):
         names = ", ".join(s.agent for s in judgement.standings if s.deterministic)
         notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
@@ -22,6 +23,8 @@ from nasgym.compare.leaderboard import (
 )
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
+from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
 from nasgym.provenance import provenance
@@ -63,6 +66,9 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
 def source_lines(problem: Problem) -> list[tuple[str, str]]:
     """Where the accuracies come from, as (key, text), from the table's card."""
     oracle = problem.accuracy
+    if isinstance(oracle, SurrogateOracle):
+        priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items() if isinstance(cost, LookupCost)]
+        return [("accuracies", oracle.provenance), *priced]
     if not isinstance(oracle, TableOracle):
         return [("accuracies", "trained on this machine while searching")]
     card = oracle.table.card
@@ -98,7 +104,10 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
         text = judgement.arch_texts[i]
         if text not in cards:
             costs = [f"{name} {_amount(float(cost[i]))}" for name, cost in judgement.answers.costs.items()]
-            numbers = [f"test accuracy {100 * judgement.answers.test_accuracy[i]:.2f} %"]
+            test = float(judgement.answers.test_accuracy[i])
+            numbers = [f"accuracy {100 * judgement.true_accuracy[i][-1]:.2f} %"]
+            if not math.isnan(test):
+                numbers = [f"test accuracy {100 * test:.2f} %"]
             numbers += [f"reward {judgement.true_reward[i][-1]:.4f}", *costs]
             if not judgement.answers.feasible[i]:
                 numbers.append("does not meet the constraint")

@@ -1,0 +1,77 @@
+"""Where device files lie: one folder for each space, because a table fits the blocks of one space."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from nasgym.data.folder import data_folder
+from nasgym.devices.device_file import Device, read_device
+from nasgym.errors import DataError, InvalidValue, MissingData
+
+__all__ = ["device_names", "device_path", "find_device"]
+
+# what gets a published device, by (space, device)
+IMPORT_COMMANDS = {
+    ("ofa", "note10"): "nasgym data import ofa PATH",
+    ("proxylessnas", "pixel1"): "nasgym data import proxylessnas PATH",
+    ("tunas", "pixel1"): "nasgym data import tunas PATH",
+}
+
+
+def device_path(space: str, name: str) -> Path:
+    """Where the imported device file of that name lies, or will lie."""
+    return data_folder() / "devices" / space / f"{name}.csv"
+
+
+def _folders() -> tuple[Path, ...]:
+    return data_folder() / "devices", Path(str(resources.files("nasgym.envs_data"))) / "devices"
+
+
+def _paths(space: str) -> dict[str, Path]:
+    """Imported and shipped device files of a space; an imported one is used in place of a shipped one of its name."""
+    paths: dict[str, Path] = {}
+    for folder in _folders():
+        for path in sorted((folder / space).glob("*.csv")):
+            paths.setdefault(path.stem, path)
+    return paths
+
+
+def device_names(space: str) -> list[str]:
+    """The devices that there are for a space, imported ones first."""
+    return list(_paths(space))
+
+
+def find_device(space: str, name: str) -> Device:
+    """Reads the device of a space.
+
+    Raises:
+        MissingData: There is none of that name; the message has the command that gets it.
+        InvalidValue: There is one of that name, but for another space.
+        DataError: The file is damaged.
+    """
+    paths = _paths(space)
+    if name in paths:
+        device = _read(paths[name], paths[name].stat().st_mtime_ns, space)
+        if device.name != name:
+            raise DataError(f"{paths[name]} holds the device {device.name!r}; name the file after it.")
+        return device
+    others = {path.parent.name for folder in _folders() for path in folder.glob(f"*/{name}.csv")} if "/" not in name else set()
+    command = IMPORT_COMMANDS.get((space, name))
+    known = ", ".join(paths) or "none"
+    if others and command is None:
+        raise InvalidValue(
+            f"device {name!r} was measured for the blocks of {', '.join(map(repr, sorted(others)))}, not of {space!r}; devices of "
+            f"{space!r}: {known}."
+        )
+    hint = f"get it with `{command}`" if command else f"put its file at {device_path(space, name)}"
+    raise MissingData(
+        f"device {name!r} of space {space!r} is not in {data_folder()}; {hint} (NASGYM_DATA names another folder). There are: "
+        f"{known}."
+    )
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, _stamp: int, space: str) -> Device:
+    return read_device(path, space)

@@ -1,0 +1,62 @@
+"""`BlockLayout`: which blocks the networks of a space are made of, as a device file keys them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeAlias
+
+from nasgym.devices.block import Block
+from nasgym.errors import unknown_name
+from nasgym.spaces.space import SearchSpace
+
+__all__ = ["LAYOUTS", "BlockLayout", "Blocks", "block_layout"]
+
+Blocks: TypeAlias = tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """The blocks of every network of a space, layer by layer.
+
+    In most spaces the blocks of a layer depend on nothing but its option: one case. Where the first layer sets the size of the
+    image, all blocks depend on that too: one case for each of its options.
+
+    Attributes:
+        fixed: For each case, the blocks that every network has.
+        options: For each case, layer and option of the layer, its blocks.
+        by_first_layer: Whether the cases are the options of the first layer.
+    """
+
+    fixed: tuple[Blocks, ...]
+    options: tuple[tuple[tuple[Blocks, ...], ...], ...]
+    by_first_layer: bool = False
+
+    def __iter__(self) -> Iterator[Block]:
+        """Every block once, in the order in which they come."""
+        found: dict[Block, None] = {}
+        for fixed, layers in zip(self.fixed, self.options, strict=True):
+            found |= dict.fromkeys(fixed)
+            found |= dict.fromkeys(block for layer in layers for option in layer for block in option)
+        return iter(found)
+
+
+# by name of the space: the module that has its `layout`
+LAYOUTS = {
+    "ofa": "nasgym.devices.ofa_blocks",
+    "proxylessnas": "nasgym.devices.proxylessnas_blocks",
+    "tunas": "nasgym.devices.tunas_blocks",
+}
+
+
+def block_layout(space: SearchSpace) -> BlockLayout:
+    """The blocks of a space, or of a restriction of it.
+
+    Raises:
+        UnknownName: No blocks are known for the space.
+    """
+    if space.name not in LAYOUTS:
+        raise unknown_name("space with look-up tables of blocks", space.name, LAYOUTS)
+    layout: BlockLayout = import_module(LAYOUTS[space.name]).layout(space)
+    return layout

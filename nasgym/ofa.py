@@ -1,0 +1,79 @@
+"""What ``nasgym/OFA-v0`` is made of: predicted accuracies, and latencies of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from nasgym.data.ofa_predictor import Predictor, find_predictor, predictor_path
+from nasgym.devices.folder import device_names, find_device
+from nasgym.errors import unknown_name
+from nasgym.factory import Parts
+from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.oracle import SeedChoice
+from nasgym.oracles.surrogate import SurrogateOracle
+from nasgym.spaces.mobile_ofa import OnceForAllSpace
+
+__all__ = ["DATASET", "DEVICE", "is_imported", "ofa_parts"]
+
+DATASET, DEVICE, COST = "imagenet", "note10", "latency_ms"
+
+
+def is_imported() -> bool:
+    """Whether the environment's defaults can be played."""
+    return predictor_path().is_file() and DEVICE in device_names("ofa")
+
+
+def ofa_parts(
+    *,
+    accuracy: str | None,
+    dataset: str | None,
+    seed: SeedChoice,
+    fidelity: int | None,
+    cost: str | None,
+    device: str | None,
+    extra_costs: Sequence[str],
+) -> Parts:
+    """Space, accuracy oracle and cost oracles; the keywords are those of `nasgym.make_problem`.
+
+    The one cost is ``"latency_ms"``, of the device that ``device`` names; ``"latency_ms@NAME"`` is that of another device,
+    for comparison. Devices are the device files for space ``ofa``.
+
+    Raises:
+        UnknownName: A keyword has a value that does not exist here.
+        MissingData: The predictor or the device is not in the data folder.
+    """
+    for name, value, allowed in (
+        ("accuracy oracle", accuracy, ("predictor",)),
+        ("dataset", dataset, (DATASET,)),
+        ("training seed", None if seed == "mean" else seed, ("mean",)),
+        ("fidelity (epochs) of the predictor", fidelity, (0,)),
+    ):
+        if value is not None and value not in allowed:
+            raise unknown_name(name, value, allowed)
+    space = OnceForAllSpace()
+    oracle = SurrogateOracle(_predictor(), space)
+    names = dict.fromkeys([cost or COST, *extra_costs])
+    return Parts(space, oracle, [_latency(space, name, device or DEVICE) for name in names])
+
+
+def _latency(space: OnceForAllSpace, name: str, device: str) -> LookupCost:
+    kind, _, other = name.partition("@")
+    if kind != COST:
+        raise unknown_name("cost", name, [COST, *(f"{COST}@{known}" for known in device_names("ofa"))])
+    return LookupCost(space, find_device("ofa", other or device), name=name)
+
+
+def _predictor() -> Predictor:
+    path = predictor_path()
+    try:
+        stamp = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return find_predictor()  # raises with the command that gets it
+    return _cached(path, stamp)
+
+
+@lru_cache(maxsize=2)
+def _cached(_path: Path, _stamp: int) -> Predictor:
+    return find_predictor()
