@@ -118,7 +118,7 @@ def train(env_id: str, seed: int, evaluations: int, **more: Any) -> tuple[list[t
         autoreset_mode="SameStep",
         **args.env_keywords,
     )
-    num_steps = envs.unwrapped.space.num_decisions
+    num_steps = envs.unwrapped.num_steps
     inputs, choices = envs.single_observation_space.shape[0], int(envs.single_action_space.n)
     policy = Policy(inputs, choices, args.hidden)
     optimizer = torch.optim.Adam(policy.parameters(), lr=args.learning_rate, eps=1e-5)
@@ -207,7 +207,7 @@ def main() -> None:
     arch, reward = greedy_episode(policy, args.env_id, args.env_keywords)
     print(f"greedy episode of the final policy: {arch}, reward {reward:.4f}")
     print(f"best: {history[rewards.argmax()][0]}")
-    problem = nasgym.make_problem(args.env_id, **args.env_keywords)
+    problem = gym.make(args.env_id, **args.env_keywords).unwrapped.problem
     random = make_agent("random").search(problem, budget=nasgym.Budget("total", len(history)), seed=args.seed)
     print(
         f"best reward after {len(history)} evaluations: PPO {rewards.max():.4f}, random search {random.best_reward:.4f}; "

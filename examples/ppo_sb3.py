@@ -90,7 +90,7 @@ def train(
         autoreset_mode="SameStep",
         **(env_keywords or {}),
     )
-    num_steps = vector_env.unwrapped.space.num_decisions  # of an episode: with masks they are all as long
+    num_steps = vector_env.unwrapped.num_steps  # of an episode: with masks they are all as long
     settings = {"n_epochs": 8, "learning_rate": 1e-3, "ent_coef": 0.2, "gamma": 1.0, "gae_lambda": 1.0, **more}
     model = MaskablePPO(
         "MlpPolicy",
@@ -135,7 +135,7 @@ def main() -> None:
     arch, reward = greedy_episode(model, args.env_id, args.env_keywords)
     print(f"greedy episode of the final policy: {arch}, reward {reward:.4f}")
     print(f"best: {history[rewards.argmax()][0]}")
-    problem = nasgym.make_problem(args.env_id, **args.env_keywords)
+    problem = gym.make(args.env_id, **args.env_keywords).unwrapped.problem
     random = make_agent("random").search(problem, budget=nasgym.Budget("total", len(history)), seed=args.seed)
     print(
         f"best reward after {len(history)} evaluations: PPO {rewards.max():.4f}, random search {random.best_reward:.4f}; "

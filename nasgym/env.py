@@ -57,7 +57,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Starting State
     Nothing is decided. The target is the problem's, or, with `target=[low, high]`, drawn uniformly.
-    `reset(options={"target": 3e6})` sets the one of this episode.
+    `reset(options={"target": 5e4})` sets the one of this episode.
 
     ## Episode End
     Terminates with the last decision or an illegal action; never truncates. With a budget, `nasgym.BudgetExhausted` is raised
@@ -132,6 +132,11 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     def problem(self) -> Problem:
         """The problem that is played; behind a budget it is out of reach, and `TestMetricsRefused` is raised."""
         return self._setting.problem
+
+    @property
+    def num_steps(self) -> int:
+        """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
+        return self._view.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 
@@ -44,11 +44,10 @@ class MONASEnv(NASEnv):
     _payoff: ObjectivePayoff
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        _check_keywords(keywords)
         super().__init__(*arguments, **keywords)
-        _refuse_shaping(self._setting)
         self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
-        self.reward_space: gymnasium.spaces.Box = self._payoff.reward_space()
-        self.reward_dim = len(self.objectives)
+        self.reward_space, self.reward_dim = self._payoff.reward_space(), len(self._payoff.objectives)
 
     def _make_payoff(self) -> ObjectivePayoff:
         return ObjectivePayoff(self._setting.door, default_objectives(self._setting.door))
@@ -86,11 +85,10 @@ class MONASVectorEnv(NASVectorEnv):
     _payoff: ObjectivePayoff
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        _check_keywords(keywords)
         super().__init__(*arguments, **keywords)
-        _refuse_shaping(self._setting)
         self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
-        self.reward_space: gymnasium.spaces.Box = self._payoff.reward_space()
-        self.reward_dim = len(self.objectives)
+        self.reward_space, self.reward_dim = self._payoff.reward_space(), len(self._payoff.objectives)
 
     def _make_payoff(self) -> ObjectivePayoff:
         return ObjectivePayoff(self._door, default_objectives(self._door))
@@ -100,9 +98,13 @@ class MONASVectorEnv(NASVectorEnv):
         return _front(self._setting, self._payoff, gamma)
 
 
-def _refuse_shaping(setting: Setting) -> None:
-    if setting.potential is not None:
+def _check_keywords(keywords: Mapping[str, Any]) -> None:
+    """What goes with one reward only, and objectives that are none."""
+    if keywords.get("shaping") is not None:
         raise InvalidValue("shaping adds to one reward, and this environment gives one for each objective; leave out shaping=.")
+    named = keywords.get("objectives")
+    if named is not None and len(named) < 2:
+        raise InvalidValue(f"an environment with several rewards needs at least two objectives, got {list(named)}.")
 
 
 def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[npt.NDArray[np.float64]]:

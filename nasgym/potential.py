@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -58,7 +59,7 @@ class Potential:
         gamma: Any = given.get("gamma", 1.0)
         if kind not in get_args(Kind):
             raise unknown_name("potential", kind, get_args(Kind))
-        if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
+        if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0 < float(gamma) <= 1:
             raise InvalidValue(f"gamma of shaping is a number above 0 and at most 1, got {gamma!r}.")
         if isinstance(door, Ledger):
             raise InvalidValue("shaping goes with a problem: behind a budget every reward is a counted one; leave out budget=.")

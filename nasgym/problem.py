@@ -79,8 +79,10 @@ class Problem:
         self.objectives = tuple(default if objectives is None else objectives)
         for objective in self.objectives:
             if objective.name not in ("accuracy", *self.cost_oracles):
-                raise unknown_name("objective", objective.name, ("accuracy", *self.cost_oracles))
+                hint = f"A further cost comes with extra_costs=[{objective.name!r}]."
+                raise unknown_name("objective", objective.name, ("accuracy", *self.cost_oracles), hint)
         self.invalid_reward = self._invalid_reward()
+        self._keeps_values = True
 
     def _scale(self, target: float | None, lower: float | None) -> CostScale:
         if self.cost_name is None:
@@ -145,6 +147,7 @@ class Problem:
         assert self.constraint is not None, "a problem with a target has a constraint"
         other.constraint = replace(self.constraint, upper=float(target))
         other.invalid_reward = other._invalid_reward()
+        other._keeps_values = False  # targets are drawn by the thousand, and each would leave a file
         other.spec = {**self.spec, "target": float(target)}
         return other
 
@@ -281,7 +284,7 @@ class Problem:
     @property
     def has_exact_answers(self) -> bool:
         """Whether `optimum`, `pareto_front` and `value_to_go` exist: accuracies are a whole table that can be enumerated."""
-        return self.accuracy.deterministic and self.accuracy.complete and self.space.can_enumerate
+        return self.accuracy.deterministic and self.accuracy.complete and self.free_costs and self.space.can_enumerate
 
     @cached_property
     def _mean_measurements(self) -> Measurements:
@@ -336,8 +339,8 @@ class Problem:
 
     @cached_property
     def _best_of_ranges(self) -> RangeExtremes:
-        values = kept_values(self.fingerprint, self.space.size, lambda: self.everything.reward)
-        return RangeExtremes(values, largest=True)
+        values = kept_values(self.fingerprint, self.space.size, lambda: self.everything.reward) if self._keeps_values else None
+        return RangeExtremes(self.everything.reward if values is None else values, largest=True)
 
     @cached_property
     def _best_feasible_of_ranges(self) -> RangeExtremes:

@@ -24,9 +24,8 @@ from nasgym.spaces.space import Archs
 __all__ = ["Setting", "TargetRange"]
 
 Bools = npt.NDArray[np.bool_]
-Columns = dict[str, npt.NDArray[Any]]
 
-ENV_KEYWORDS = ("observation", "mask", "granularity", "shaping", "budget", "render_mode")
+ENV_KEYWORDS = ("observation", "mask", "granularity", "shaping", "budget", "render_mode", "num_envs", "autoreset_mode")
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,8 @@ class Setting:
             UnknownName: There is another option.
             InvalidValue: The targets are no numbers, of a wrong shape, or not allowed.
         """
+        if options is not None and not isinstance(options, Mapping):
+            raise InvalidValue(f"options of reset() are a dict like {{'target': 5e4}}, got {options!r}.")
         for option in options or {}:
             if option not in ("target", *known):
                 raise unknown_name("option of reset()", option, ("target", *known))
@@ -192,6 +193,8 @@ def _open_door(
 def _make(env_id: str, keywords: dict[str, Any]) -> tuple[Problem, TargetRange | None]:
     """A problem, and where its targets are drawn from if ``target`` is a pair; its own target is then the largest of them."""
     target = keywords.get("target")
+    if isinstance(target, np.ndarray):
+        target = target.tolist()
     if not isinstance(target, list | tuple):
         return make_problem(env_id, **keywords), None
     if len(target) != 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -39,8 +40,11 @@ def kept_values(fingerprint: str, size: int, compute: Callable[[], Floats]) -> F
         if values.shape == (size,) and values.dtype == np.float64:
             return np.asarray(values)
     values = compute()
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, values, allow_pickle=False)
-    write_file(path, content.getvalue())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content.getvalue())
+    except OSError as error:
+        warnings.warn(f"values are not kept: {path.parent} cannot be written ({error}); set NASGYM_DATA.", stacklevel=2)
     return values

@@ -111,6 +111,11 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         """See `NASEnv.problem`."""
         return self._setting.problem
 
+    @property
+    def num_steps(self) -> int:
+        """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
+        return self._view.steps.space.num_decisions
+
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
     def reset(

@@ -20,6 +20,8 @@ from nasgym.registration import IDS, mo_id
 from nasgym.rewards import MnasNetSoft
 from tests.tiny import completions_of, tiny_problem, tiny_table
 
+# ids that are a table; others know other keywords (`tests/test_ofa.py`)
+TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
 OBSERVATIONS = ("onehot", "tokens", "dict")
 # keyword sets for ids whose primary cost is counted
 COUNTED = [
@@ -80,7 +82,7 @@ def assert_checked(env_id, keywords):
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 @pytest.mark.parametrize("keywords", COUNTED, ids=str)
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", TABLES)
 def test_checkers_of_every_id(imported, env_id, keywords, observation):
     pytest.importorskip("stable_baselines3")
     imported(IDS[env_id].table)
@@ -425,3 +427,34 @@ def test_regret_is_measured_against_what_the_masks_allow():
         _, reward, terminated, _, info = env.step(action)
     assert reward == best
     assert info["regret"] == 0.0
+
+
+@pytest.mark.parametrize(("granularity", "steps"), [("decision", 15), ("layer", 5)])
+def test_the_length_of_an_episode_is_known(granularity, steps):
+    env = gymnasium.make("nasgym/Digits-v0", granularity=granularity).unwrapped
+    envs = gymnasium.make_vec("nasgym/Digits-v0", 2, granularity=granularity).unwrapped
+    assert (env.num_steps, envs.num_steps) == (steps, steps)
+    assert len(walk(env, np.random.default_rng(0))) == steps
+
+
+def test_nothing_is_measured_for_a_regret_where_costs_are_measured_live():
+    problem = tiny_problem(target=20.0)
+    live = copy.copy(problem.cost_oracles["latency_ms@phone"])
+    asked, measure = [], live.cost
+    live.free, live.cost = False, lambda archs: (asked.append(len(archs)), measure(archs))[1]
+    live = nasgym.Problem(problem.space, problem.accuracy, [live], problem.rule, target=20.0)
+    info = walk(NASEnv(live), np.random.default_rng(0))[-1][2]
+    assert asked == [1]
+    assert "regret" not in info
+
+
+def test_targets_may_be_numbers_of_numpy():
+    for target in (np.float32(5e4), np.int64(50_000), 50_000):
+        assert nasgym.make_problem("nasgym/Digits-v0", target=target).scale.target == 5e4
+    spec = nasgym.make_problem("nasgym/Digits-v0", target=np.float32(5e4)).spec
+    assert json.loads(json.dumps(spec)) == spec
+    env = gymnasium.make("nasgym/Digits-v0", target=np.array([2e4, 5e4])).unwrapped
+    env.reset(seed=0)
+    assert 2e4 <= env._targets[0] <= 5e4
+    with pytest.raises(InvalidValue, match="drawn from by environments"):
+        nasgym.make_problem("nasgym/Digits-v0", target=np.array([2e4, 5e4]))

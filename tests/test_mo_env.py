@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from nasgym import walks
 from nasgym.data.table_file import Table
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
+from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
 from nasgym.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.oracles.counted import ChainCost
@@ -28,6 +29,8 @@ from nasgym.registration import IDS, mo_id
 from nasgym.rewards import Constrained, MnasNetSoft
 from tests.tiny import DESCRIPTION, SIZE, tiny_problem, tiny_space, tiny_table
 
+# ids that are a table; others know other keywords (`tests/test_ofa.py`)
+TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
 MO = "nasgym/mo-Digits-v0"
 TWO = [Objective("accuracy", "max"), Objective("latency_ms@phone", "min")]
 THREE = [Objective("energy_mj", "min"), *TWO]
@@ -47,7 +50,7 @@ def undominated(points):
 # ---- rewards ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", TABLES)
 def test_rewards_of_every_id(imported, env_id):
     imported(IDS[env_id].table)
     env = gymnasium.make(mo_id(env_id), observation="tokens").unwrapped
@@ -227,7 +230,7 @@ def test_native_equals_the_loop(mode, tabled, illegal, monkeypatch):
     play_both(tiny_problem(rule=Constrained(), target=15.0), mode, 2, illegal, mask="feasible", granularity="layer")
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", TABLES)
 def test_native_equals_the_loop_for_every_id(imported, env_id):
     imported(IDS[env_id].table)
     mode = list(AutoresetMode)[list(IDS).index(env_id) % 3]
@@ -309,7 +312,7 @@ def test_what_float32_makes_equal_does_not_stay_in_the_front():
     assert [tuple(point) for point in env.pareto_front(1.0)] == wanted
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", TABLES)
 def test_the_front_of_every_id(imported, env_id):
     imported(IDS[env_id].table)
     env = gymnasium.make(mo_id(env_id)).unwrapped
@@ -447,3 +450,14 @@ def test_misuse(make):
     live.accuracy.deterministic = False
     with pytest.raises(InvalidValue, match="use a table"):
         make(live).pareto_front(1.0)
+
+
+@pytest.mark.parametrize("objectives", [["accuracy"], []])
+def test_one_objective_is_refused_where_it_was_named(objectives):
+    with pytest.raises(InvalidValue, match="at least two objectives"):
+        gymnasium.make("nasgym/mo-Digits-v0", objectives=objectives)
+
+
+def test_a_problem_is_asked_for_without_mo():
+    with pytest.raises(UnknownName, match="is 'nasgym/Digits-v0'"):
+        make_problem("nasgym/mo-Digits-v0")

@@ -56,3 +56,17 @@ def test_value_to_go_is_the_same_from_disk(folder):
     fresh = tiny_problem().value_to_go(archs)
     assert len(list(folder.iterdir())) == 1
     np.testing.assert_array_equal(tiny_problem().value_to_go(archs), fresh)
+
+
+def test_other_targets_leave_no_files(folder):
+    problem = tiny_problem(target=20.0)
+    root = np.full((1, problem.space.num_decisions), -1, dtype=np.int8)
+    for target in (12.0, 15.0, 18.0):
+        assert problem.at(target).value_to_go(root)[0] == problem.at(target).everything.reward.max()
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_file(folder, monkeypatch, tmp_path):
+    (tmp_path / "values").write_text("a file where the folder should be")
+    with pytest.warns(UserWarning, match="set NASGYM_DATA"):
+        np.testing.assert_array_equal(kept_values("one", SIZE, lambda: np.ones(SIZE)), np.ones(SIZE))

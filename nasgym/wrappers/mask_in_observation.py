@@ -101,6 +101,7 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
     def __init__(
         self,
         env: gymnasium.Env[Any, np.int64],
+        *,
         obs_key: str = "observation",
         mask_key: str = "action_mask",
         dtype: npt.DTypeLike = np.int8,
@@ -169,6 +170,7 @@ class VectorMaskInObservation(_VectorWrapper):
     def __init__(
         self,
         env: VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]],
+        *,
         obs_key: str = "observation",
         mask_key: str = "action_mask",
         dtype: npt.DTypeLike = np.int8,

@@ -57,6 +57,10 @@ class SB3VecEnv(VecEnv):
                 f"Stable-Baselines3 resets in the step that ends an episode, and this vector environment has {mode}; "
                 'make it with autoreset_mode="SameStep".'
             )
+        if hasattr(vector_env.unwrapped, "reward_space"):
+            raise InvalidValue(
+                "Stable-Baselines3 learns from one reward, and this environment gives one for each objective; make the id without 'mo-'."
+            )
         self.vector_env = vector_env
         self.spec = vector_env.spec
         self._masks: npt.NDArray[np.bool_] | None = None

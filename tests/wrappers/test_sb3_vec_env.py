@@ -263,3 +263,8 @@ def test_what_is_refused():
     envs.reset()
     with pytest.raises(InvalidValue, match=r"one reward for each environment, got the shape \(3, 2\)"):
         envs.step(np.zeros(NUM, dtype=np.int64))
+
+
+def test_several_rewards_are_refused_at_once():
+    with pytest.raises(InvalidValue, match="without 'mo-'"):
+        SB3VecEnv(gymnasium.make_vec("nasgym/mo-Digits-v0", 2, autoreset_mode="SameStep"))
