@@ -18,6 +18,7 @@ from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.granularity import Steps
 from nasgym.ledger import Budget, Ledger
 from nasgym.observation import View, map_arrays
+from nasgym.prefix_tree import PrefixTree
 from nasgym.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import MnasNetSoft
@@ -259,7 +260,7 @@ def test_a_vector_of_one_passes_the_checker_of_gymnasium(observation):
 @pytest.mark.parametrize("restrict", [None, {"b.width": [8, 24], "a.kernel": [3]}, {"a.op": ["skip"], "c.kernel": [1]}])
 def test_the_tree_has_every_prefix_once(restrict):
     space = tiny_problem(restrict=restrict).space
-    tree = walks.PrefixTree.of(space)
+    tree = PrefixTree.of(space)
     inner = len(tree.children)
     np.testing.assert_array_equal(tree.archs[inner:], space.enumerate())
     np.testing.assert_array_equal((tree.archs >= 0).sum(axis=1), tree.steps)
