@@ -66,12 +66,23 @@ def test_the_spec_rebuilds_the_environment():
     json.dumps(env.unwrapped.problem.describe())
 
 
+def play_seeds(mode, seeds):
+    """Scalar and vector environment side by side, the options in turn."""
+    playable = [options for options in OPTIONS if "budget" not in options]
+    for turn, options in enumerate(playable):
+        mine = [seed for seed in seeds if seed % len(playable) == turn]
+        play_door(ENV, mode, mine, episodes=1, observation=OBSERVATIONS[turn % 3], **options)
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 def test_the_vector_environment_equals_the_loop(mode):
-    for seed, options in enumerate(OPTIONS):
-        options = dict(options)
-        if "budget" not in options:
-            play_door(ENV, mode, [seed], episodes=2, observation=OBSERVATIONS[seed % 3], **options)
+    play_seeds(mode, range(10 * MODES.index(mode), 10 * MODES.index(mode) + 10))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_a_thousand_seeds_equal_the_loop(mode):
+    play_seeds(mode, range(MODES.index(mode), 1000, len(MODES)))
 
 
 def test_feasible_masks_end_feasible():
@@ -84,6 +95,12 @@ def test_feasible_masks_end_feasible():
     assert terminated.all()
     assert info["feasible"].all()
     assert (info["latency_ms"] <= 11.0).all()
+
+
+def test_the_checker_of_several_objectives():
+    env = gymnasium.make("nasgym/mo-OFA-v0").unwrapped
+    with pytest.warns(UserWarning, match="The reward returned by"):  # the checker knows rewards of one number only
+        check_env(env, skip_render_check=True)
 
 
 def test_several_objectives():
