@@ -188,7 +188,12 @@ def assert_equal_rows(native, rows, mode):
 
 
 def play_both(door, mode, start, illegal, steps=25, **options):
-    number = 5
+    native, loop = both(door, mode, **options)
+    aim = {"target": 11.0} if "target" not in options and native._view.has_target else None
+    play(native, loop, start, illegal, steps, aim)
+
+
+def both(door, mode, number=5, **options):
     native = MONASVectorEnv(door, number, autoreset_mode=mode, observation="onehot", **options)
     loop = Loop([MONASEnv(door, observation="onehot", **options) for _ in range(number)], mode)
     first = loop.envs[0]
@@ -198,8 +203,11 @@ def play_both(door, mode, start, illegal, steps=25, **options):
         first.objectives,
     )
     np.testing.assert_array_equal(native.objective_units, first.objective_units)
-    rng = np.random.default_rng(start)
-    aim = {"target": 11.0} if "target" not in options and native._view.has_target else None
+    return native, loop
+
+
+def play(native, loop, start, illegal, steps, aim=None):
+    mode, number, rng = loop.mode, native.num_envs, np.random.default_rng(start)
     seen, info = native.reset(seed=start, options=aim)
     for i, (one, alone) in enumerate(loop.reset(start, aim)):
         np.testing.assert_array_equal(seen[i], one)
@@ -236,6 +244,30 @@ def test_native_equals_the_loop_for_every_id(imported, env_id):
     mode = list(AutoresetMode)[list(IDS).index(env_id) % 3]
     ends = [{"fraction": 0.2, "of": "range"}, {"fraction": 0.9, "of": "range"}]
     play_both(env_id, mode, 3, 0.05, steps=40, target=ends, mask="feasible", seed="sampled")
+
+
+def play_seeds(env_id, seeds):
+    """Three kinds of settings in the three modes, some seeds each."""
+    half, accurate = {"fraction": 0.5, "of": "range"}, {"reward": "accuracy"}
+    settings = [{}, {"mask": "feasible", "target": half, **accurate}, {"granularity": "layer", "seed": "sampled", **accurate}]
+    pairs = [(mode, options) for mode in AutoresetMode for options in settings]
+    for i, (mode, options) in enumerate(pairs):
+        native, loop = both(env_id, mode, number=3, **options)
+        for seed in seeds[i :: len(pairs)]:
+            play(native, loop, seed, (0.0, 0.1)[seed % 2], native.num_steps + 2)
+
+
+@pytest.mark.parametrize("env_id", TABLES)
+def test_twenty_seeds_equal_the_loop(imported, env_id):
+    imported(IDS[env_id].table)
+    play_seeds(env_id, range(20))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("env_id", TABLES)
+def test_a_thousand_seeds_equal_the_loop(imported, env_id):
+    imported(IDS[env_id].table)
+    play_seeds(env_id, range(1000))
 
 
 # ---- the front -------------------------------------------------------------------------------------------------------
