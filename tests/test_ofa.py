@@ -16,6 +16,7 @@ from nasgym.devices.folder import device_path
 from nasgym.errors import MissingData, NasgymError, UnknownName
 from nasgym.oracles.lookup import LookupCost
 from nasgym.oracles.surrogate import SurrogateOracle
+from tests import test_mo_env as mo
 from tests.test_vector_env import MODES, OBSERVATIONS, play_door
 
 ENV = "nasgym/OFA-v0"
@@ -95,6 +96,22 @@ def test_feasible_masks_end_feasible():
     assert terminated.all()
     assert info["feasible"].all()
     assert (info["latency_ms"] <= 11.0).all()
+
+
+def play_several(seeds):
+    for i, mode in enumerate(MODES):
+        native, loop = mo.both(ENV, mode, number=2)
+        for seed in seeds[i :: len(MODES)]:
+            mo.play(native, loop, seed, (0.0, 0.1)[seed % 2], native.num_steps + 2)
+
+
+def test_several_objectives_equal_the_loop():
+    play_several(range(20))
+
+
+@pytest.mark.long
+def test_several_objectives_equal_the_loop_for_a_thousand_seeds():
+    play_several(range(1000))
 
 
 def test_the_checker_of_several_objectives():
