@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from nasgym.devices.block import Block
 from nasgym.devices.device_file import Latency
 from nasgym.errors import DataError, MissingPackage
 
-__all__ = ["Key", "read_block_yaml"]
+__all__ = ["Key", "read_block_yaml", "read_blocks"]
 
 # of a key: the name of the block, its shapes, and for an inverted bottleneck its numbers
 KEY = re.compile(
@@ -104,6 +104,26 @@ def read_block_yaml(path: Path, spread: str) -> dict[str, Latency]:
         latencies[str(key)] = Latency(
             float(entry["mean"]), math.sqrt(deviation) if spread == "var" else deviation, entry["count"]
         )
+    return latencies
+
+
+def read_blocks(path: Path, spread: str, block_of: Callable[[Key], Block]) -> dict[Block, Latency]:
+    """Latencies by block.
+
+    Args:
+        path: The file.
+        spread: Its name for the spread, as in `read_block_yaml`.
+        block_of: What a key stands for.
+
+    Raises:
+        DataError: As `read_block_yaml`; or two keys stand for one block.
+    """
+    latencies: dict[Block, Latency] = {}
+    for text, latency in read_block_yaml(path, spread).items():
+        block = block_of(Key(str(path), text))
+        if block in latencies:
+            raise DataError(f"{path}: {text!r} describes a block for the second time.")
+        latencies[block] = latency
     return latencies
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from nasgym.data.block_yaml import Key, read_block_yaml
+from nasgym.data.block_yaml import Key, read_blocks
 from nasgym.data.source import describe_source
 from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, Latency, write_device
@@ -64,11 +65,8 @@ def read_ofa_device(folder: Path, name: str = "note10") -> Device:
         raise DataError(f"{folder} has no {RESOLUTIONS[0]}_lookup_table.yaml; name the folder with the published latencies.")
     latencies: dict[Block, Latency] = {}
     for resolution, file in zip(RESOLUTIONS, files, strict=True):
-        for text, latency in read_block_yaml(file, "std").items():
-            block = _block(str(file), Key(str(file), text), resolution)
-            if block in latencies:
-                raise DataError(f"{file}: {text!r} describes a block for the second time.")
-            latencies[block] = latency
+        # a block's key has its resolution, so that no two files share one
+        latencies |= read_blocks(file, "std", partial(_read_block, str(file), resolution))
     source = describe_source(folder, files)["source"]
     device = Device(
         name=name,
@@ -85,7 +83,7 @@ def read_ofa_device(folder: Path, name: str = "note10") -> Device:
     return device
 
 
-def _block(where: str, key: Key, resolution: int) -> Block:
+def _read_block(where: str, resolution: int, key: Key) -> Block:
     if key.op != "expanded_conv":
         return key.plain(OPS, where, resolution)
     if set(key.numbers) != {"expand", "kernel", "stride", "idskip", "se", "hs"}:

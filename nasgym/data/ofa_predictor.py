@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.data.folder import data_folder
-from nasgym.data.source import describe_source, sha256_of
-from nasgym.data.table_file import checksum_path, verify_checksum
+from nasgym.data.source import describe_source
+from nasgym.data.table_file import verify_checksum, write_arrays
 from nasgym.errors import DataError, MissingData, MissingPackage
-from nasgym.files import write_file
 
 __all__ = [
     "FEATURES",
@@ -185,20 +183,9 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def write_predictor(predictor: Predictor, path: Path) -> Path:
     """Writes a predictor and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     arrays = {f"weight{i}": values for i, values in enumerate(predictor.weights)}
     arrays |= {f"bias{i}": values for i, values in enumerate(predictor.biases)}
-    card = np.array(json.dumps({"format": FORMAT, **predictor.card}, sort_keys=True))
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, card=card, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
-        digest = sha256_of(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    write_file(checksum_path(path), f"{digest}  {path.name}\n")
-    return path
+    return write_arrays(path, {"format": FORMAT, **predictor.card}, arrays)
 
 
 def read_predictor(path: Path) -> Predictor:

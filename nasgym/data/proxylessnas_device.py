@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nasgym.data.block_yaml import Key, read_block_yaml
+from nasgym.data.block_yaml import Key, read_blocks
 from nasgym.data.source import describe_source
 from nasgym.devices.block import Block
-from nasgym.devices.device_file import Device, Latency, write_device
+from nasgym.devices.device_file import Device, write_device
 from nasgym.devices.folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.devices.missing import fill_missing
@@ -42,12 +42,7 @@ def read_proxylessnas_device(path: Path, name: str = "pixel1") -> Device:
     The file has blocks of a second stage with 24 channels; the released networks have 32 there, so their published latencies
     cannot be recomputed from it [C].
     """
-    latencies: dict[Block, Latency] = {}
-    for text, latency in read_block_yaml(path, "var").items():
-        block = _block(str(path), Key(str(path), text))
-        if block in latencies:
-            raise DataError(f"{path}: {text!r} describes a block for the second time.")
-        latencies[block] = latency
+    latencies = read_blocks(path, "var", lambda key: _block(str(path), key))
     source = describe_source(path)["source"]
     device = Device(
         name=name,

@@ -20,7 +20,7 @@ from nasgym.data.source import sha256_of
 from nasgym.errors import DataError, unknown_name
 from nasgym.files import write_file
 
-__all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_table"]
+__all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_arrays", "write_table"]
 
 FORMAT = "nasgym-table-1"
 SPLITS = ("validation", "test")
@@ -157,14 +157,18 @@ def checksum_path(path: Path) -> Path:
 
 def write_table(table: Table, path: Path) -> Path:
     """Writes a table and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    return write_arrays(path, {"format": FORMAT, **table.card}, _pack(table))
+
+
+def write_arrays(path: Path, card: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
+    """Writes arrays and a JSON card as npz, and the checksum beside it; a crash leaves the old files or the new ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    card = np.array(json.dumps({"format": FORMAT, **table.card}, sort_keys=True))
-    arrays = _pack(table)
+    text = np.array(json.dumps(card, sort_keys=True))
     try:
         with beside.open("wb") as file:
             # not compressed: tables are small, and unpacking takes most of the time that reading takes
-            np.savez(file, card=card, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
+            np.savez(file, card=text, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
         digest = sha256_of(beside)
         beside.replace(path)
     finally:

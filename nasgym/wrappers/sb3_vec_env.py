@@ -74,7 +74,7 @@ class SB3VecEnv(VecEnv):
         seeds = None if all(seed is None for seed in self._seeds) else list(self._seeds)
         # Gymnasium's annotation knows only one seed, but its vector environments take one for each
         observations: VecEnvObs
-        observations, info = self.vector_env.reset(seed=seeds, options=self._options[0] or None)  # type: ignore[arg-type]
+        observations, info = self.vector_env.reset(seed=seeds, options=self._options[0] or None)  # type: ignore[arg-type]  # one seed for each
         self._reset_seeds()
         self._reset_options()
         self._note_masks(info)
