@@ -17,7 +17,8 @@ from nasgym.errors import InvalidValue
 from nasgym.networks.count import block_macs, count_macs, count_params, head_macs
 from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.plan import Block, Conv, Identity, MBConv, NetworkPlan, Pool, out_channels, out_size
-from nasgym.oracles.counted import COUNTED, ChainCost, counted_cost
+from nasgym.oracles.counted import COUNTED, counted_cost
+from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import Archs, SearchSpace
@@ -232,29 +233,46 @@ def plan_picture(plan: NetworkPlan) -> Picture:
 def _plan(plan: NetworkPlan, names: Sequence[str], open_texts: Sequence[str | None], *, fixed_widths: bool = True) -> Chain:
     """A box for each block of stem and neck, and one for each layer; layers with a text are open.
 
-    Without fixed widths an open layer leaves open how wide it is, and what the next one costs.
+    Without fixed widths an open layer leaves open how wide it is, and what the next one costs. A first layer without blocks is
+    about the size of the image; while it is open, sizes and costs of all others are.
     """
-    channels, size, width = plan.input_shape
-    boxes = [Box("input", "image", (), "fixed", f"{channels} × {size}×{width}", 0)]
-    rest = [*(("stem", (block,), None) for block in plan.stem), *zip(names, plan.layers, open_texts, strict=True)]
-    unsure = False
+    channels, size, _ = plan.input_shape
+    layers = [*zip(names, plan.layers, open_texts, strict=True)]
+    sized = bool(layers) and not layers[0][1]
+    no_size = sized and layers[0][2] is not None
+    shape = f"{channels} × {_side(size, no_size)}"
+    boxes = [Box(names[0] if sized else "input", "?" if no_size else "image", (), "open" if no_size else "fixed", shape, 0)]
+    rest = [*(("stem", (block,), None) for block in plan.stem), *layers[sized:]]
+    unsure, width = False, channels
     for name, blocks, open_text in [*rest, *(("neck", (block,), None) for block in plan.neck)]:
-        macs: int | None = 0
-        for block in blocks:
-            macs, size = (macs or 0) + block_macs(block, size), out_size(size, block)
-        macs = None if unsure else macs
-        unsure = open_text is not None and not fixed_widths
-        output = f"{'?' if unsure else out_channels(blocks[-1])} × {size}×{size}"
-        if open_text is None:
-            boxes.append(_block(name, blocks, output, macs))
-        else:
-            boxes.append(Box(name, "?", () if open_text == "?" else (open_text,), "open", output))
+        # blocks that are alike share a box
+        for part in [blocks] if open_text is not None or _alike(blocks) else [(block,) for block in blocks]:
+            macs: int | None = 0
+            for block in part:
+                macs, size, width = (macs or 0) + block_macs(block, size), out_size(size, block), out_channels(block)
+            macs = None if unsure or no_size else macs
+            unsure = open_text is not None and not fixed_widths
+            output = f"{'?' if unsure else width} × {_side(size, no_size)}"
+            if open_text is not None:
+                boxes.append(Box(name, "?", () if open_text == "?" else (open_text,), "open", output))
+            else:
+                boxes.append(_block(name, part, output, macs) if part else Box(name, "none", (), "none", output, macs))
     head = plan.head
     hidden = (f"hidden {head.hidden}",) if head.hidden else ()
     boxes.append(
         Box("head", "linear", (*hidden, f"{head.num_classes} classes"), "fixed", str(head.num_classes), head_macs(head))
     )
     return Chain(tuple(boxes), counted=True)
+
+
+def _side(size: int, is_open: bool) -> str:
+    return "?" if is_open else f"{size}×{size}"
+
+
+def _alike(blocks: Sequence[Block]) -> bool:
+    """Whether blocks differ in their shapes only."""
+    shapes = {(type(b), b.kernel, b.mid_channels / b.in_channels) for b in blocks if isinstance(b, MBConv)}
+    return len(shapes) <= 1
 
 
 def _block(name: str, blocks: Sequence[Block], output: str, macs: int | None) -> Box:
@@ -302,7 +320,7 @@ def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
     return Box(layer.name, texts[0][1], tuple(f"{name} {label}" for name, label in texts[1:]), kind)
 
 
-def _counted(space: SearchSpace, name: str) -> ChainCost | None:
+def _counted(space: SearchSpace, name: str) -> CostOracle | None:
     """The counted cost of a space of `nasgym.spaces` or a restriction of one, None for others."""
     for kind in (*PLANNED, SizeSpace, TopologySpace):
         if isinstance(space, kind):
@@ -312,7 +330,7 @@ def _counted(space: SearchSpace, name: str) -> ChainCost | None:
 
 
 @cache
-def _whole_cost(kind: Callable[[], SearchSpace], name: str) -> ChainCost:
+def _whole_cost(kind: Callable[[], SearchSpace], name: str) -> CostOracle:
     return counted_cost(kind(), name)
 
 

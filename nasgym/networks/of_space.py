@@ -5,6 +5,7 @@ from __future__ import annotations
 from nasgym.errors import unknown_name
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.mobile_mnasnet import mnasnet_plan
+from nasgym.networks.mobile_ofa import ofa_plan
 from nasgym.networks.mobile_plans import SKELETONS, block_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
 from nasgym.networks.plan import NetworkPlan
@@ -12,13 +13,14 @@ from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_blocks import BlockSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
+from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["PLANNED", "plan_of"]
 
 # the spaces whose architectures are plans; none takes an argument
-PLANNED: tuple[type[SearchSpace], ...] = (DigitsSpace, NASBenchMacroSpace, MnasNetSpace, *SKELETONS)
+PLANNED: tuple[type[SearchSpace], ...] = (DigitsSpace, NASBenchMacroSpace, MnasNetSpace, *SKELETONS, OnceForAllSpace)
 
 
 def plan_of(space: SearchSpace, arch: Archs, scale: Scale = IMAGENET) -> NetworkPlan:
@@ -39,6 +41,8 @@ def plan_of(space: SearchSpace, arch: Archs, scale: Scale = IMAGENET) -> Network
             return nas_bench_macro_plan(space, arch)
         case MnasNetSpace():
             return mnasnet_plan(space, arch, scale)
+        case OnceForAllSpace():
+            return ofa_plan(space, arch, scale)
         case BlockSpace() if isinstance(space, tuple(SKELETONS)):
             return block_plan(space, arch, scale)
     names = [kind().name for kind in PLANNED]  # type: ignore[call-arg]  # none takes an argument

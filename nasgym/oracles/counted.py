@@ -1,155 +1,168 @@
-"""Costs in closed form: sums over layers, or chains over neighbouring layers, with exact bounds."""
+"""Costs in closed form: MACs, parameters, size and peak memory of every architecture of a space, with exact bounds."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.networks.count import block_macs, block_params, layer_counts
+from nasgym.networks.count import block_macs, block_params, head_macs, head_params
+from nasgym.networks.memory import KB, Precision, block_bytes, block_peak, head_bytes, head_peak
 from nasgym.networks.mobile_mnasnet import block_layers, strides_of
+from nasgym.networks.mobile_ofa import image_size
 from nasgym.networks.of_space import PLANNED, plan_of
-from nasgym.networks.plan import out_channels, out_size
+from nasgym.networks.plan import Block, Head, NetworkPlan, out_channels, out_size
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.oracles.oracle import Floats
+from nasgym.oracles.cases import CasesCost
+from nasgym.oracles.chain import ChainCost, Combine
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
+from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
-from nasgym.spaces.space import Archs, Label, SearchSpace
+from nasgym.spaces.space import Label, SearchSpace
 
-__all__ = ["COUNTED", "ChainCost", "counted_cost"]
-
-COUNTED = ("macs", "params")
+__all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names"]
 
 
-class ChainCost:
-    """``constant + sum of unary[l][option of layer l] + sum of pair[l][option of l, option of l + 1]``.
+@dataclass(frozen=True)
+class Measure:
+    """A cost of plans, made of terms of blocks.
 
-    Args:
-        space: The space; terms are indexed by its layers' options.
-        name: Name with unit.
-        constant: What every architecture costs.
-        unary: One ``(m_l,)`` array a layer.
-        pair: One ``(m_l, m_{l+1})`` array for each two neighbouring layers, or None for a plain sum.
+    Attributes:
+        block: Term of a block for an input of so many pixels a side.
+        head: Term of the head, likewise.
+        combine: How the terms make the cost.
+        unit: What a term is divided by.
+        of_skips: Whether the residuals of a block change its term.
     """
 
-    free = True
+    block: Callable[[Block, int], int]
+    head: Callable[[Head, int], int]
+    combine: Combine = "sum"
+    unit: int = 1
+    of_skips: bool = False
 
-    def __init__(
-        self, space: SearchSpace, name: str, constant: float, unary: Sequence[Floats], pair: Sequence[Floats] | None = None
-    ) -> None:
-        self.space, self.name, self.constant = space, name, constant
-        self.unary, self.pair = [np.asarray(u, dtype=np.float64) for u in unary], pair
-        shapes = [len(layer.options) for layer in space.layers]
-        if [len(u) for u in self.unary] != shapes:
-            raise InvalidValue(f"cost {name!r} has terms for {[len(u) for u in self.unary]} options, the space has {shapes}.")
-        # padded, so that one indexing reads the terms of all layers
-        widest = max(shapes)
-        self._unary = np.stack([np.pad(u, (0, widest - len(u))) for u in self.unary])
-        padded = [np.pad(p, [(0, widest - n) for n in p.shape]) for p in pair or ()]
-        self._pair = np.stack(padded) if padded else None
-        # many options are alike in what they mean to the next layer: bounds look at each kind once
-        self._kinds = [np.unique(p, axis=0, return_inverse=True) for p in pair or ()]
-        digest = hashlib.sha256(f"{name}:{space.fingerprint}:{constant}".encode())
-        for term in (*self.unary, *(pair or ())):
-            digest.update(np.ascontiguousarray(term, dtype=np.float64).tobytes())
-        self.fingerprint = "counted:" + digest.hexdigest()[:16]
+    def terms(self, plan: NetworkPlan) -> tuple[float, list[float]]:
+        """The term of everything fixed (stem, neck, head), and of each searched layer."""
+        stem, size = self.run(plan.stem, plan.input_shape[1])
+        layers = []
+        for blocks in plan.layers:
+            term, size = self.run(blocks, size)
+            layers.append(term)
+        neck, size = self.run(plan.neck, size)
+        return self.join(stem, neck, self.head(plan.head, size) / self.unit), layers
 
-    def cost(self, archs: Archs) -> Floats:
-        """``(N,)`` cost of complete valid architectures.
+    def run(self, blocks: tuple[Block, ...], size: int) -> tuple[float, int]:
+        """The term of consecutive blocks, and the size behind them."""
+        terms = []
+        for block in blocks:
+            terms.append(self.block(block, size) / self.unit)
+            size = out_size(size, block)
+        return self.join(*terms), size
 
-        Raises:
-            InvalidValue: An architecture is not complete, or not valid in the space.
-        """
-        options = self.space.valid_options(archs)
-        total = self.constant + self._unary[np.arange(options.shape[1]), options].sum(axis=1)
-        if self._pair is not None:
-            total += self._pair[np.arange(options.shape[1] - 1), options[:, :-1], options[:, 1:]].sum(axis=1)
-        return np.asarray(total)
-
-    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest cost over the completions of partial architectures, exact, by one pass over the layers.
-
-        Raises:
-            InvalidValue: A row has no valid completion.
-        """
-        least, largest = self._extreme(archs, +1.0), self._extreme(archs, -1.0)
-        if np.isinf(least).any():
-            row = int(np.flatnonzero(np.isinf(least))[0])
-            raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, has no valid completion in {self.space.name!r}.")
-        return least, -largest
-
-    def narrow(self, space: SearchSpace) -> ChainCost:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
-        keep = []
-        for whole, part in zip(self.space.layers, space.layers, strict=True):
-            keep.append(whole.rank[part.options @ whole.radix])
-        pair = self.pair and [term[np.ix_(k, after)] for term, k, after in zip(self.pair, keep, keep[1:], strict=False)]
-        return ChainCost(space, self.name, self.constant, [u[k] for u, k in zip(self.unary, keep, strict=True)], pair)
-
-    def _extreme(self, archs: Archs, sign: float) -> Floats:
-        """Minimum of sign * cost over completions; from the last layer to the first."""
-        best: Floats | None = None
-        for layer in reversed(range(len(self.unary))):
-            here = np.where(self.space.consistent(archs, layer), sign * self.unary[layer], np.inf)
-            if best is not None:
-                if self.pair is None:
-                    here = here + best.min(axis=1, keepdims=True)
-                else:
-                    kinds, kind = self._kinds[layer]
-                    here = here + (sign * kinds[None] + best[:, None, :]).min(axis=2)[:, kind.reshape(-1)]
-            best = here
-        assert best is not None, "a space has at least one layer"
-        return np.asarray(best.min(axis=1) + sign * self.constant)
+    def join(self, *terms: float) -> float:
+        """All terms together."""
+        return float(sum(terms)) if self.combine == "sum" else max(terms, default=0.0)
 
 
-def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale: Scale = IMAGENET) -> ChainCost:
-    """MACs or parameters of a space, in units.
+def _size(precision: Precision) -> Measure:
+    return Measure(lambda block, _: block_bytes(block, precision), lambda head, _: head_bytes(head, precision), unit=KB)
+
+
+def _peak(precision: Precision) -> Measure:
+    block, head = partial(block_peak, precision=precision), partial(head_peak, precision=precision)
+    return Measure(block, head, "max", KB, of_skips=True)
+
+
+MEASURES: dict[str, Measure] = {
+    "macs": Measure(block_macs, lambda head, _: head_macs(head)),
+    "params": Measure(lambda block, _: block_params(block), lambda head, _: head_params(head)),
+    "size_kb": _size("float32"),
+    "size_kb@int8": _size("int8"),
+    "peak_memory_kb": _peak("float32"),
+    "peak_memory_kb@int8": _peak("int8"),
+}
+# of every space with a closed form, and of those whose architectures are plans
+COUNTED = ("macs", "params")
+MEMORY = tuple(name for name in MEASURES if name not in COUNTED)
+
+
+def counted_names(space: SearchSpace) -> tuple[str, ...]:
+    """The names of a space's counted costs."""
+    if isinstance(space, PLANNED):
+        return tuple(MEASURES)
+    return COUNTED if isinstance(space, SizeSpace | TopologySpace) else ()
+
+
+def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale: Scale = IMAGENET) -> ChainCost | CasesCost:
+    """A cost of a space in closed form.
 
     Args:
         space: A space with a closed form.
-        name: ``"macs"`` or ``"params"``.
+        name: ``"macs"`` or ``"params"``, in units; ``"size_kb"`` or ``"peak_memory_kb"`` in kilobytes, for float32, or with
+            ``"@int8"`` behind it (`nasgym.networks.memory`).
         dataset: For NATS-Bench: sets image size and classes.
         scale: For the mobile spaces: images, classes and width.
 
     Raises:
         UnknownName: The cost or the space has no closed form.
+        InvalidValue: The space has no plans, which sizes and memory are counted from.
     """
-    if name not in COUNTED:
-        raise unknown_name("counted cost", name, COUNTED)
+    if name not in MEASURES:
+        raise unknown_name("counted cost", name, MEASURES)
     match space:
-        case MnasNetSpace():
-            return _mnasnet_cost(space, name, scale)
+        case SizeSpace() | TopologySpace() if name in MEMORY:
+            raise InvalidValue(
+                f"cost {name!r} is counted from the blocks of a network, and the cells of {space.name!r} are not described as "
+                f"such; its counted costs are {', '.join(COUNTED)}."
+            )
         case SizeSpace():
             return _size_cost(space, name, dataset)
         case TopologySpace():
             return _topology_cost(space, name, dataset)
+        case MnasNetSpace():
+            return _mnasnet_cost(space, name, scale)
+        case OnceForAllSpace():
+            return _ofa_cost(space, name, scale)
     if isinstance(space, PLANNED):
-        return _from_plans(space, name, scale)
+        return _from_plans(space, name, _option_plans(space, scale))
     known = [kind().name for kind in (*PLANNED, SizeSpace, TopologySpace)]
     raise unknown_name("space with counted costs", space.name, known)
 
 
-def _from_plans(space: SearchSpace, name: str, scale: Scale) -> ChainCost:
-    """Sums over layers: the shapes between the layers are fixed, so each option is counted once."""
-    which = COUNTED.index(name)
-    unary = [np.zeros(len(layer.options)) for layer in space.layers]
-    constant = 0.0
-    for option in range(max(len(u) for u in unary)):
-        picked = np.array([[min(option, len(u) - 1) for u in unary]])
-        fixed, layers = layer_counts(plan_of(space, space.from_options(picked)[0], scale))
-        constant = float(fixed[which])
-        for u, index, counts in zip(unary, picked[0], layers, strict=True):
-            u[index] = counts[which]
-    return ChainCost(space, name, constant, unary)
+def _option_plans(space: SearchSpace, scale: Scale) -> list[tuple[list[int], NetworkPlan]]:
+    """Plans that show every option of every layer, each with the option that its layers have."""
+    counts = [len(layer.options) for layer in space.layers]
+    picked = [[min(option, count - 1) for count in counts] for option in range(max(counts))]
+    return [(row, plan_of(space, space.from_options(np.array([row]))[0], scale)) for row in picked]
+
+
+def _from_plans(space: SearchSpace, name: str, plans: list[tuple[list[int], NetworkPlan]]) -> ChainCost:
+    """Terms of layers: the shapes between the layers are fixed, so each option is counted once."""
+    measure = MEASURES[name]
+    unary, constant = [np.zeros(len(layer.options)) for layer in space.layers], 0.0
+    for picked, plan in plans:
+        constant, layers = measure.terms(plan)
+        for u, index, term in zip(unary, picked, layers, strict=True):
+            u[index] = term
+    return ChainCost(space, name, constant, unary, combine=measure.combine)
+
+
+def _ofa_cost(space: OnceForAllSpace, name: str, scale: Scale) -> CasesCost:
+    """One case for each image size: the blocks are the same, but not what they cost."""
+    plans, cases = _option_plans(space, scale), []
+    for option in space.layers[0].options[:, 0].tolist():
+        size = image_size(RESOLUTIONS[option], scale)
+        sized = [(picked, replace(plan, input_shape=(scale.input_shape[0], size, size))) for picked, plan in plans]
+        cases.append(_from_plans(space, name, sized))
+    return CasesCost(space, cases)
 
 
 def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
     """A chain: a block's cost depends on its own choices and on the width of the block before it."""
-    which = COUNTED.index(name)
+    measure = MEASURES[name]
     plan = plan_of(space, space.default, scale)
     size = out_size(scale.input_shape[1], plan.stem[0])
     before = np.array([out_channels(plan.stem[0])])
@@ -160,37 +173,36 @@ def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
             for row in layer.options.tolist()
         ]
         widths, rows = np.unique(before, return_inverse=True)
-        counts = [[_block_counts(index, labels, width, stride, size, scale) for labels in options] for width in widths.tolist()]
-        table = np.array(counts, dtype=np.float64)
+        terms = [
+            [_block_term(name, index, labels, width, stride, size, scale) for labels in options] for width in widths.tolist()
+        ]
+        table = np.array(terms, dtype=np.float64)
         if index:
-            pair.append(table[rows.reshape(-1), :, which])
+            pair.append(table[rows.reshape(-1), :, 0])
         else:
-            unary[0] += table[0, :, which]
-        before = table[0, :, 2].astype(np.int64)
+            unary[0] = table[0, :, 0]
+        before = table[0, :, 1].astype(np.int64)
         size = -(-size // stride)
     for width in np.unique(before).tolist():
-        neck = replace(plan.neck[0], in_channels=width)
-        unary[-1][before == width] += layer_counts(replace(plan, neck=(neck,)))[0][which]
-    return ChainCost(space, name, 0.0, unary, pair)
+        fixed, _ = measure.terms(replace(plan, neck=(replace(plan.neck[0], in_channels=width),)))
+        unary[-1][before == width] = fixed
+    return ChainCost(space, name, 0.0, unary, pair, combine=measure.combine)
 
 
-def _block_counts(
-    index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
-) -> tuple[int, int, int]:
-    """(MACs, parameters, output channels) of a block of the MnasNet space; a skip costs nothing."""
-    return _cached_counts(index, (*labels[:3], "none", *labels[4:]), in_channels, stride, size, scale)
+def _block_term(
+    name: str, index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
+) -> tuple[float, int]:
+    """(term, output channels) of a block of the MnasNet space; a skip costs nothing in most measures."""
+    labels = labels if MEASURES[name].of_skips else (*labels[:3], "none", *labels[4:])
+    return _cached_term(name, index, labels, in_channels, stride, size, scale)
 
 
-@lru_cache(maxsize=4096)
-def _cached_counts(
-    index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
-) -> tuple[int, int, int]:
-    macs = params = 0
-    for block in block_layers(index, labels, in_channels, stride, scale):
-        macs += block_macs(block, size)
-        params += block_params(block)
-        size = out_size(size, block)
-    return macs, params, out_channels(block)
+@lru_cache(maxsize=16_384)
+def _cached_term(
+    name: str, index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
+) -> tuple[float, int]:
+    blocks = block_layers(index, labels, in_channels, stride, scale)
+    return MEASURES[name].run(blocks, size)[0], out_channels(blocks[-1])
 
 
 def _image(dataset: str) -> tuple[int, int]:

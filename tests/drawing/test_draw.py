@@ -11,10 +11,11 @@ from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
-from nasgym.networks.of_space import PLANNED
+from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.oracles.counted import counted_cost
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
+from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import Decision, SearchSpace
@@ -137,6 +138,36 @@ def test_an_open_block_of_mnasnet_leaves_the_next_one_open():
     assert (boxes["block2"].output, boxes["block2"].macs) == ("? × 56×56", None)  # noqa: RUF001
     assert (boxes["block3"].output, boxes["block3"].macs) == ("40 × 28×28", None)  # noqa: RUF001
     assert boxes["block4"].macs is not None
+
+
+def test_once_for_all_has_a_box_for_each_block():
+    space = OnceForAllSpace()
+    text = "r160,k3e3-k5e4,k7e6-k3e4-k5e3,k3e3-k3e3-k3e3-k7e3,k3e3-k3e3-k5e4-k5e4,k3e6-k3e6"
+    boxes = make_picture(space, space.from_str(text)[0]).body.boxes
+    assert [box.name for box in boxes[:6]] == ["resolution", "stem", "stem", "stage1.block1", "stage1.block2", "stage1.tail"]
+    assert (boxes[0].output, boxes[5].title, boxes[5].macs) == ("3 × 160×160", "none", 0)  # noqa: RUF001
+    tails = {stage: [box for box in boxes if box.name == f"stage{stage}.tail"] for stage in range(1, 6)}
+    assert [[box.title for box in tails[stage]] for stage in tails] == [
+        ["none"],
+        ["MBConv"],
+        ["MBConv", "MBConv"],
+        ["MBConv ×2"],  # noqa: RUF001
+        ["none"],
+    ]
+    assert [box.lines[0] for box in tails[3]] == ["3×3", "7×7"]  # noqa: RUF001
+
+
+def test_an_open_resolution_leaves_all_sizes_open():
+    space = OnceForAllSpace()
+    arch = space.default
+    arch[0] = -1
+    picture = make_picture(space, arch, next_layer=0)
+    first, *blocks, head = picture.body.boxes
+    assert (first.name, first.title, first.kind, first.output, first.next) == ("resolution", "?", "open", "3 × ?", True)  # noqa: RUF001
+    assert {(box.macs, box.output[-1]) for box in blocks} == {(None, "?")}
+    assert head.macs == 1152 * 1536 + 1536 * 1000
+    low, high = (amount(count_macs(plan_of(space, np.concatenate([[size], arch[1:]])))) for size in (0, 4))
+    assert (picture.body.total, picture.costs) == (None, f"{low} to {high} MACs · 10.7 M params")
 
 
 def test_a_choice_that_is_forced_is_not_open():

@@ -77,9 +77,10 @@ def test_a_quarter_of_the_width_learns_on_small_images(space):
     from nasgym.networks.torch_modules import build_module, initialise
 
     arch = space.sample(np.random.default_rng(6), 1)[0]
-    module, generator = build_module(plan_of(space, arch, TINY)), torch.Generator().manual_seed(0)
+    plan, generator = plan_of(space, arch, TINY), torch.Generator().manual_seed(0)
+    module = build_module(plan)
     initialise(module, generator)
-    images, labels = torch.randn(20, 1, 8, 8, generator=generator), torch.arange(20) % 10
+    images, labels = torch.randn(20, *plan.input_shape, generator=generator), torch.arange(20) % 10
     optimiser, losses = torch.optim.AdamW(module.parameters(), lr=3e-3), []
     for _ in range(8):
         optimiser.zero_grad()

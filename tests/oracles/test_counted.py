@@ -13,13 +13,18 @@ from hypothesis import strategies as st
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.digits import digits_plan
+from nasgym.networks.memory import peak_memory_kb, size_kb
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.oracles.counted import ChainCost, counted_cost
+from nasgym.oracles.chain import ChainCost
+from nasgym.oracles.counted import COUNTED, MEASURES, MEMORY, counted_cost, counted_names
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace
+from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from tests.tiny import completions_of, partial_archs, tiny_space
 
 SPACES = {"digits": DigitsSpace, "nas-bench-macro": NASBenchMacroSpace, "nats-sss": SizeSpace, "nats-tss": TopologySpace}
+NAMES = [(space, name) for space in SPACES for name in counted_names(SPACES[space]())]
+SPACES |= {"ofa": OnceForAllSpace}
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
 # millions on CIFAR-10, from the official sample records (D-X-Y/NATS-Bench, fake_torch_dir)
@@ -97,6 +102,13 @@ def test_sums_are_the_counts_of_the_plans(space, plan_of):
     plans = [plan_of(whole, arch) for arch in archs]
     np.testing.assert_array_equal(cost_of(space, "macs").cost(archs), [count_macs(plan) for plan in plans])
     np.testing.assert_array_equal(cost_of(space, "params").cost(archs), [count_params(plan) for plan in plans])
+    for name in MEMORY:
+        of_plan, precision = (
+            {"size_kb": size_kb, "peak_memory_kb": peak_memory_kb}[name.partition("@")[0]],
+            name.partition("@")[2],
+        )
+        wanted = [of_plan(plan, precision or "float32") for plan in plans]
+        np.testing.assert_array_equal(cost_of(space, name).cost(archs), wanted)
 
 
 # ---- the published columns, where they are at hand ---------------------------------------------------------------------
@@ -152,12 +164,11 @@ def narrowed(space: str, name: str) -> CostOracle:
     return whole.narrow(whole.space.restrict(RESTRICTIONS[space]))
 
 
-@pytest.mark.parametrize("name", ["macs", "params"])
 @pytest.mark.parametrize("narrow", [False, True])
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "name"), NAMES)
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_bounds_are_those_of_all_completions(space, narrow, name, seed):
+def test_bounds_are_those_of_all_completions(space, name, narrow, seed):
     cost = narrowed(space, name) if narrow else cost_of(space, name)
     archs = partial_archs(cost.space, np.random.default_rng(seed), 4)
     values = cost.cost(cost.space.enumerate())
@@ -166,28 +177,31 @@ def test_bounds_are_those_of_all_completions(space, narrow, name, seed):
         assert (least, largest) == (within.min(), within.max())
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_narrowing_changes_bounds_and_not_costs(space):
-    part, whole = narrowed(space, "macs"), cost_of(space, "macs")
+@pytest.mark.parametrize(("space", "name"), NAMES)
+def test_narrowing_changes_bounds_and_not_costs(space, name):
+    part, whole = narrowed(space, name), cost_of(space, name)
     archs = part.space.enumerate()
     np.testing.assert_array_equal(part.cost(archs), whole.cost(archs))
     assert part.fingerprint != whole.fingerprint
-    assert part.name == whole.name == "macs"
+    assert part.name == whole.name == name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_any_chain(seed):
-    """Random terms, negative ones among them, over layers of several decisions."""
+    """Random terms, negative ones among them, over layers of several decisions; their sum or the largest of them."""
     rng, space = np.random.default_rng(seed), tiny_space()
+    combine, together = (("sum", sum), ("max", max))[seed // 2 % 2]
     sizes = [len(layer.options) for layer in space.layers]
     unary = [rng.integers(-9, 9, size).astype(float) for size in sizes]
     pair = [rng.integers(-9, 9, (a, b)).astype(float) for a, b in itertools.pairwise(sizes)]
-    cost = ChainCost(space, "any", 3.0, unary, pair if seed % 2 else None)
+    constant = float(rng.integers(-9, 5))
+    cost = ChainCost(space, "any", constant, unary, pair if seed % 2 else None, combine=combine)
     values = []
     for picked in itertools.product(*map(range, sizes)):
-        links = sum(p[a, b] for p, a, b in zip(pair, picked, picked[1:], strict=False)) if seed % 2 else 0.0
-        values.append(3.0 + sum(u[i] for u, i in zip(unary, picked, strict=True)) + links)
+        terms = [constant, *(u[i] for u, i in zip(unary, picked, strict=True))]
+        terms += [p[a, b] for p, a, b in zip(pair, picked, picked[1:], strict=False)] if seed % 2 else []
+        values.append(together(terms))
     np.testing.assert_array_equal(cost.cost(space.enumerate()), values)
     archs = partial_archs(space, rng, 5)
     for arch, least, largest in zip(archs, *cost.bounds(archs), strict=True):
@@ -206,6 +220,11 @@ def test_errors_teach():
         counted_cost(SizeSpace(), "macs", "cifar-100")
     with pytest.raises(UnknownName, match="space with counted costs 'tiny'"):
         counted_cost(tiny_space(), "macs")
+    for space in (SizeSpace(), TopologySpace()):
+        with pytest.raises(InvalidValue, match=f"cells of '{space.name}' .* its counted costs are macs, params"):
+            counted_cost(space, "peak_memory_kb")
+        assert counted_names(space) == COUNTED
+    assert counted_names(tiny_space()) == ()
     impossible = np.full((1, 15), -1, dtype=np.int8)
     impossible[0, :2] = 0, 1  # a skipped layer has no kernel 5
     with pytest.raises(InvalidValue, match="no valid completion"):
@@ -219,6 +238,8 @@ def test_errors_teach():
 
 
 def test_counted_costs_keep_the_promise_of_a_cost_oracle():
-    assert isinstance(cost_of("digits", "macs"), CostOracle)
+    for space, name in (("digits", "macs"), ("digits", "peak_memory_kb"), ("ofa", "size_kb")):
+        assert isinstance(cost_of(space, name), CostOracle)
+    assert len({cost_of("digits", name).fingerprint for name in MEASURES}) == len(MEASURES)
     assert cost_of("nats-sss", "macs").fingerprint != cost_of("nats-sss", "macs", "cifar100").fingerprint
     assert cost_of("nats-sss", "macs").fingerprint != cost_of("nats-sss", "params").fingerprint

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from nasgym.errors import UnknownName
 from nasgym.networks.count import count_macs, count_params
+from nasgym.networks.memory import peak_memory_kb, size_kb
 from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Identity
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.oracles.counted import counted_cost
+from nasgym.oracles.counted import MEASURES, counted_cost
 from nasgym.registry import SPACES
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_mobilenetv3 import MobileNetV3Space
@@ -30,6 +31,7 @@ SIZES = {
     "moga": (42, 14, 12**14),
     "fairnas": (38, 19, 6**19),
     "tunas": (58, 22, 3 * 6**6 * 7**15),
+    "ofa": (46, 16, 5 * 7371**5),
 }
 # what is left is small enough to look at every architecture
 NARROW = {
@@ -48,6 +50,14 @@ NARROW = {
     "moga": {"*.kernel": [5], "*.se": ["on"], "layer*.expansion": [3, 6]},
     "fairnas": {"*.kernel": [3], "layer?.expansion": [6]},
     "tunas": {"stage*.kernel": [3], "*.expansion": [3], "stage[345].*.op": ["skip"]},
+    "ofa": {
+        "stage[245].*.kernel": [7],
+        "*.expansion": [4],
+        "resolution": [160, 192, 224],
+        "stage[1234].depth": [2, 3],
+        "stage5.depth": [2],
+        "stage[13].*.kernel": [3, 7],
+    },
 }
 SMALL = Scale((1, 8, 8), 10, 0.25, 4, 4)
 each_space = pytest.mark.parametrize("name", SIZES)
@@ -112,6 +122,10 @@ def test_counted_costs_are_the_counts_of_the_plans(name, scale):
     plans = [plan_of(space, arch, scale) for arch in archs]
     np.testing.assert_array_equal(cost_of(name, "macs", scale).cost(archs), [count_macs(plan) for plan in plans])
     np.testing.assert_array_equal(cost_of(name, "params", scale).cost(archs), [count_params(plan) for plan in plans])
+    for precision, mark in (("float32", ""), ("int8", "@int8")):
+        sizes, peaks = (cost_of(name, kind + mark, scale).cost(archs) for kind in ("size_kb", "peak_memory_kb"))
+        np.testing.assert_array_equal(sizes, [size_kb(plan, precision) for plan in plans])
+        np.testing.assert_array_equal(peaks, [peak_memory_kb(plan, precision) for plan in plans])
 
 
 @cache
@@ -121,7 +135,7 @@ def narrow_costs(name, cost):
 
 
 @each_space
-@pytest.mark.parametrize("cost", ["macs", "params"])
+@pytest.mark.parametrize("cost", MEASURES)
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_bounds_are_those_of_all_completions(name, cost, seed):
