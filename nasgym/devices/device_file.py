@@ -18,7 +18,7 @@ from nasgym.devices.block import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 
-__all__ = ["DEVICE_NAME", "Device", "Latency", "Model", "read_device", "write_device"]
+__all__ = ["DEVICE_NAME", "FORMAT", "UNKNOWN", "VALUE_COLUMNS", "Device", "Latency", "Model", "read_device", "write_device"]
 
 FORMAT = "nasgym-device-1"
 UNKNOWN = "unknown"

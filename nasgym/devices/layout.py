@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TypeAlias
 
 from nasgym.devices.block import Block
+from nasgym.devices.device_file import Model
 from nasgym.errors import unknown_name
 from nasgym.spaces.space import SearchSpace
 
-__all__ = ["LAYOUTS", "BlockLayout", "Blocks", "block_layout"]
+__all__ = ["LAYOUTS", "LINEAR_LAYOUTS", "BlockLayout", "Blocks", "block_layout"]
 
 Blocks: TypeAlias = tuple[Block, ...]
 
@@ -42,21 +43,29 @@ class BlockLayout:
         return iter(found)
 
 
-# by name of the space: the module that has its `layout`
+# by name of the space: the module that has its `layout`, in the keys of its published latencies
 LAYOUTS = {
     "ofa": "nasgym.devices.ofa_blocks",
     "proxylessnas": "nasgym.devices.proxylessnas_blocks",
-    "tunas": "nasgym.devices.tunas_blocks",
 }
+# published models of latency whose terms are no blocks that could be measured
+LINEAR_LAYOUTS = {"tunas": "nasgym.devices.tunas_blocks"}
+FROM_PLANS = "nasgym.devices.plan_blocks"
 
 
-def block_layout(space: SearchSpace) -> BlockLayout:
+def block_layout(space: SearchSpace, model: Model = "lookup") -> BlockLayout:
     """The blocks of a space, or of a restriction of it.
+
+    Args:
+        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.of_space.PLANNED`).
+        model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear model.
 
     Raises:
         UnknownName: No blocks are known for the space.
+        InvalidValue: The latencies of its blocks do not add up.
     """
-    if space.name not in LAYOUTS:
-        raise unknown_name("space with look-up tables of blocks", space.name, LAYOUTS)
-    layout: BlockLayout = import_module(LAYOUTS[space.name]).layout(space)
+    if model == "linear" and space.name not in LINEAR_LAYOUTS:
+        raise unknown_name("space with a linear model of latency", space.name, LINEAR_LAYOUTS)
+    module = LINEAR_LAYOUTS[space.name] if model == "linear" else LAYOUTS.get(space.name, FROM_PLANS)
+    layout: BlockLayout = import_module(module).layout(space)
     return layout

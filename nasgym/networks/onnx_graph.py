@@ -7,7 +7,7 @@ their own; runtimes fold them into the convolutions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -25,13 +25,14 @@ from nasgym.networks.plan import (
     out_channels,
     out_size,
 )
-from nasgym.networks.weights import Weights, block_shapes, check_weights, random_weights, weight_shapes
+from nasgym.networks.weights import Weights, block_shapes, check_weights, head_shapes, random_weights, weight_shapes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
-__all__ = ["INPUT", "IR_VERSION", "OPSET", "OUTPUT", "block_onnx", "plan_onnx"]
+__all__ = ["INPUT", "IR_VERSION", "OPSET", "OUTPUT", "HeadStep", "block_onnx", "empty_onnx", "head_onnx", "plan_onnx"]
 
+HeadStep: TypeAlias = Literal["pool", "hidden", "logits"]
 OPSET, IR_VERSION = 17, 9
 INPUT, OUTPUT = "input", "output"
 EPSILON = 1e-5  # torch's default
@@ -90,6 +91,57 @@ def block_onnx(
     return graph.model("block", (batch, channels, size, size), (batch, out_channels(block), after, after))
 
 
+def head_onnx(
+    head: Head,
+    size: int,
+    weights: Weights | None = None,
+    *,
+    steps: Sequence[HeadStep] = get_args(HeadStep),
+    rng: np.random.Generator | None = None,
+    batch: int | None = 1,
+) -> ModelProto:
+    """The head on its own, or consecutive steps of it, for inputs of ``size x size``.
+
+    Args:
+        head: What to build.
+        size: Height and width of what comes in.
+        weights: As in `plan_onnx`.
+        steps: ``"pool"`` (activation and pooling), ``"hidden"``, ``"logits"``; what begins behind the pooling takes vectors.
+        rng: As in `plan_onnx`.
+        batch: As in `plan_onnx`.
+
+    Raises:
+        InvalidValue: As `plan_onnx`; or there are no such steps.
+        MissingPackage: As `plan_onnx`.
+    """
+    if not steps or not set(steps) <= set(get_args(HeadStep)):
+        raise InvalidValue(f"steps of a head are {', '.join(get_args(HeadStep))}, got {tuple(steps)}.")
+    graph = _Graph(_weights(head_shapes(head), weights, rng))
+    x, hidden = INPUT, head.hidden or head.in_channels
+    if "pool" in steps:
+        x = graph.pool(head, x)
+    if "hidden" in steps:
+        x = graph.hidden(head, x)
+    if "logits" in steps:
+        graph.logits(x)
+    else:
+        graph.add("Identity", [x], OUTPUT)
+    shape_in = {"pool": (head.in_channels, size, size), "hidden": (head.in_channels,), "logits": (hidden,)}[steps[0]]
+    shape_out = {"pool": head.in_channels, "hidden": hidden, "logits": head.num_classes}[steps[-1]]
+    return graph.model("head", (batch, *shape_in), (batch, shape_out))
+
+
+def empty_onnx(batch: int | None = 1) -> ModelProto:
+    """A graph that adds one number to one number: what it takes is the cost of a call.
+
+    Raises:
+        MissingPackage: As `plan_onnx`.
+    """
+    graph = _Graph({})
+    graph.add("Add", [INPUT, graph.constant("one", np.float32(1.0))], OUTPUT)
+    return graph.model("empty", (batch, 1), (batch, 1))
+
+
 def _weights(shapes: dict[str, tuple[int, ...]], weights: Weights | None, rng: np.random.Generator | None) -> Weights:
     if weights is None:
         if rng is None:
@@ -128,7 +180,7 @@ class _Graph:
 
     def constant(self, name: str, value: Any) -> str:
         """An array, by its name."""
-        self.tensors[name] = self.onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self.tensors[name] = self.onnx.numpy_helper.from_array(np.array(value, order="C"), name)
         return name
 
     def activation(self, x: str, kind: Activation) -> str:
@@ -218,15 +270,24 @@ class _Graph:
 
     def head(self, head: Head, x: str) -> str:
         """Activation, pooling, linear layers; its output is that of the network."""
+        return self.logits(self.hidden(head, self.pool(head, x)))
+
+    def pool(self, head: Head, x: str) -> str:
+        """Activation and global pooling, to ``(batch, C)``."""
         out = self.add("GlobalAveragePool", [self.activation(x, head.activation)], "head.pool")
-        out = self.add("Flatten", [out], "head.flat", axis=1)
-        if head.hidden:
-            parts = [self.weight("head.hidden.linear.weight")]
-            parts += [self.weight("head.hidden.linear.bias")] if head.hidden_bias else []
-            out = self.add("Gemm", [out, *parts], "head.hidden", transB=1)
-            out = self.activation(out, head.hidden_activation)
-        parts = [self.weight("head.linear.weight"), self.weight("head.linear.bias")]
-        return self.add("Gemm", [out, *parts], OUTPUT, transB=1)
+        return self.add("Flatten", [out], "head.flat", axis=1)
+
+    def hidden(self, head: Head, x: str) -> str:
+        """The hidden layer, where there is one."""
+        if not head.hidden:
+            return x
+        parts = [self.weight("head.hidden.linear.weight")]
+        parts += [self.weight("head.hidden.linear.bias")] if head.hidden_bias else []
+        return self.activation(self.add("Gemm", [x, *parts], "head.hidden", transB=1), head.hidden_activation)
+
+    def logits(self, x: str) -> str:
+        """The classifier."""
+        return self.add("Gemm", [x, self.weight("head.linear.weight"), self.weight("head.linear.bias")], OUTPUT, transB=1)
 
     def model(self, name: str, shape_in: Sequence[int | None], shape_out: Sequence[int | None]) -> ModelProto:
         """The finished model."""

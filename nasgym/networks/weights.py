@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Block, Conv, MBConv, NetworkPlan
+from nasgym.networks.plan import Block, Conv, Head, MBConv, NetworkPlan
 
-__all__ = ["Shapes", "Weights", "block_shapes", "check_weights", "random_weights", "weight_shapes"]
+__all__ = ["Shapes", "Weights", "block_shapes", "check_weights", "head_shapes", "random_weights", "weight_shapes"]
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -58,7 +58,13 @@ def weight_shapes(plan: NetworkPlan) -> Shapes:
     shapes: Shapes = {}
     for index, block in enumerate(plan.blocks):
         shapes |= block_shapes(f"blocks.{index}", block)
-    head, width = plan.head, plan.head.in_channels
+    return shapes | head_shapes(plan.head)
+
+
+def head_shapes(head: Head) -> Shapes:
+    """Names and shapes of the weights of a head."""
+    shapes: Shapes = {}
+    width = head.in_channels
     if head.hidden:
         shapes["head.hidden.linear.weight"] = (head.hidden, width)
         if head.hidden_bias:

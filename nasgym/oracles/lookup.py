@@ -59,7 +59,7 @@ class LookupCost:
             )
         self.space, self.device, self.name, self.missing = space, device, name, missing
         self._layout = layout
-        blocks = block_layout(space) if layout is None else layout
+        blocks = block_layout(space, device.model) if layout is None else layout
         self._ms, self.interpolated = fill_missing(device, blocks, missing)
         self._set_terms(blocks)
         digest = hashlib.sha256(f"{name}:{device.fingerprint}:{space.fingerprint}".encode())

@@ -23,7 +23,7 @@ STEM = Block("conv", 32, 3, 16, 8, kernel=3, stride=2)
 def made_up(space, seed=0, model="lookup", keep=lambda block: True):
     """A device with drawn latencies."""
     rng = np.random.default_rng(seed)
-    blocks = [block for block in block_layout(space) if keep(block)]
+    blocks = [block for block in block_layout(space, model) if keep(block)]
     values = rng.uniform(-3 if model == "linear" else 0.1, 9, len(blocks)).tolist()
     latencies = {block: Latency(value) for block, value in zip(blocks, values, strict=True)}
     return Device("phone", space.name, "unknown", None, 1, "unknown", latencies, model=model)
@@ -71,7 +71,7 @@ def test_without_cases():
 def test_costs_are_sums_over_blocks(name):
     space = SPACES[name]
     device = made_up(space, model="linear" if name == "tunas" else "lookup")
-    cost, layout = LookupCost(space, device), block_layout(space)
+    cost, layout = LookupCost(space, device), block_layout(space, device.model)
     archs = space.sample(np.random.default_rng(3), 20)
     for options, ms in zip(space.to_options(archs).tolist(), cost.cost(archs).tolist(), strict=True):
         case = options[0] if layout.by_first_layer else 0

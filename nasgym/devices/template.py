@@ -1,0 +1,39 @@
+"""A device file to be filled by hand: all blocks of a space, no latencies."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from nasgym.devices.block import KEY_COLUMNS
+from nasgym.devices.device_file import FORMAT, UNKNOWN, VALUE_COLUMNS
+from nasgym.devices.layout import block_layout
+from nasgym.files import write_file
+from nasgym.spaces.space import SearchSpace
+
+__all__ = ["write_template"]
+
+
+def write_template(space: SearchSpace, name: str, path: Path) -> Path:
+    """Writes a device file whose column ``latency_ms`` is empty.
+
+    Args:
+        space: The space.
+        name: Of the device, lower case.
+        path: The file.
+
+    Raises:
+        UnknownName: No blocks are known for the space.
+        InvalidValue: The latencies of its blocks do not add up.
+    """
+    blocks = list(block_layout(space))
+    used = [column for column in KEY_COLUMNS if any(getattr(block, column) for block in blocks)]
+    text = io.StringIO()
+    header = {"device": name, "space": space.name, "runtime": UNKNOWN, "threads": UNKNOWN, "batch": 1, "precision": UNKNOWN}
+    text.write(f"# {FORMAT}\n" + "".join(f"# {key}: {value}\n" for key, value in header.items()))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*used, *VALUE_COLUMNS])
+    for block in blocks:
+        writer.writerow([*(getattr(block, column) or "" for column in used), *("" for _ in VALUE_COLUMNS)])
+    return write_file(path, text.getvalue())
