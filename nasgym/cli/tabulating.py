@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,15 +21,40 @@ def tabulate(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the measurements and the table; by default ./.tabulate/SPACE."),
     ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure the latency of every network of the table that is there, instead.")
+    ] = False,
+    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Measure on a noisy machine, too.")] = False,
 ) -> None:
-    """Trains every network of a space and writes the table; the same command goes on where it stopped."""
-    from nasgym.tabulate import tabulate as train_all
+    """Trains every network of a space and writes the table; the same command goes on where it stopped.
 
+    With --latency every network is measured with onnxruntime, and the table gets a column latency_ms.
+    """
     folder = Path(".tabulate") / space if out is None else out
     try:
         with progress(space) as told:
-            path = train_all(space, folder, jobs, told)
+            path = _measure(space, folder, accept_noise, told) if latency else _train(space, folder, jobs, told)
     except KeyboardInterrupt:
         print(f"\nstopped; what was trained is in {folder}, and the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
     typer.echo(f"wrote {path}")
+
+
+def _train(space: str, folder: Path, jobs: int, told: Callable[[float, float], None]) -> Path:
+    from nasgym.tabulate import tabulate as train_all
+
+    return train_all(space, folder, jobs, told)
+
+
+def _measure(space: str, folder: Path, accept_noise: bool, told: Callable[[float, float], None]) -> Path:
+    from nasgym.errors import MissingData
+    from nasgym.profiling.measure import Options
+    from nasgym.profiling.table_latency import add_latency
+    from nasgym.registry import SPACES
+
+    path = folder / f"{space}.npz"
+    if not path.is_file():
+        raise MissingData(f"{path} is not there; `nasgym tabulate {space}` makes it, --out DIR names another folder.")
+    options = Options(burst_ms=8.0)  # thousands of networks: shorter bursts, more of them
+    log = folder / "latencies.log"
+    return add_latency(SPACES.load(space)(), path, options, log=log, accept_noise=accept_noise, told=told)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "progress", "table"]
+__all__ = ["console", "progress", "stages", "table"]
 
 
 def console() -> Console:
@@ -35,10 +35,26 @@ def table(title: str, *heads: str) -> Table:
 @contextmanager
 def progress(words: str) -> Iterator[Callable[[float, float], None]]:
     """One bar with the remaining time, on stderr and only in a terminal, so that what a command prints can be piped."""
+    with stages() as told:
+        yield lambda done, total: told(words, done, total)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, float, float], None]]:
+    """As `progress`, for work of several stages: the bar begins anew where the words change."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("", total=None)
+        shown = ""
+
+        def told(words: str, done: float, total: float) -> None:
+            nonlocal shown
+            if words != shown:
+                bar.reset(task, description=words)
+                shown = words
+            bar.update(task, completed=done, total=total)
+
+        yield told
