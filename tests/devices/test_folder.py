@@ -18,7 +18,7 @@ def test_found_by_space_and_name():
     device = write("tiny", "phone")
     assert find_device("tiny", "phone") == device
     assert device_names("tiny") == ["phone"]
-    assert device_names("ofa") == []
+    assert device_names("ofa") == ["x86-1t", "x86-1t-int8"]
 
 
 def test_published_ones_come_with_their_command():
