@@ -9,8 +9,10 @@ import typer
 from nasgym.cli.comparing import compare
 from nasgym.cli.data import data_app
 from nasgym.cli.drawing import draw
+from nasgym.cli.exporting import export
 from nasgym.cli.extras import EXTRAS, missing
 from nasgym.cli.listing import list_command
+from nasgym.cli.profiling import profile_command
 from nasgym.cli.searching import search
 from nasgym.cli.tabulating import tabulate
 from nasgym.errors import NasgymError
@@ -24,7 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_command)
-for command in (compare, search, draw, tabulate):
+app.command("profile")(profile_command)
+for command in (compare, search, draw, export, tabulate):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -18,12 +18,25 @@ from nasgym.devices.block import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 
-__all__ = ["DEVICE_NAME", "FORMAT", "UNKNOWN", "VALUE_COLUMNS", "Device", "Latency", "Model", "read_device", "write_device"]
+__all__ = [
+    "DEVICE_NAME",
+    "FORMAT",
+    "RESERVED",
+    "UNKNOWN",
+    "VALUE_COLUMNS",
+    "Device",
+    "Latency",
+    "Model",
+    "read_device",
+    "write_device",
+]
 
 FORMAT = "nasgym-device-1"
 UNKNOWN = "unknown"
 REQUIRED = ("device", "space", "runtime", "threads", "batch", "precision")
 HEADER = (*REQUIRED, "model", "source", "note", "fingerprint")
+# what `nasgym.make_problem` takes for something else
+RESERVED = "live"
 VALUE_COLUMNS = ("latency_ms", "spread_ms", "count")
 DEVICE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -80,6 +93,8 @@ class Device:
     def __post_init__(self) -> None:
         if not DEVICE_NAME.fullmatch(self.name):
             raise DataError(f"{self.name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore.")
+        if self.name == RESERVED:
+            raise DataError(f"device={RESERVED!r} measures on this machine; give the device another name.")
         for key, text in (("space", self.space), ("runtime", self.runtime), ("precision", self.precision)):
             if not text:
                 raise DataError(f"device {self.name!r} has an empty {key}; write {UNKNOWN!r} where it is not known.")

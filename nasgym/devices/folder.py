@@ -10,7 +10,7 @@ from nasgym.data.folder import data_folder
 from nasgym.devices.device_file import Device, read_device
 from nasgym.errors import DataError, InvalidValue, MissingData
 
-__all__ = ["device_names", "device_path", "find_device"]
+__all__ = ["device_files", "device_names", "device_path", "find_device"]
 
 # what gets a published device, by (space, device)
 IMPORT_COMMANDS = {
@@ -33,9 +33,15 @@ def _paths(space: str) -> dict[str, Path]:
     """Imported and shipped device files of a space; an imported one is used in place of a shipped one of its name."""
     paths: dict[str, Path] = {}
     for folder in _folders():
-        for path in sorted((folder / space).glob("*.csv")):
+        for path in sorted((folder / space).glob("*.csv"), key=lambda file: file.stem):
             paths.setdefault(path.stem, path)
     return paths
+
+
+def device_files() -> dict[tuple[str, str], Path]:
+    """The device files in use by (space, device), imported and shipped ones of all spaces."""
+    spaces = sorted({path.name for folder in _folders() for path in folder.glob("*") if path.is_dir()})
+    return {(space, name): path for space in spaces for name, path in _paths(space).items()}
 
 
 def device_names(space: str) -> list[str]:

@@ -59,7 +59,7 @@ class Options:
     threads: int = 1
     provider: str = CPU
     tolerance: float = 0.02
-    min_rounds: int = 6
+    min_rounds: int = 10
     max_rounds: int = 40
     burst_ms: float = 20.0
     min_runs: int = 5
@@ -299,7 +299,9 @@ class Log:
 
 def fingerprint_of(models: Mapping[str, Model], options: Options) -> str:
     """Hash of machine, options and models (16 hex digits)."""
-    digest = hashlib.sha256(json.dumps([describe_machine(options.provider), asdict(options)], sort_keys=True).encode())
+    machine = describe_machine(options.provider)
+    del machine["cores"]  # those that this process may use at the moment
+    digest = hashlib.sha256(json.dumps([machine, asdict(options)], sort_keys=True).encode())
     for name, model in sorted(models.items()):
         digest.update(name.encode())
         digest.update(hashlib.sha256(model if isinstance(model, bytes) else model.read_bytes()).digest())

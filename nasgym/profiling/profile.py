@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasgym.devices.device_file import DEVICE_NAME, Device, Latency, write_device
+from nasgym.devices.device_file import DEVICE_NAME, RESERVED, Device, Latency, write_device
 from nasgym.devices.layout import block_layout
 from nasgym.errors import DataError, InvalidValue
 from nasgym.networks.onnx_graph import block_onnx
@@ -172,8 +172,10 @@ def profile(
         InvalidValue: The machine is too noisy, `work` belongs to another profile, or a value is out of range.
         DataError: A model cannot be run.
     """
-    if not DEVICE_NAME.fullmatch(name):
-        raise InvalidValue(f"{name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore.")
+    if not DEVICE_NAME.fullmatch(name) or name == RESERVED:
+        raise InvalidValue(
+            f"{name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore; and not {RESERVED!r}."
+        )
     try:
         check_provider(options.provider)
     except MeasureError as error:

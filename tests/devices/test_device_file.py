@@ -190,3 +190,8 @@ def test_macs_by_hand():
     assert Block("mbconv", 4, 8, 4, 8, mid_ch=8, kernel=3, stride=1).macs == 1152 + 1024
     assert Block("logits", 1, 8, 1, 10).macs == 80
     assert Block("skip").macs == 0
+
+
+def test_a_name_that_means_something_else():
+    with pytest.raises(DataError, match="device='live' measures on this machine"):
+        device(name="live")

@@ -1,0 +1,112 @@
+"""``nasgym export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasgym.cli.architectures import ArchText, SpaceName, is_published, space_of
+from nasgym.errors import InvalidValue, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nasgym.networks.plan import NetworkPlan
+    from nasgym.networks.weights import Weights
+
+__all__ = ["export"]
+
+
+def export(
+    arch: ArchText,
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pytorch, onnx, torchscript or json.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
+    space: SpaceName = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights, .npz or .pt; for pytorch they are written beside the source."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Draw weights with this seed; onnx and torchscript do so with 0 by default."),
+    ] = None,
+    input_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Height and width of an image (of the largest resolution of ofa); mobile networks, by default 224.",
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Outputs of the classifier; mobile networks, by default 1000.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option(metavar="FACTOR", help="Factor on all channels; mobile networks, by default 1.")
+    ] = None,
+) -> None:
+    """Writes a network as a file that needs no nasgym: PyTorch source, ONNX, TorchScript, or JSON."""
+    from nasgym.export.exporting import KINDS, NEED_WEIGHTS
+    from nasgym.export.exporting import export as write
+
+    if to not in KINDS:
+        raise unknown_name("export format", to, KINDS)
+    if weights is not None and seed is not None:
+        raise InvalidValue("weights are read from a file or drawn from a seed; leave out --weights or --seed.")
+    plan, space_name = _network(arch, space, input_size, classes, width)
+    if seed is None and weights is None and to in NEED_WEIGHTS:
+        seed = 0
+    arrays, rng = _weights(weights, out, to), _generator(seed)
+    for path in write(plan, to, out, arrays, rng, space=space_name):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"images are (batch, {', '.join(map(str, plan.input_shape))}), outputs (batch, {plan.head.num_classes})")
+    if seed is not None:
+        typer.echo(f"its weights are random (seed {seed}); trained ones come from a file: --weights FILE")
+    if to == "torchscript":
+        typer.echo("torch.jit.load reads it; PyTorch calls TorchScript deprecated; --to pytorch and --to onnx do not need it")
+
+
+def _network(
+    arch: str, space: str | None, input_size: int | None, classes: int | None, width: float | None
+) -> tuple[NetworkPlan, str]:
+    """The plan at the wanted scale, and the name of its space, empty for a published network."""
+    from nasgym.networks.named import named_plan
+    from nasgym.networks.of_space import plan_of
+    from nasgym.networks.scale import IMAGENET, Scale
+    from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+
+    channels, size, _ = IMAGENET.input_shape
+    scale = Scale(
+        (channels, input_size or size, input_size or size),
+        classes or IMAGENET.num_classes,
+        IMAGENET.width if width is None else width,
+    )
+    if is_published(arch, space):
+        return named_plan(arch, scale), ""
+    known = space_of(arch, space)
+    plan = plan_of(known, known.from_str(arch)[0], scale)
+    if isinstance(known, DigitsSpace | NASBenchMacroSpace) and (input_size or classes or width is not None):
+        raise InvalidValue(
+            f"the networks of {known.name!r} have one size, {plan.input_shape} and {plan.head.num_classes} classes; "
+            "--input-size, --classes and --width are for mobile networks."
+        )
+    return plan, known.name
+
+
+def _weights(path: Path | None, out: Path, to: str) -> Weights | None:
+    if path is None:
+        return None
+    written = [out, *([out.with_suffix(".pt")] if to == "pytorch" else [])]
+    if path.resolve() in [file.resolve() for file in written]:
+        raise InvalidValue(f"{path} would be replaced by what is written; name another file with --out.")
+    from nasgym.export.weights_file import read_weights
+
+    return read_weights(path)
+
+
+def _generator(seed: int | None) -> np.random.Generator | None:
+    import numpy as np
+
+    return None if seed is None else np.random.default_rng(seed)

@@ -1,0 +1,145 @@
+"""A plan as PyTorch source: one file that needs torch alone, blocks in their order with their numbers.
+
+Weights have the names of `nasgym.networks.weights.weight_shapes`, which are those of `torch_modules.build_module`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from nasgym.export.pytorch_classes import class_lines, head_lines
+from nasgym.export.source import COLUMNS, bracketed, docstring_text
+from nasgym.export.vocabulary import Vocabulary
+from nasgym.networks.count import count_macs, count_params
+from nasgym.networks.named import NAMED
+from nasgym.networks.plan import Block, Identity, NetworkPlan, out_size
+
+__all__ = ["class_name", "pytorch_code"]
+
+SPELLED = {
+    "mobilenet": "MobileNet",
+    "mnasnet": "MnasNet",
+    "proxylessnas": "ProxylessNas",
+    "fairnas": "FairNas",
+    "efficientnet": "EfficientNet",
+}
+
+
+def class_name(plan: NetworkPlan) -> str:
+    """``"MnasNetA1"`` for a published network, ``"Network"`` for any other."""
+    if plan.name not in NAMED:
+        return "Network"
+    return "".join(SPELLED.get(part, part.capitalize()) for part in plan.name.split("-"))
+
+
+def pytorch_code(plan: NetworkPlan, *, space: str = "", with_weights: bool = False) -> str:
+    """The source of a network, as ruff's default rules and its formatter leave it.
+
+    Args:
+        plan: What to write.
+        space: Name of the space that the architecture belongs to, for the docstring.
+        with_weights: Whether the file's weights lie beside it, in a file of the same name that ends with ``.pt``; it then
+            has a function ``load()``.
+    """
+    imports = ["from collections import OrderedDict"] if plan.head.hidden else []
+    imports += ["from pathlib import Path"] if with_weights else []
+    head = [*_docstring(plan, space), "", *imports, *([""] if imports else []), "import torch", "from torch import nn"]
+    classes = [*class_lines(plan), head_lines(plan.head), _network(plan)]
+    parts = [head, *classes, *([_load(plan)] if with_weights else []), _main(plan, with_weights)]
+    return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _docstring(plan: NetworkPlan, space: str) -> list[str]:
+    named = plan.name in NAMED
+    title = plan.name if named else f"A network of the space {docstring_text(space)}" if space else "A network"
+    channels, height, width = plan.input_shape
+    return [
+        f'"""{title}, written by nasgym.',
+        "",
+        *([] if named else ["Architecture:", "", *_wrapped(docstring_text(plan.name)), ""]),
+        f"Images of {channels} x {height} x {width}, {plan.head.num_classes:,} classes.",
+        f"Multiply-accumulates of convolutions and linear layers for an image: {count_macs(plan):,}",
+        f"Parameters: {count_params(plan):,}",
+        '"""',
+    ]
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """A text in lines that end with its commas."""
+    line = ""
+    for part in text.split(","):
+        if line and len(line) + len(part) + 6 > COLUMNS:
+            yield f"    {line},"
+            line = part
+        else:
+            line = f"{line},{part}" if line else part
+    yield f"    {line}"
+
+
+def _network(plan: NetworkPlan) -> list[str]:
+    channels, height, width = plan.input_shape
+    return [
+        f"class {class_name(plan)}(nn.Module):",
+        f'    """Images (batch, {channels}, {height}, {width}) to logits (batch, {plan.head.num_classes})."""',
+        "",
+        "    def __init__(self) -> None:",
+        "        super().__init__()",
+        *_blocks(plan),
+        "        self.head = Head()",
+        "",
+        "    def forward(self, x: torch.Tensor) -> torch.Tensor:",
+        "        return self.head(self.blocks(x))",
+    ]
+
+
+def _blocks(plan: NetworkPlan) -> list[str]:
+    if not plan.blocks:
+        return ["        self.blocks = nn.Sequential()"]
+    words, found = Vocabulary(plan.blocks), ["        self.blocks = nn.Sequential("]
+    for title, blocks in _groups(plan):
+        found.append(f"            # {title}")
+        for block in blocks:
+            name, parts = words.call(block)
+            skipped = "  # skipped; keeps the numbers of the others" if isinstance(block, Identity) else ""
+            lines = bracketed(f"            {name}(", parts, "),")
+            found += [*lines[:-1], lines[-1] + skipped]
+    return [*found, "        )"]
+
+
+def _groups(plan: NetworkPlan) -> Iterator[tuple[str, list[Block]]]:
+    """What is written under one comment: consecutive blocks of one part and one output size."""
+    parts = [("stem", 0, block) for block in plan.stem]
+    parts += [("layer", i, block) for i, layer in enumerate(plan.layers, 1) for block in layer]
+    parts += [("neck", 0, block) for block in plan.neck]
+    size, found = plan.input_shape[1], list[tuple[str, int, int, Block]]()
+    for part, number, block in parts:
+        size = out_size(size, block)
+        found.append((part, number, size, block))
+    for (part, size), group in groupby(found, key=lambda entry: (entry[0], entry[2])):
+        members = list(group)
+        first, last = members[0][1], members[-1][1]
+        numbers = "" if not first else f" {first}" if first == last else f"s {first} to {last}"
+        yield f"{part}{numbers}, {size} x {size}", [block for *_, block in members]
+
+
+def _load(plan: NetworkPlan) -> list[str]:
+    name = class_name(plan)
+    return [
+        f"def load() -> {name}:",
+        '    """The network with its weights, which lie beside this file."""',
+        f"    network = {name}()",
+        '    weights = torch.load(Path(__file__).with_suffix(".pt"), weights_only=True)',
+        "    network.load_state_dict(weights)",
+        "    return network",
+    ]
+
+
+def _main(plan: NetworkPlan, with_weights: bool) -> list[str]:
+    made = "load()" if with_weights else f"{class_name(plan)}()"
+    shape = ", ".join(map(str, plan.input_shape))
+    return [
+        'if __name__ == "__main__":',
+        f"    network = {made}.eval()",
+        f"    print(tuple(network(torch.zeros(1, {shape})).shape))",
+    ]

@@ -1,0 +1,147 @@
+"""`LatencyCache`: latencies of whole networks that were measured during searches, in one SQLite file of the data folder.
+
+What was measured is never measured again: the first answer stays, so that a repeated search, a search that was interrupted and
+every process of a comparison read the same numbers. Each call is a transaction of its own on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasgym.data.folder import data_folder
+from nasgym.errors import DataError
+
+__all__ = ["LatencyCache", "MeasuredLatency"]
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS latencies (
+    fingerprint TEXT NOT NULL,
+    network TEXT NOT NULL,
+    latency_ms REAL NOT NULL,
+    low_ms REAL,
+    high_ms REAL,
+    noisy INTEGER NOT NULL,
+    architecture TEXT NOT NULL,
+    measured TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (fingerprint, network)
+) WITHOUT ROWID
+"""
+WAIT_SECONDS = 60.0
+# SQLite's limit of variables in one statement
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class MeasuredLatency:
+    """One network's latency.
+
+    Attributes:
+        latency_ms: Milliseconds.
+        low_ms, high_ms: 95 % interval, None where it is not known.
+        noisy: Whether the interval stayed wider than asked for.
+    """
+
+    latency_ms: float
+    low_ms: float | None = None
+    high_ms: float | None = None
+    noisy: bool = False
+
+
+class LatencyCache:
+    """Latencies by (fingerprint of how they are measured, key of the network).
+
+    Args:
+        path: The SQLite file; by default ``latencies/measured.sqlite`` in the data folder. It is made when something is kept.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = data_folder() / "latencies" / "measured.sqlite" if path is None else path
+
+    def read(self, fingerprint: str, networks: Iterable[str]) -> dict[str, MeasuredLatency]:
+        """What is known of some networks, by key.
+
+        Raises:
+            DataError: The file is damaged or of another kind.
+        """
+        wanted = list(dict.fromkeys(networks))
+        if not wanted or not self.path.exists():
+            return {}
+        found: dict[str, MeasuredLatency] = {}
+        with self._opened() as db:
+            for start in range(0, len(wanted), AT_ONCE):
+                part = wanted[start : start + AT_ONCE]
+                query = (
+                    "SELECT network, latency_ms, low_ms, high_ms, noisy FROM latencies WHERE fingerprint = ? AND network IN "
+                    f"({', '.join('?' * len(part))})"
+                )
+                rows: list[Any] = db.execute(query, (fingerprint, *part)).fetchall()
+                found |= {network: MeasuredLatency(ms, low, high, bool(noisy)) for network, ms, low, high, noisy in rows}
+        return found
+
+    def keep(self, fingerprint: str, new: Sequence[tuple[str, str, MeasuredLatency]]) -> dict[str, MeasuredLatency]:
+        """Adds (key, architecture as text, latency); on disk when this returns. A key that is there keeps what it has.
+
+        Returns:
+            What the file now says, by key.
+
+        Raises:
+            DataError: The file is damaged, of another kind, or cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"measured latencies cannot be kept in {self.path.parent} ({error}); set NASGYM_DATA.") from None
+        rows = [(fingerprint, key, one.latency_ms, one.low_ms, one.high_ms, int(one.noisy), text) for key, text, one in new]
+        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(SCHEMA)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            db.executemany(
+                "INSERT OR IGNORE INTO latencies (fingerprint, network, latency_ms, low_ms, high_ms, noisy, architecture) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            db.execute("COMMIT")
+        return self.read(fingerprint, [key for key, _, _ in new])
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                if tables and (version != VERSION or tables != ["latencies"]):
+                    raise DataError(f"{self.path} holds something else than measured latencies; move it away.")
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self.path}, where measured latencies are kept, is damaged or cannot be written ({error}); move it away, or set "
+                "NASGYM_DATA."
+            ) from None
+
+    @contextmanager
+    def sole_measurer(self, name: str) -> Iterator[None]:
+        """Waits until no other process measures under that name: two at once would disturb each other.
+
+        Windows has no such lock; there, two processes may measure at the same time.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = (self.path.parent / f"{name}.lock").open("w")
+        except OSError as error:
+            raise DataError(f"measured latencies cannot be kept in {self.path.parent} ({error}); set NASGYM_DATA.") from None
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,115 @@
+"""Networks as JSON: reading back equal, and refusing everything else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nasgym.errors import DataError, NasgymError, UnknownName
+from nasgym.export.json_text import plan_from_json, plan_json
+from nasgym.networks.named import NAMED, named_plan
+from nasgym.networks.of_space import PLANNED, plan_of
+from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
+from nasgym.networks.scale import Scale
+
+SMALL = NetworkPlan(
+    "a name, \N{SNOWMAN}",
+    (1, 8, 8),
+    (Conv(1, 4, 3, groups=1, activation="swish"),),
+    ((), (Identity(4), Pool(4, 3, 2, "max")), (MBConv(4, 8, 4, 5, 1, "relu6", 2, True, "hswish", "sigmoid"),)),
+    (),
+    Head(4, 10, hidden=6, hidden_bias=False),
+)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_published_networks_read_back_equal(name):
+    for plan in (named_plan(name), named_plan(name, Scale((1, 8, 8), 10, 0.25, 4, 4))):
+        assert plan_from_json(plan_json(plan)) == plan
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_architectures_read_back_equal(kind):
+    space = kind()
+    for arch in space.sample(np.random.default_rng(5), 10):
+        plan = plan_of(space, arch)
+        text = plan_json(plan, space=space.name)
+        assert plan_from_json(text) == plan
+        values = json.loads(text)
+        assert values["space"] == space.name
+        assert np.array_equal(space.from_str(values["architecture"])[0], arch)
+
+
+def test_what_is_written():
+    text = plan_json(SMALL)
+    assert plan_from_json(text) == SMALL
+    values = json.loads(text)
+    assert values["space"] is None
+    assert values["input_shape"] == [1, 8, 8]
+    assert values["layers"][0] == []
+    assert values["layers"][1][1] == {"kind": "pool", "channels": 4, "kernel": 3, "stride": 2, "pooling": "max"}
+    assert values["head"]["hidden_bias"] is False
+    # stem 9 * 4 * 64; expansion 4 * 8 * 16, kernel 25 * 8 * 16, gate 2 * 8 * 2, projection 8 * 4 * 16; head 6 * (4 + 10)
+    assert values["macs"] == 2304 + 512 + 3200 + 32 + 512 + 84
+    assert text.isascii()
+    assert text.endswith("}\n")
+
+
+def changed(*path, to):
+    """The text of `SMALL` with another value at a path; ``to=...`` removes it."""
+    values = json.loads(plan_json(SMALL))
+    *way, last = path
+    inside = values
+    for step in way:
+        inside = inside[step]
+    if to is ...:
+        del inside[last]
+    else:
+        inside[last] = to
+    return json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "this is no network"),
+        ('{"format": "nasgym-network", "version": 1, "version": 1}', "'version' is there twice"),
+        (changed("format", to="onnx"), "this is no network"),
+        (changed("version", to=2), "version 2"),
+        (changed("stem", to=...), "lacks 'stem'"),
+        (changed("steem", to=[]), "Did you mean 'stem'"),
+        (changed("architecture", to=3), '"architecture" is a text'),
+        (changed("input_shape", to=[1, 8]), "channels, height, width"),
+        (changed("input_shape", to=[1, 8, 9]), "square"),
+        (changed("input_shape", 0, to=1.5), "whole number from 1"),
+        (changed("stem", to={}), "stem is a list"),
+        (changed("stem", 0, to="conv"), r"stem\[0\] is an object"),
+        (changed("stem", 0, "kind", to="mbcon"), "Did you mean 'mbconv'"),
+        (changed("stem", 0, "kind", to=["conv"]), "unknown kind of block"),
+        (changed("stem", 0, "kernel", to=...), r"stem\[0\] lacks 'kernel'"),
+        (changed("stem", 0, "kernal", to=3), "Did you mean 'kernel'"),
+        (changed("stem", 0, "kernel", to=True), r"stem\[0\].kernel is a whole number"),
+        (changed("stem", 0, "kernel", to=0), "from 1"),
+        (changed("stem", 0, "kernel", to=4), "kernels are odd"),
+        (changed("stem", 0, "groups", to=3), "groups"),
+        (changed("stem", 0, "se_channels", to=-1), "from 0"),
+        (changed("stem", 0, "residual", to=1), "true or false"),
+        (changed("stem", 0, "activation", to="relu7"), "Did you mean 'relu'"),
+        (changed("stem", 0, "activation", to=[]), "unknown stem"),
+        (changed("stem", 0, "out_channels", to=5), "takes 4 channels, but gets 5"),
+        (changed("layers", 2, 0, "kernel", to=3), '"macs" is 6644'),
+        (changed("layers", 1, 0, to={"kind": "identity", "channels": 3}), "takes 3 channels, but gets 4"),
+        (changed("head", "in_channels", to=5), "the head takes 5"),
+        (changed("head", to=[]), "head is an object"),
+        (changed("parameters", to="7"), "\"parameters\" is '7'"),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence(text, words):
+    with pytest.raises((DataError, UnknownName), match=words) as caught:
+        plan_from_json(text)
+    assert isinstance(caught.value, NasgymError)
+    assert "\n" not in str(caught.value)
