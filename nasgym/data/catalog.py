@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from nasgym.data.folder import imported_tables, shipped_tables
-from nasgym.data.table_file import Table, read_table, verify_checksum
+from nasgym.data.source import sha256_of
+from nasgym.data.table_file import Table, checksum_path, read_table, verify_checksum
 from nasgym.errors import DataError, NasgymError
-from nasgym.registry import SPACES
+from nasgym.registry import SPACES, TABLES
 from nasgym.spaces.described import space_from_description
 
 __all__ = ["TableInfo", "list_tables", "verify_tables"]
@@ -20,10 +23,10 @@ class TableInfo:
 
     Attributes:
         name: Name of the table.
-        where: ``"shipped"`` or ``"imported"``; an imported table is used in place of a shipped one of its name.
-        path: The file.
+        where: ``"imported"``, ``"shipped"`` or ``"another package"``; of several tables of one name the first kind is used.
+        path: The file; None where another package does not say where it is.
         space: Name of its space.
-        size: Number of architectures.
+        size: Number of architectures that the table has.
         datasets: Its data sets; the first is the default.
         fidelities: Epochs of the default data set, ascending.
         seeds: Largest number of training seeds.
@@ -34,7 +37,7 @@ class TableInfo:
 
     name: str
     where: str
-    path: Path
+    path: Path | None
     space: str = ""
     size: int = 0
     datasets: tuple[str, ...] = ()
@@ -46,9 +49,20 @@ class TableInfo:
 
 
 def list_tables() -> list[TableInfo]:
-    """The tables that can be used, imported ones first."""
+    """The tables that can be used: imported ones, shipped ones, and those of other packages."""
     tables = [_inform(name, "imported", path) for name, path in imported_tables().items()]
-    return tables + [_inform(name, "shipped", path) for name, path in shipped_tables().items()]
+    tables += [_inform(name, "shipped", path) for name, path in shipped_tables().items()]
+    for name in _package_tables():
+        try:
+            tables.append(_inform(name, "another package", TABLES.path(name)))
+        except DataError as error:
+            tables.append(TableInfo(name, "another package", None, problem=str(error)))
+    return tables
+
+
+def _package_tables() -> list[str]:
+    """Names of other packages' tables that no imported or shipped table hides."""
+    return [name for name in TABLES.names() if name not in imported_tables() and name not in shipped_tables()]
 
 
 def _inform(name: str, where: str, path: Path) -> TableInfo:
@@ -79,24 +93,37 @@ def verify_tables() -> list[tuple[str, bool, str]]:
     """Checks every table: the SHA-256 beside it, the contents, and that it fits the space of its card.
 
     Returns:
-        (name, whether it is whole, what was found), imported tables first.
+        (name, whether it is whole, what was found), imported tables first, those of other packages last: only these may
+        lack the SHA-256 beside them.
     """
     found = []
     for name, path in [*imported_tables().items(), *shipped_tables().items()]:
         try:
-            found.append((name, True, _verify(name, path)))
+            found.append((name, True, _verify(name, path, verify_checksum(path))))
+        except NasgymError as error:
+            found.append((name, False, str(error)))
+    for name in _package_tables():
+        try:
+            path = TABLES.path(name)
+            kept = checksum_path(path).is_file()
+            said = _verify(name, path, verify_checksum(path) if kept else sha256_of(path))
+            found.append((name, True, said if kept else f"{said} (its package keeps none beside it)"))
         except NasgymError as error:
             found.append((name, False, str(error)))
     return found
 
 
-def _verify(name: str, path: Path) -> str:
-    digest = verify_checksum(path)
+def _verify(name: str, path: Path, digest: str) -> str:
     table = read_table(path)
     if table.name != name:
         raise DataError(f"{path} holds the table {table.name!r}; name the file after it.")
     named = table.card["space"]
     space = space_from_description(named) if isinstance(named, dict) else SPACES.load(str(named))()
+    if table.archs is not None:
+        whole = table.archs.shape[1] == space.num_decisions and space.is_valid(table.archs).all()
+        if not whole or len(np.unique(table.archs, axis=0)) < table.num_rows:
+            raise DataError(f"{path} has architectures that space {space.name!r} does not have, or twice; import it again.")
+        return f"a sample of {table.num_rows:,} of {space.size:,} architectures, SHA-256 {digest[:16]}"
     if space.size != table.num_rows:
         raise DataError(
             f"{path} has {table.num_rows:,} rows, the space {space.name!r} of its card {space.size:,} architectures; import it "

@@ -65,7 +65,8 @@ def _node_text(ops: Sequence[int]) -> str:
     """What the output node computes, as the text by which the benchmark tells cells apart (6,466 texts).
 
     Dead edges are ``#``, skips pass on what their source computes, and the terms of a sum are sorted as text. Sums are not
-    flattened and zeros stay in them; a full normal form would leave 4,930 classes, but 6,466 is the published count.
+    flattened and zeros stay in them; a full normal form would leave 4,930 classes, but 6,466 is the published count. The names of
+    the operations stand in the text because they decide the order, and with it which nested sums look alike.
     """
     texts = ["0"]
     for target in (1, 2, 3):
@@ -78,7 +79,7 @@ def _node_text(ops: Sequence[int]) -> str:
             elif OPS[op] == "skip_connect":
                 terms.append(texts[source])
             else:
-                terms.append(f"({texts[source]})@{op}")
+                terms.append(f"({texts[source]})@{OPS[op]}")
         texts.append("+".join(sorted(terms)))
     return texts[-1]
 

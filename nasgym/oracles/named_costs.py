@@ -1,0 +1,88 @@
+"""`NamedCosts`: the measured costs of a table's architectures, from the table itself and from imported cost columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from nasgym.data.cost_columns import IMPORT_COMMANDS, CostColumns, columns_path, find_columns
+from nasgym.data.table_file import Table
+from nasgym.errors import DataError, UnknownName, unknown_name
+from nasgym.oracles.columns import ColumnCost
+from nasgym.oracles.oracle import CostOracle
+from nasgym.spaces.space import SearchSpace
+
+__all__ = ["NamedCosts"]
+
+LATENCY = "latency_ms@"
+# (space, column, data set, name) to the cost
+_OfTable: TypeAlias = Callable[[SearchSpace, str, str, str | None], CostOracle]
+
+
+@dataclass(frozen=True)
+class NamedCosts:
+    """Costs by name for one data set.
+
+    Attributes:
+        table: The table.
+        space: Its whole space.
+        dataset: Data set of the costs.
+        of_table: Makes the cost of a column of the table.
+    """
+
+    table: Table
+    space: SearchSpace
+    dataset: str
+    of_table: _OfTable
+
+    @cached_property
+    def _files(self) -> list[CostColumns]:
+        """Imported columns of the space; the space of an own table has a description in place of a registered name."""
+        return find_columns(self.space.name) if isinstance(self.table.card["space"], str) else []
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The table's costs, then those of imported columns that every architecture has."""
+        columns = [name for file in self._files for name in file.names(self.dataset, complete=True)]
+        return tuple(dict.fromkeys([*self.table.cost_names(self.dataset), *columns]))
+
+    @property
+    def devices(self) -> list[str]:
+        """Devices with a latency."""
+        return [name.removeprefix(LATENCY) for name in self.names if name.startswith(LATENCY)]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a cost, possibly one with holes."""
+        return name in self.table.cost_names(self.dataset) or any(name in file.names(self.dataset) for file in self._files)
+
+    def unknown_device(self, device: object) -> UnknownName:
+        """The error for a device that is not there; it says for which data sets it is, or how more are imported."""
+        others = sorted(
+            {owner for file in self._files for owner, name in file.costs if name == f"{LATENCY}{device}"} - {self.dataset, "*"}
+        )
+        hint = f"It is there for data set {', '.join(others)}." if others else ""
+        if not self._files and self.space.name in IMPORT_COMMANDS:
+            hint = f"More are imported with `{IMPORT_COMMANDS[self.space.name]}`."
+        return unknown_name(f"device of table {self.table.name!r} ({self.dataset})", device, self.devices, hint)
+
+    def make(self, column: str, name: str | None = None) -> CostOracle:
+        """The cost of a column, under another name as one likes.
+
+        Raises:
+            UnknownName: There is none.
+            DataError: It has holes, or there are two of that name.
+        """
+        files = [file for file in self._files if column in file.names(self.dataset)]
+        places = [str(columns_path(file.space, file.name)) for file in files]
+        in_table = column in self.table.cost_names(self.dataset)
+        if in_table:
+            places.insert(0, f"table {self.table.name!r}")
+        if len(places) > 1:
+            raise DataError(f"cost {column!r} is in {' and in '.join(places)}; delete one file, or import it again without.")
+        if files:
+            return ColumnCost(files[0], self.space, column, self.dataset, name)
+        if not in_table:
+            raise unknown_name("cost", column, self.names)
+        return self.of_table(self.space, column, self.dataset, name)
