@@ -16,6 +16,7 @@ __all__ = [
     "MissingData",
     "MissingPackage",
     "NasgymError",
+    "OutsideSampleWarning",
     "TestMetricsRefused",
     "UnknownName",
     "unknown_name",
@@ -54,6 +55,10 @@ class TestMetricsRefused(NasgymError, PermissionError):
     """Test metrics were asked for through a ledger, that is, during a search."""
 
     __test__ = False  # the name starts like a test class; pytest must not collect it
+
+
+class OutsideSampleWarning(UserWarning):
+    """A surrogate was asked about an architecture outside of what it was fitted to; it is given once for each oracle."""
 
 
 def unknown_name(kind: str, value: object, known: Iterable[object], hint: str = "") -> UnknownName:

@@ -15,6 +15,7 @@ from nasgym.data.folder import IMPORT_COMMANDS, shipped_tables
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.registry import SPACES
 from nasgym.spaces.described import DescribedSpace, space_from_description
+from nasgym.spaces.space import ENUMERATION_LIMIT
 
 __all__ = ["AccuracyColumns", "CostColumn", "OwnSpec", "SecondsColumns", "read_spec"]
 
@@ -29,6 +30,7 @@ SPEC_KEYS = (
     "search_fidelity",
     "report_fidelity",
     "canonical",
+    "sampled",
     "notes",
 )
 REQUIRED = ("name", "decisions", "accuracies", "search_fidelity", "report_fidelity")
@@ -79,6 +81,7 @@ class OwnSpec:
         search_fidelity, report_fidelity: Epochs.
         search_metric: ``"validation"``, or ``"test"`` where the spec has no validation accuracies.
         canonical: See `Table`.
+        sampled: Whether the CSV file has a sample of the architectures only.
         notes: Free text for the card.
     """
 
@@ -92,6 +95,7 @@ class OwnSpec:
     report_fidelity: int
     search_metric: Literal["validation", "test"]
     canonical: bool
+    sampled: bool
     notes: tuple[str, ...]
 
     @property
@@ -133,23 +137,22 @@ def _parse(data: Any) -> OwnSpec:
         raise InvalidValue(
             f"the name {name!r} belongs to another table; choose a name that is none of {', '.join(sorted(taken))}."
         )
-    space, decisions = _space(name, data)
+    sampled = _flag(data, "sampled")
+    space, decisions = _space(name, data, sampled=sampled)
     accuracies = tuple(_accuracy(entry) for entry in _entries(data, "accuracies"))
     seconds = tuple(_seconds(entry) for entry in _entries(data, "train_seconds"))
     costs = tuple(_cost(entry) for entry in _entries(data, "costs"))
     search, report = _epochs(data, "search_fidelity"), _epochs(data, "report_fidelity")
-    canonical, notes = data.get("canonical", False), data.get("notes", [])
-    if not isinstance(canonical, bool):
-        raise InvalidValue(f"'canonical' is true or false, got {canonical!r}.")
+    canonical, notes = _flag(data, "canonical"), data.get("notes", [])
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise InvalidValue(f"'notes' is a list of texts, got {notes!r}.")
     _check_accuracies(accuracies)
     _check_belongs(accuracies, seconds, costs)
     metric = _search_metric(accuracies, search, report)
-    return OwnSpec(name, space, decisions, accuracies, seconds, costs, search, report, metric, canonical, tuple(notes))
+    return OwnSpec(name, space, decisions, accuracies, seconds, costs, search, report, metric, canonical, sampled, tuple(notes))
 
 
-def _space(name: str, data: Mapping[str, Any]) -> tuple[DescribedSpace, tuple[str, ...]]:
+def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[DescribedSpace, tuple[str, ...]]:
     columns, decisions = [], []
     for entry in _entries(data, "decisions"):
         _check_keys("a decision", entry, ("column", "name", "role", "choices", "active_if"), ("column", "role", "choices"))
@@ -160,8 +163,11 @@ def _space(name: str, data: Mapping[str, Any]) -> tuple[DescribedSpace, tuple[st
     description = {"name": name, "decisions": decisions}
     description |= {key: data[key] for key in ("layers", "default") if key in data}
     space = space_from_description(description)
-    if not space.can_enumerate:
-        raise InvalidValue(f"the decisions make {space.size:.3g} architectures; a table lists all of them, 5,000,000 at most.")
+    if not sampled and not space.can_enumerate:
+        raise InvalidValue(
+            f"the decisions make {space.size:.3g} architectures; a table lists all of them, {ENUMERATION_LIMIT:,} at most, unless "
+            'the spec says "sampled": true.'
+        )
     return space, tuple(columns)
 
 
@@ -258,6 +264,13 @@ def _columns(key: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _dataset(entry: Mapping[str, Any], default: str) -> str:
     return _text(entry, "dataset", NAME, "letters, digits, - and _") if "dataset" in entry else default
+
+
+def _flag(data: Mapping[str, Any], key: str) -> bool:
+    value = data.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidValue(f"{key!r} is true or false, got {value!r}.")
+    return value
 
 
 def _epochs(entry: Mapping[str, Any], key: str) -> int:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import numpy.typing as npt
 
 from nasgym.data.folder import table_path
 from nasgym.data.own_spec import AccuracyColumns, OwnSpec, read_spec
+from nasgym.data.sheet import Sheet, read_sheet
 from nasgym.data.source import describe_source
 from nasgym.data.table_file import Table, write_table
 from nasgym.errors import DataError, unknown_name
@@ -28,7 +26,8 @@ def import_own_table(csv_path: str | Path, spec_path: str | Path, progress: Call
     """Converts a CSV file with one row for each architecture and writes the table into the data folder.
 
     Args:
-        csv_path: Comma-separated, UTF-8, the first row names the columns. Every architecture of the space stands in one row.
+        csv_path: Comma-separated, UTF-8, the first row names the columns. Every architecture of the space stands in one row,
+            or of a sampled table a sample of them.
         spec_path: JSON: name, decisions, accuracies, training seconds, costs (``docs/own-table.md``).
         progress: Called with (rows done, all rows).
 
@@ -47,8 +46,8 @@ def import_own_table(csv_path: str | Path, spec_path: str | Path, progress: Call
 def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int], None] | None = None) -> Table:
     """The table of a CSV file and its spec, not yet written; see `import_own_table`."""
     spec = read_spec(spec_path)
-    sheet = _read_sheet(csv_path, spec)
-    place = _places(sheet, spec, progress)
+    sheet = read_sheet(csv_path, spec.columns)
+    archs, place = _places(sheet, spec, progress)
     accuracy = {}
     for entry in spec.accuracies:
         values = np.stack([sheet.floats(column, blank=len(entry.columns) > 1) for column in entry.columns], axis=1)
@@ -67,102 +66,50 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
         "report_fidelity": spec.report_fidelity,
         "search_metric": spec.search_metric,
         "canonical": spec.canonical,
+        **({"sampled": True} if spec.sampled else {}),
         "seeds": {f"{entry.dataset}/{entry.fidelity}/{entry.split}": list(entry.columns) for entry in spec.accuracies},
         "notes": list(spec.notes),
         "spec": describe_source(spec_path)["source"],
         **describe_source(csv_path),
     }
-    return Table(card, accuracy, seconds, costs)
+    return Table(card, accuracy, seconds, costs, archs if spec.sampled else None)
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """The rows of a CSV file; `numbers` are their row numbers as a spreadsheet counts them."""
+def _places(sheet: Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, npt.NDArray[np.int64]]:
+    """``(N, D)`` the sheet's architectures in the order of the space, and ``(N,)`` the row of each; none is there twice.
 
-    path: Path
-    header: tuple[str, ...]
-    rows: list[list[str]]
-    numbers: list[int]
-
-    def column(self, name: str) -> list[str]:
-        position = self.header.index(name)
-        return [row[position].strip() for row in self.rows]
-
-    def where(self, row: int, column: str) -> str:
-        return f"{self.path}, row {self.numbers[row]}, column {column!r}"
-
-    def floats(self, column: str, *, blank: bool = False) -> Floats:
-        """``(rows,)`` numbers from 0, NaN where a cell is blank and may be."""
-        values = np.full(len(self.rows), np.nan)
-        for row, cell in enumerate(self.column(column)):
-            if not cell and blank:
-                continue
-            if not cell:
-                raise DataError(f"{self.where(row, column)}: the cell is empty; a table has no holes.")
-            try:
-                # float() would read 1_000 as a thousand
-                value = float(cell.replace("_", "?"))
-            except ValueError:
-                raise DataError(f"{self.where(row, column)}: {cell!r} is no number.") from None
-            if not math.isfinite(value):
-                raise DataError(f"{self.where(row, column)}: {cell} is not finite; a table has no holes.")
-            if value < 0:
-                raise DataError(f"{self.where(row, column)}: {cell} is negative.")
-            values[row] = value
-        return values
-
-
-def _read_sheet(path: Path, spec: OwnSpec) -> _Sheet:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} is not readable as CSV in UTF-8 ({error}).") from None
-    if not lines:
-        raise DataError(f"{path} is empty; its first row names the columns.")
-    header = tuple(name.strip() for name in lines[0])
-    if len(header) == 1 and ";" in header[0]:
-        raise DataError(f"{path} is separated by semicolons; save it with commas.")
-    twice = [name for name in header if header.count(name) > 1]
-    if twice:
-        raise DataError(f"{path} has two columns {twice[0]!r}; each needs a name of its own.")
-    for column in spec.columns:
-        if column not in header:
-            raise unknown_name(f"column of {path.name}", column, header)
-    filled = [(number, row) for number, row in enumerate(lines[1:], 2) if row]
-    for number, row in filled:
-        if len(row) != len(header):
-            raise DataError(f"{path}, row {number}: {len(row)} cells, the header has {len(header)}.")
-    return _Sheet(path, header, [row for _, row in filled], [number for number, _ in filled])
-
-
-def _places(sheet: _Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> npt.NDArray[np.int64]:
-    """``(architectures,)`` the sheet's row of each architecture of the space, after checking that each is there once."""
+    Unless the table is a sample, all architectures of the space are there.
+    """
     space = spec.space
     archs = np.zeros((len(sheet.rows), space.num_decisions), dtype=np.int8)
     for t, (column, decision) in enumerate(zip(spec.decisions, space.decisions, strict=True)):
         archs[:, t] = _choices(sheet, column, decision)
     archs = _active_choices(sheet, spec, archs)
-    places = np.full(space.size, -1, dtype=np.int64)
-    for row, index in enumerate(space.index_of(archs).tolist()):
-        if places[index] >= 0:
+    seen: dict[bytes, int] = {}
+    for row, arch in enumerate(archs):
+        first = seen.setdefault(arch.tobytes(), row)
+        if first != row:
             raise DataError(
-                f"{sheet.path}: rows {sheet.numbers[places[index]]} and {sheet.numbers[row]} describe the same architecture, "
-                f"{_named(spec, archs[row])}."
+                f"{sheet.path}: rows {sheet.numbers[first]} and {sheet.numbers[row]} describe the same architecture, "
+                f"{_named(spec, arch)}."
             )
-        places[index] = row
         if progress is not None:
             progress(row + 1, len(archs))
-    missing = np.flatnonzero(places < 0)
-    if len(missing):
+    if spec.sampled and not len(archs):
+        raise DataError(f"{sheet.path} has a header and no row; a sampled table has at least one architecture.")
+    if not spec.sampled and len(archs) < space.size:
+        there = np.zeros(space.size, dtype=bool)
+        there[space.index_of(archs)] = True
         raise DataError(
-            f"{sheet.path}: {len(missing):,} of {space.size:,} architectures are missing, the first is "
-            f"{_named(spec, space.enumerate()[missing[0]])}. A table has to be complete."
+            f"{sheet.path}: {space.size - len(archs):,} of {space.size:,} architectures are missing, the first is "
+            f"{_named(spec, space.enumerate()[there.argmin()])}. A table has to be complete, unless its spec says "
+            '"sampled": true.'
         )
-    return places
+    order = np.lexsort(archs.T[::-1])
+    return archs[order], order
 
 
-def _choices(sheet: _Sheet, column: str, decision: Decision) -> npt.NDArray[np.int8]:
+def _choices(sheet: Sheet, column: str, decision: Decision) -> npt.NDArray[np.int8]:
     """``(rows,)`` index of each row's label, `BLANK` for an empty cell."""
     by_text = {str(label): index for index, label in enumerate(decision.choices)}
     by_value = {float(label): index for index, label in enumerate(decision.choices) if not isinstance(label, str)}
@@ -181,7 +128,7 @@ def _choices(sheet: _Sheet, column: str, decision: Decision) -> npt.NDArray[np.i
     return found
 
 
-def _active_choices(sheet: _Sheet, spec: OwnSpec, archs: Archs) -> Archs:
+def _active_choices(sheet: Sheet, spec: OwnSpec, archs: Archs) -> Archs:
     """Inactive decisions at 0, whatever their cells say; active ones must not be blank."""
     filled = np.maximum(archs, 0)
     active = spec.space.active(filled)
@@ -200,7 +147,7 @@ def _named(spec: OwnSpec, arch: Archs) -> str:
     return f"{spec.space.to_str(arch[None])[0]!r} ({labels})"
 
 
-def _fractions(sheet: _Sheet, entry: AccuracyColumns, values: Floats) -> Floats:
+def _fractions(sheet: Sheet, entry: AccuracyColumns, values: Floats) -> Floats:
     """``(rows, seeds)`` accuracies as fractions, after checking range and unit."""
     limit = 100.0 if entry.unit == "percent" else 1.0
     high = np.argwhere(values > limit)

@@ -1,4 +1,4 @@
-"""`Table`: a complete table of trained networks, and its file."""
+"""`Table`: a table of trained networks, and its file."""
 
 from __future__ import annotations
 
@@ -30,24 +30,27 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Accuracies, training seconds and costs of every architecture of a space.
+    """Accuracies, training seconds and costs of every architecture of a space, or of a sample of them.
 
-    Row i of every array is architecture i of ``SearchSpace.enumerate()``.
+    Row i of every array is architecture i of ``SearchSpace.enumerate()``; of a sampled table, row i of `archs`.
 
     Attributes:
         card: JSON-able description. Required keys: ``name``; ``space`` (a registered name, or a description of decisions
             for an own table); ``datasets`` (ordered, the first is the default); ``search_fidelity`` and ``report_fidelity``
             (epochs); ``search_metric`` (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
-            share their result). ``partial`` (true) marks a table that lacks architectures. Free keys say where the numbers come from.
+            share their result). ``partial`` (true) marks a table that lacks architectures (NaN rows), ``sampled`` (true)
+            one that lists those that it has. Free keys say where the numbers come from.
         accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN where a seed is missing.
         train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a seed is missing.
         costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where not measured.
+        archs: ``(rows, D)`` int8, the different architectures of a sampled table; None: those of the whole space.
     """
 
     card: Mapping[str, Any]
     accuracy: Mapping[tuple[str, int, str], Array]
     train_seconds: Mapping[tuple[str, int], Array]
     costs: Mapping[tuple[str, str], Array]
+    archs: Array | None = None
 
     def __post_init__(self) -> None:
         for key in ("name", "space", "datasets", "search_fidelity", "report_fidelity", "search_metric", "canonical"):
@@ -55,6 +58,7 @@ class Table:
                 raise DataError(f"the card of a table lacks {key!r}; it has {', '.join(sorted(self.card))}.")
         if not self.accuracy:
             raise DataError(f"table {self.name!r} has no accuracies.")
+        self._check_archs()
         for (dataset, fidelity, split), values in self.accuracy.items():
             where = f"accuracy {dataset}/{fidelity}/{split} of table {self.name!r}"
             if split not in SPLITS or dataset not in self.card["datasets"]:
@@ -70,6 +74,15 @@ class Table:
                 )
             if np.isinf(values).any() or (values < 0).any():
                 raise DataError(f"cost {name!r} ({dataset}) of table {self.name!r} has a negative or infinite entry.")
+
+    def _check_archs(self) -> None:
+        if (self.archs is not None) != self.sampled:
+            raise DataError(f"table {self.name!r} lists architectures and its card says 'sampled', or neither of the two.")
+        if self.archs is not None and (self.archs.dtype != np.int8 or self.archs.ndim != 2 or len(self.archs) != self.num_rows):
+            raise DataError(
+                f"the architectures of table {self.name!r} are {self.archs.dtype} of shape {self.archs.shape}, expected int8, "
+                f"({self.num_rows}, decisions)."
+            )
 
     def _check_seconds(self) -> None:
         for key, values in self.train_seconds.items():
@@ -89,8 +102,13 @@ class Table:
         return str(self.card["name"])
 
     @property
+    def sampled(self) -> bool:
+        """Whether the table lists a sample of its space's architectures."""
+        return bool(self.card.get("sampled", False))
+
+    @property
     def num_rows(self) -> int:
-        """Number of architectures."""
+        """Number of architectures that the table has."""
         return len(next(iter(self.accuracy.values())))
 
     @property
@@ -147,6 +165,8 @@ def _pack(table: Table) -> dict[str, Array]:
         arrays[f"train_seconds/{dataset}/{fidelity}"] = values.astype(np.float32)
     for (dataset, name), values in table.costs.items():
         arrays[f"cost/{dataset}/{name}"] = values.astype(np.float64)
+    if table.archs is not None:
+        arrays["archs"] = table.archs
     return arrays
 
 
@@ -213,6 +233,7 @@ def read_table(path: Path) -> Table:
     accuracy: dict[tuple[str, int, str], Array] = {}
     seconds: dict[tuple[str, int], Array] = {}
     costs: dict[tuple[str, str], Array] = {}
+    archs = arrays.pop("archs", None)
     for key, values in arrays.items():
         kind, _, tail = key.partition("/")
         dataset, *rest = tail.split("/", 2)
@@ -224,4 +245,4 @@ def read_table(path: Path) -> Table:
             costs[dataset, "/".join(rest)] = values
         else:
             raise DataError(f"{path} has an array {key!r} that a table does not have.")
-    return Table(card, accuracy, seconds, costs)
+    return Table(card, accuracy, seconds, costs, archs)

@@ -1,122 +1,149 @@
-"""`SurrogateOracle`: accuracies that a fitted predictor gives in the place of training."""
+"""`SurrogateOracle`: accuracies that a model gives in the place of training."""
 
 from __future__ import annotations
 
-import hashlib
+import warnings
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.data.ofa_predictor import FEATURES, Predictor
-from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
-from nasgym.spaces.mobile_ofa import BLOCKS, RESOLUTIONS, STAGES, OnceForAllSpace
+from nasgym.errors import InvalidValue, OutsideSampleWarning, unknown_name
+from nasgym.oracles.oracle import Ints, Measurements, SeedChoice, Split
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["SurrogateOracle", "ofa_features"]
+__all__ = ["SurrogateModel", "SurrogateOracle"]
 
-# of the predictor's eight resolutions, 112 + 16 i
-FIRST_RESOLUTION, STEP = 112, 16
-KINDS = STAGES * BLOCKS
-# so many rows go through the network at once: their hidden layers stay in the processor's cache
-CHUNK = 256
-# and never fewer or an odd number of them: products of a few rows round in another way, and a network's accuracy would depend on
-# how many others were asked about at the same time
-MULTIPLE = 8
-# nothing is trained: the weights are those of the supernet
-FIDELITY = 0
+MEAN = -1
+
+
+class SurrogateModel(Protocol):
+    """What a surrogate asks.
+
+    Attributes:
+        fingerprint: Changes whenever a prediction could change.
+        provenance: One sentence: what the accuracies are.
+        space: The whole space whose encodings it reads.
+        canonical: Whether all encodings of one network share their prediction.
+        fidelities: Epochs with a search metric, ascending.
+        search_fidelity, report_fidelity: Epochs that a search sees and that a report states.
+        search_metric: What a search sees.
+        members: Number of models in the ensemble.
+    """
+
+    fingerprint: str
+    provenance: str
+    space: SearchSpace
+    canonical: bool
+    fidelities: tuple[int, ...]
+    search_fidelity: int
+    report_fidelity: int
+    search_metric: Split
+    members: int
+
+    @property
+    def details(self) -> Sequence[tuple[str, str]]:
+        """Further (key, text) for cards."""
+        ...
+
+    def predict(self, archs: Archs, fidelity: int, member: int) -> Measurements:
+        """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all members."""
+        ...
+
+    def outside(self, archs: Archs) -> npt.NDArray[np.bool_] | None:
+        """``(N,)`` which valid architectures lie outside of what the model was fitted to; None where that is not known."""
+        ...
 
 
 class SurrogateOracle:
-    """Once-for-All's accuracy predictor [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py].
+    """Accuracies of a model. Asking costs nothing, so exact answers exist where the space can be enumerated.
 
-    The number is a prediction of the top-1 accuracy on images held out of ImageNet's training set, a validation accuracy, and
-    optimistic by some points for what a search finds [I]. There is no test accuracy: `report` has NaN there. Nothing is trained:
-    the one fidelity is 0 epochs, and training seconds are NaN. Asking costs nothing, so exact answers exist where a restriction of
-    the space can be enumerated.
-
-    Computed in single precision, as the published code does.
+    Where the model is an ensemble, its members take the place of training seeds: ``"mean"`` is their mean, ``"sampled"`` draws
+    one for every evaluation, and a number is one of them.
 
     Args:
-        predictor: The weights.
-        space: `OnceForAllSpace` or a restriction of it.
-
-    Attributes:
-        provenance: One sentence: what the accuracies are.
+        model: What predicts.
+        space: The model's space or a restriction of it.
+        seed: As above.
 
     Raises:
-        InvalidValue: Another space.
+        InvalidValue: Another space; or members are to be drawn and there is one.
+        UnknownName: There is no such member.
+
+    Warns:
+        OutsideSampleWarning: The first time that an architecture outside of the model's sample is asked about.
     """
 
-    canonical = True
     deterministic = True
     complete = True
-    fidelities: tuple[int, ...] = (FIDELITY,)
-    search_fidelity = FIDELITY
-    search_metric: Split = "validation"
-    seed: SeedChoice = "mean"
 
-    def __init__(self, predictor: Predictor, space: SearchSpace) -> None:
-        if not isinstance(space, OnceForAllSpace):
-            raise InvalidValue(f"this predictor reads networks of space 'ofa', not of {space.name!r}.")
-        self.predictor = predictor
-        self.space: SearchSpace = space
-        digest = hashlib.sha256(f"{predictor.fingerprint}:{OnceForAllSpace().fingerprint}".encode())
-        self.fingerprint = "surrogate:" + digest.hexdigest()[:16]
-        self.provenance = (
-            f"predicted by the Once-for-All accuracy predictor ({predictor.fingerprint}); nothing was trained or measured"
-        )
+    def __init__(self, model: SurrogateModel, space: SearchSpace, *, seed: SeedChoice = "mean") -> None:
+        if (space.name, space.decisions) != (model.space.name, model.space.decisions):
+            raise InvalidValue(f"this surrogate reads networks of space {model.space.name!r}, not of {space.name!r}.")
+        self.model, self.space, self.seed = model, space, seed
+        if seed == "sampled" and model.members == 1:
+            raise InvalidValue(
+                "seed='sampled' draws a member of an ensemble, and this surrogate is one model; fit several with --members, or give "
+                "seed='mean'."
+            )
+        number = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < model.members
+        if seed not in ("mean", "sampled") and not (number and model.members > 1):
+            members = range(model.members) if model.members > 1 else ()
+            raise unknown_name("member of the surrogate (in the place of a training seed)", seed, ("mean", *members))
+        self.fingerprint, self.provenance, self.canonical = model.fingerprint, model.provenance, model.canonical
+        self.fidelities, self.search_fidelity, self.search_metric = model.fidelities, model.search_fidelity, model.search_metric
+        self._warned = False
 
     def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
-        """``(N,)`` -1: there are no training seeds."""
-        self._check(fidelity)
-        return np.full(len(archs), -1, dtype=np.int64)
+        """``(N,)`` members: -1 for the mean of all, the fixed one, or drawn ones."""
+        self._check(fidelity, self.fidelities)
+        if self.seed == "sampled":
+            return rng.integers(0, self.model.members, size=len(archs))
+        return np.full(len(archs), MEAN if isinstance(self.seed, str) else self.seed, dtype=np.int64)
 
     def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
         """Predicts ``(N, D)`` complete valid architectures; see `AccuracyOracle.measure`.
 
         Raises:
-            UnknownName: `fidelity` is not 0, or a seed is not -1.
+            UnknownName: There is no such fidelity, or no such member.
             InvalidValue: An architecture is not valid in the space.
         """
-        self._check(fidelity)
-        if (seeds != -1).any():
-            raise unknown_name("training seed", int(seeds[seeds != -1][0]), ("mean (-1)",))
-        return self.report(archs)
-
-    def report(self, archs: Archs) -> Measurements:
-        """The same predictions; the test accuracy is NaN."""
-        nothing = np.full(len(archs), np.nan)
-        return Measurements(self.predict(archs), nothing, nothing.copy())
-
-    def predict(self, archs: Archs) -> Floats:
-        """``(N,)`` predicted accuracies in [0, 1]."""
+        self._check(fidelity, {*self.fidelities, self.model.report_fidelity})
+        wrong = (seeds < MEAN) | (seeds >= (self.model.members if self.model.members > 1 else 0))
+        if wrong.any():
+            members = range(self.model.members) if self.model.members > 1 else ()
+            raise unknown_name("training seed (member of the surrogate)", int(seeds[wrong][0]), ("mean (-1)", *members))
         valid = self.space.is_valid(self.space.check(archs))
         if not valid.all():
             row = int(np.flatnonzero(~valid)[0])
             raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, is not valid in {self.space.name!r}.")
-        padded = np.zeros((-(-len(archs) // MULTIPLE) * MULTIPLE, archs.shape[1]), dtype=np.int8)
-        padded[: len(archs)] = archs
-        found = np.empty(len(padded))
-        for start in range(0, len(padded), CHUNK):
-            rows = slice(start, start + CHUNK)
-            found[rows] = self.predictor(ofa_features(padded[rows]))
-        return np.clip(found[: len(archs)], 0.0, 1.0)
+        self._warn(archs)
+        found = np.empty((3, len(archs)))
+        for member in np.unique(seeds):
+            rows = seeds == member
+            one = self.model.predict(archs[rows], fidelity, int(member))
+            found[:, rows] = one.validation, one.test, one.train_seconds
+        return Measurements(*found)
 
-    def _check(self, fidelity: int) -> None:
-        if fidelity != FIDELITY:
-            raise unknown_name("fidelity (epochs) of the predictor", fidelity, self.fidelities)
+    def report(self, archs: Archs) -> Measurements:
+        """Means over the members at the report fidelity."""
+        return self.measure(archs, self.model.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
 
+    def _warn(self, archs: Archs) -> None:
+        if self._warned:
+            return
+        outside = self.model.outside(archs)
+        if outside is not None and outside.any():
+            self._warned = True
+            text = self.space.to_str(archs[outside][:1])[0]
+            warnings.warn(
+                f"{int(outside.sum()):,} of {len(archs):,} architectures that the surrogate was asked about, {text!r} for one, lie "
+                "outside of what it was fitted to; such predictions are extrapolations. This is said once.",
+                OutsideSampleWarning,
+                stacklevel=3,
+            )
 
-def ofa_features(archs: Archs) -> npt.NDArray[np.float32]:
-    """``(N, 128)`` one-hot kernels and expansions of the 20 blocks, zero beyond a stage's depth, and the resolution."""
-    resolution, depths, kernels, expansions = OnceForAllSpace.parts(archs)
-    rows = np.arange(len(archs))[:, None]
-    used = OnceForAllSpace.used(depths).reshape(len(archs), KINDS)
-    features = np.zeros((len(archs), FEATURES), dtype=np.float32)
-    block = 3 * np.arange(KINDS)
-    features[rows, block + kernels.reshape(used.shape)] = used
-    features[rows, 3 * KINDS + block + expansions.reshape(used.shape)] = used
-    pixels = np.array(RESOLUTIONS)[resolution]
-    features[rows[:, 0], 6 * KINDS + (pixels - FIRST_RESOLUTION) // STEP] = 1.0
-    return features
+    def _check(self, fidelity: int, known: Sequence[int] | set[int]) -> None:
+        if fidelity not in known:
+            raise unknown_name("fidelity (epochs) of the predictor", fidelity, sorted(known))

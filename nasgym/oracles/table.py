@@ -1,8 +1,7 @@
-"""`TableOracle` and `TableCost`: answers from a complete table, in batches."""
+"""`TableOracle` and `TableCost`: answers from a table, in batches."""
 
 from __future__ import annotations
 
-import copy
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy.typing as npt
 
 from nasgym.data.table_file import Table
 from nasgym.errors import DataError, unknown_name
+from nasgym.oracles.enumerated import EnumeratedCost
 from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
-from nasgym.oracles.ranges import RangeExtremes
 from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["MEAN", "TableCost", "TableOracle"]
@@ -47,7 +46,12 @@ class TableOracle:
         seed: SeedChoice = "mean",
         search_fidelity: int | None = None,
     ) -> None:
-        if table.num_rows != space.size:
+        if table.archs is not None and table.archs.shape[1] != space.num_decisions:
+            raise DataError(
+                f"table {table.name!r} has architectures of {table.archs.shape[1]} decisions, space {space.name!r} has "
+                f"{space.num_decisions}."
+            )
+        if not table.sampled and table.num_rows != space.size:
             raise DataError(
                 f"table {table.name!r} has {table.num_rows} rows, space {space.name!r} has {space.size} architectures."
             )
@@ -56,7 +60,7 @@ class TableOracle:
         if self.dataset not in table.datasets:
             raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
         self.canonical = bool(table.card["canonical"])
-        self.complete = not table.card.get("partial", False)
+        self.complete = not table.card.get("partial", False) and not table.sampled
         self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
         # a fidelity without the search metric is for reports only
         self._all_fidelities = table.fidelities(self.dataset)
@@ -138,7 +142,7 @@ class TableOracle:
         Raises:
             UnknownName: The table has no such fidelity.
             InvalidValue: An architecture is not valid.
-            DataError: The table is partial and lacks an architecture.
+            DataError: The table is partial or a sample and lacks an architecture.
         """
         if fidelity not in self._all_fidelities:
             raise unknown_name(f"fidelity (epochs) of table {self.table.name!r}", fidelity, self._all_fidelities)
@@ -155,7 +159,9 @@ class TableOracle:
         )
 
     def _rows(self, archs: Archs) -> Ints:
-        """``(N,)`` rows of architectures; a partial table names one that it lacks."""
+        """``(N,)`` rows of architectures; a partial or sampled table names one that it lacks."""
+        if self.table.archs is not None:
+            return self._sampled_rows(archs)
         rows = self.space.index_of(archs)
         if self.table.card.get("partial"):
             there = np.asarray(~np.isnan(self._values(self.search_fidelity, self.search_metric)).all(axis=1))
@@ -166,6 +172,29 @@ class TableOracle:
                     f"{self.table.num_rows:,}; import the whole archive to search on it."
                 )
         return rows
+
+    @cached_property
+    def _sorted(self) -> tuple[npt.NDArray[np.void], Ints]:
+        """``(rows,)`` the architectures of a sampled table as sorted bytes, and the row of each."""
+        assert self.table.archs is not None, "only of sampled tables"
+        keys = _bytes(self.table.archs)
+        order = np.argsort(keys)
+        return keys[order], order
+
+    def _sampled_rows(self, archs: Archs) -> Ints:
+        self.space.valid_options(archs)  # refuses what the space does not have
+        known, order = self._sorted
+        keys = _bytes(archs)
+        places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        absent = known[places] != keys
+        if absent.any():
+            text = self.space.to_str(archs[absent][:1])[0]
+            raise DataError(
+                f"architecture {text!r} is not in table {self.table.name!r}, which is a sample of {len(known):,} of "
+                f"{_count(self.space.size)}; fit a surrogate with `nasgym data fit-surrogate {self.table.name}` and play it with "
+                "accuracy='surrogate'."
+            )
+        return order[places]
 
     def _pick(self, values: npt.NDArray[np.float32], rows: Ints, seeds: Ints, means: Floats) -> Floats:
         """One seed's value; where the other split was trained with fewer seeds, its mean."""
@@ -185,6 +214,15 @@ class TableOracle:
         return self.measure(archs, self.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
 
 
+def _bytes(archs: Archs) -> npt.NDArray[np.void]:
+    """``(N,)`` each architecture as one value, by its bytes."""
+    return np.ascontiguousarray(archs).view(np.dtype((np.void, archs.shape[1]))).reshape(-1)
+
+
+def _count(size: int) -> str:
+    return f"{size:,}" if size < 10**9 else f"{size:.3g}"
+
+
 def _mean(values: npt.NDArray[np.floating[Any]]) -> Floats:
     """``(rows,)`` means over the seeds that are there, NaN where there is none."""
     present = ~np.isnan(values)
@@ -193,8 +231,8 @@ def _mean(values: npt.NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(np.divide(total, counts, out=np.full(len(values), np.nan), where=counts > 0))
 
 
-class TableCost:
-    """A cost column of a table; bounds of prefixes are exact over all their completions.
+class TableCost(EnumeratedCost):
+    """A cost column of a table.
 
     Args:
         table: The table.
@@ -205,42 +243,19 @@ class TableCost:
 
     Raises:
         UnknownName: The table has no such column.
-        DataError: The column has holes.
+        DataError: The column has holes, or the table is a sample.
     """
 
-    free = True
-
     def __init__(self, table: Table, space: SearchSpace, column: str, dataset: str, name: str | None = None) -> None:
-        self.space, self.name = space, name or column
-        self.values: Floats = np.asarray(table.cost(dataset, column), dtype=np.float64)
+        super().__init__(space, name or column, f"table:{table.fingerprint}:{dataset}:{column}")
+        self.values = np.asarray(table.cost(dataset, column), dtype=np.float64)
+        if table.sampled:
+            raise DataError(
+                f"cost {column!r} of table {table.name!r} was measured for a sample of {table.num_rows:,} architectures; fit a "
+                f"surrogate with `nasgym data fit-surrogate {table.name}` and play it with accuracy='surrogate'."
+            )
         if np.isnan(self.values).any():
             raise DataError(
                 f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} "
                 "architectures; choose another cost, or import a table without holes."
             )
-        self.fingerprint = f"table:{table.fingerprint}:{dataset}:{column}"
-
-    def cost(self, archs: Archs) -> Floats:
-        """``(N,)`` cost of complete valid architectures."""
-        return self.values[self.space.index_of(archs)]
-
-    def narrow(self, space: SearchSpace) -> TableCost:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
-        narrowed = copy.copy(self)
-        narrowed.__dict__.pop("_ranges", None)
-        narrowed.values, narrowed.space = self.cost(space.enumerate()), space
-        return narrowed
-
-    @cached_property
-    def _ranges(self) -> tuple[RangeExtremes, RangeExtremes]:
-        return RangeExtremes(self.values, largest=False), RangeExtremes(self.values, largest=True)
-
-    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest cost over the completions of prefixes.
-
-        Raises:
-            InvalidValue: A row decides something behind an open decision, or has no completion.
-        """
-        first, last = self.space.completions(archs)
-        least, largest = self._ranges
-        return least.query(first, last), largest.query(first, last)

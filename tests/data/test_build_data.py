@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nasgym.data.cost_columns import read_columns
 from nasgym.data.folder import find_table, imported_tables
 from nasgym.data.nats_archive import read_architecture
 from nasgym.data.table_file import checksum_path
@@ -56,7 +57,7 @@ def test_topology_numbers_are_the_published_ones(built, nats_samples, index):
 
 def test_topology_table_as_a_whole(shared, built):
     table = find_table("nats-tss")
-    assert len([name for name in table.cost_names("cifar100") if name.startswith("latency_ms@")]) == 27
+    assert table.cost_names("cifar100") == ("macs_table", "params_table")
     assert np.isfinite(np.stack([table.cost("cifar10", name) for name in table.cost_names("cifar10")])).all()
     best = [table.accuracy[dataset, 200, "test"].max() for dataset in table.datasets]
     assert best == pytest.approx([0.9437, 0.7351, 0.4731], abs=1e-4)
@@ -82,3 +83,55 @@ def test_size_table(built):
     assert table.cost("cifar10", "macs_table")[rows].tolist() == [4481114, 6840650, 21827994, 274399882]
     assert table.accuracy["cifar10", 90, "test"].max() == pytest.approx(0.9365, abs=1e-4)
     assert table.card["search_metric"] == "test"
+
+
+@pytest.fixture(scope="module")
+def devices(shared, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASGYM_DATA", str(tmp_path_factory.mktemp("devices")))
+        path = build_data.build_devices(shared)
+        stamp = path.stat().st_mtime_ns
+        assert build_data.build_devices(shared).stat().st_mtime_ns == stamp
+        return read_columns(path)
+
+
+def test_device_columns_are_the_published_ones(devices):
+    space = TopologySpace()
+    first = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+    row = space.index_of(space.from_str(first))[0]
+    assert devices.column("cifar10", "latency_ms@pixel3")[row] == 3.60585
+    assert devices.column("ninapro", "energy_mj@hw360_pi5_onnx")[row] == 2.284801
+    assert np.isnan(devices.column("cifar10", "latency_ms@edgegpu")[row])
+    assert devices.column("cifar10", "latency_ms@edgegpu")[space.index_of(space.default[None])].shape == (1,)
+    # 63 columns of costs; accuracies and numbers of architectures are none
+    assert len(devices.costs) == 63
+    assert devices.num_complete == 49
+    assert [np.isnan(devices.column("cifar10", f"latency_ms@{name}")).sum() for name in ("edgegpu", "edgetpu")] == [
+        13626,
+        13885,
+    ]
+    assert len(devices.names("cifar10", complete=True)) == 28
+
+
+def test_device_columns_relate_as_their_description_says(devices):
+    ratio = devices.column("cifar10", "energy_mj@fpga") / devices.column("cifar10", "latency_ms@fpga")
+    assert ratio == pytest.approx(7.0, rel=1e-5)
+    i7, gtx = (devices.column("cifar10", f"latency_ms@eagle_{name}") for name in ("i7", "gtx"))
+    there = ~np.isnan(i7)
+    assert there.sum() == 1999
+    assert np.corrcoef(i7[there].argsort().argsort(), gtx[there].argsort().argsort())[0, 1] > 0.995
+    space = TopologySpace()
+    same = space.index_of(space.canonical(space.enumerate()))
+    assert len(np.unique(same)) == 6466
+    # published for one cell of each class, and given to the others
+    shared_by_class = devices.column("cifar100", "latency_ms@hw360_pi5_litert")
+    assert (shared_by_class == shared_by_class[same]).all()
+
+
+def test_device_columns_agree_with_the_other_publication(shared, devices):
+    with np.load(shared / "tables" / "nats_tss.npz", allow_pickle=False) as archive:
+        ops, names, latency = (archive[key] for key in ("ops", "latency_device", "latency_ms"))
+    official = np.argsort(TopologySpace().index_of(ops.astype(np.int8)))
+    assert len(names) == 27
+    for name, column in zip(names.tolist(), latency[official].T, strict=True):
+        assert devices.column("cifar10", f"latency_ms@{name}") == pytest.approx(column, rel=1e-6)

@@ -14,7 +14,7 @@ from nasgym.data.ofa_predictor import (
 )
 from nasgym.data.table_file import checksum_path
 from nasgym.errors import DataError, MissingData
-from nasgym.oracles.surrogate import SurrogateOracle
+from nasgym.oracles.once_for_all import OnceForAllModel
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 
 
@@ -46,9 +46,9 @@ def file(tmp_path):
 )
 def test_published_predictions(shared, resolution, block, depth, accuracy):
     space = OnceForAllSpace()
-    oracle = SurrogateOracle(read_ofa_predictor(shared / "tables" / "ofa_mbv3_accuracy_predictor.npz"), space)
+    model = OnceForAllModel(read_ofa_predictor(shared / "tables" / "ofa_mbv3_accuracy_predictor.npz"))
     text = ",".join([f"r{resolution}", *["-".join([block] * depth)] * 5])
-    assert oracle.predict(space.from_str(text))[0] == pytest.approx(accuracy, abs=1e-6)
+    assert model.accuracy(space.from_str(text))[0] == pytest.approx(accuracy, abs=1e-6)
 
 
 def test_imported_and_found_again(file):

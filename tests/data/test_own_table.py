@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nasgym.data.catalog import list_tables, verify_tables
 from nasgym.data.folder import find_table, table_path
 from nasgym.data.own_table import import_own_table, read_own_table
 from nasgym.errors import DataError, NasgymError, UnknownName
+from nasgym.oracles.table import TableOracle
 from nasgym.spaces.described import space_from_description
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-table.md"
@@ -77,6 +79,54 @@ def test_the_example_of_the_page(files):
     assert (card["source"]["file"], card["spec"]["file"]) == ("my.csv", "my.json")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", card["imported"])
     assert space.labels(space.default[None]) == [{"op": "conv", "kernel": 5, "width": 32}]
+
+
+def test_a_sample_of_the_architectures(files):
+    files.spec["sampled"] = True
+    files.replace("conv,3,32,74.9,74.1,73.8,66,4200\n", "")
+    header, *rows = files.text.splitlines()
+    files.text = "\n".join([header, *rows[::-1]])
+    table = files.read()
+    space = space_from_description(table.card["space"])
+    assert table.card["sampled"] is True
+    assert space.to_str(table.archs) == ["pool,16", "pool,32", "conv:3,16", "conv:5,16", "conv:5,32"]
+    assert table.accuracy["default", 10, "test"][:, 0] == pytest.approx([0.601, 0.624, 0.702, 0.709, 0.744])
+    assert table.cost("default", "latency_ms@my-phone") == pytest.approx([1.1, 1.9, 2.3, 3.1, 5.9])
+    path = import_own_table(*files.write())
+    again = find_table("my-table")
+    assert again.fingerprint == table.fingerprint
+    assert again.archs.tolist() == table.archs.tolist()
+    assert ("my-table", True) in [found[:2] for found in verify_tables()]
+    info = next(info for info in list_tables() if info.name == "my-table")
+    assert (info.path, info.size, info.problem) == (path, 5, "")
+    files.replace("conv,5,16", "conv,3,16")
+    files.refused("rows 3 and 4 describe the same architecture")
+
+
+def test_a_sample_without_a_row(files):
+    files.spec["sampled"] = True
+    files.text = CSV.partition("\n")[0]
+    files.refused("a header and no row")
+
+
+def test_a_sample_of_a_space_that_cannot_be_enumerated(files):
+    many = [{"column": f"d{i}", "role": "op", "choices": list(range(10))} for i in range(30)]
+    files.spec |= {"decisions": many, "sampled": True, "costs": [], "train_seconds": []}
+    del files.spec["layers"]
+    cells = [",".join(str((i * k) % 10) for i in range(30)) for k in (1, 3)]
+    head = ",".join(f"d{i}" for i in range(30))
+    files.text = "\n".join([f"{head},val_1,val_2,test", f"{cells[0]},50,51,52", f"{cells[1]},60,61,62"])
+    table = files.read()
+    assert table.archs.shape == (2, 30)
+    oracle = TableOracle(table, space_from_description(table.card["space"]))
+    found = oracle.measure(table.archs[::-1], 10, np.full(2, -1))
+    assert found.test == pytest.approx([0.62, 0.52])
+    assert "lists all of them, 5,000,000 at most, unless" in str(_unsampled(files))
+
+
+def _unsampled(files):
+    del files.spec["sampled"]
+    return files.error()
 
 
 def test_one_kind_of_accuracy_is_marked(files):
@@ -197,6 +247,7 @@ WRONG_SPECS = [
     (top(decisions={}), DataError, "'decisions' is a list of objects"),
     (top(accuracies=[]), DataError, "'accuracies' is a list of objects"),
     (top(canonical="no"), DataError, "'canonical' is true or false"),
+    (top(sampled=1), DataError, "'sampled' is true or false"),
     (top(notes="text"), DataError, "'notes' is a list of texts"),
     (top(search_fidelity=20), DataError, "'search_fidelity' is 20, but data set 'default' has no validation accuracies of 20"),
     (top(report_fidelity=20), DataError, "'report_fidelity' is 20, but data set 'default' has no test accuracies of 20"),

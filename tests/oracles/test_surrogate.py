@@ -5,8 +5,9 @@ import pytest
 
 from nasgym.data.ofa_predictor import SHAPES, Predictor
 from nasgym.errors import InvalidValue, UnknownName
+from nasgym.oracles.once_for_all import OnceForAllModel, ofa_features
 from nasgym.oracles.oracle import AccuracyOracle
-from nasgym.oracles.surrogate import SurrogateOracle, ofa_features
+from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 
@@ -14,14 +15,18 @@ SPACE = OnceForAllSpace()
 
 
 def made_up(seed=0):
-    """A predictor with drawn weights, whose outputs lie around 0.5."""
+    """A model with drawn weights, whose outputs lie around 0.5."""
     rng = np.random.default_rng(seed)
     weights = tuple((rng.normal(size=shape) / np.sqrt(shape[1])).astype(np.float32) for shape in SHAPES)
     biases = tuple(np.full(shape[0], 0.5 if shape[0] == 1 else 0.0, dtype=np.float32) for shape in SHAPES)
-    return Predictor({"name": "ofa"}, weights, biases)
+    return OnceForAllModel(Predictor({"name": "ofa"}, weights, biases))
 
 
 ORACLE = SurrogateOracle(made_up(), SPACE)
+
+
+def predict(archs):
+    return ORACLE.report(archs).validation
 
 
 def test_features_by_hand():
@@ -49,20 +54,20 @@ def test_it_is_an_oracle_without_test_accuracy():
 def test_predictions_in_double_precision():
     archs = SPACE.sample(np.random.default_rng(1), 50)
     values = ofa_features(archs).astype(np.float64)
-    predictor = ORACLE.predictor
+    predictor = ORACLE.model.predictor
     for i, (weight, bias) in enumerate(zip(predictor.weights, predictor.biases, strict=True)):
         values = values @ weight.T.astype(np.float64) + bias
         values = values if i == 3 else np.maximum(values, 0)
-    assert ORACLE.predict(archs) == pytest.approx(values[:, 0], abs=2e-6)
+    assert predict(archs) == pytest.approx(values[:, 0], abs=2e-6)
 
 
 def test_a_prediction_does_not_depend_on_its_company():
     archs = SPACE.sample(np.random.default_rng(2), 700)
-    together = ORACLE.predict(archs)
-    alone = np.concatenate([ORACLE.predict(archs[i : i + 1]) for i in range(40)])
+    together = predict(archs)
+    alone = np.concatenate([predict(archs[i : i + 1]) for i in range(40)])
     assert alone == pytest.approx(together[:40], abs=1e-6)
-    assert ORACLE.predict(archs[::-1]) == pytest.approx(together[::-1], abs=1e-6)
-    assert len(ORACLE.predict(archs[:0])) == 0
+    assert predict(archs[::-1]) == pytest.approx(together[::-1], abs=1e-6)
+    assert len(predict(archs[:0])) == 0
 
 
 def test_fingerprints_are_those_of_the_weights():
@@ -80,4 +85,4 @@ def test_refusals():
         SurrogateOracle(made_up(), DigitsSpace())
     small = SurrogateOracle(made_up(), SPACE.restrict({"*.kernel": [3]}))
     with pytest.raises(InvalidValue, match="is not valid"):
-        small.predict(SPACE.default[None])
+        small.report(SPACE.default[None])
