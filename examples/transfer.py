@@ -13,7 +13,7 @@ With `--split models` (the default) every second model of a kind is for the test
 With `--split kinds` the training has graphics cards only, and the test phones, server processors, a Raspberry Pi and two accelerators,
 which is much harder. Targets are fractions of a device's latency range, [0, 0.1) for training, [0.1, 0.2) for the test, and so on. Accuracies do not depend on the device:
 what is new in the test is the latency, and the policy comes with everything that it has learnt about accuracy.
-Needs the table: `nasgym data import nats-bench PATH`.
+Needs the table and the devices: `nasgym data import nats-bench PATH` and `nasgym data import nb201-devices PATH`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch import nn
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.data.folder import find_table
+from nasgym.tabled import table_devices
 
 ENV_ID = "nasgym/NATS-TSS-v0"
 REWARD = "constrained"
@@ -73,16 +73,18 @@ class Settings:
     """tests of each held-out device and target"""
 
 
-def devices(split: str) -> tuple[list[str], list[str]]:
+def devices(split: str, dataset: str) -> tuple[list[str], list[str]]:
     """Training and test devices; a model at other batch sizes (``titanx_1``, ``titanx_256``) stays on its side."""
     if split not in ("models", "kinds"):
         raise SystemExit(f"error: --split is 'models' or 'kinds', got {split!r}.")
-    names = sorted(name.removeprefix("latency_ms@") for name in find_table("nats-tss").cost_names("cifar10") if "@" in name)
+    names = sorted(table_devices("nats-tss", dataset))
     sides: tuple[list[str], list[str]] = ([], [])
     for kind, models in KINDS.items():
         for place, model in enumerate(models):
             side = place % 2 if split == "models" else int(kind != "graphics cards")
             sides[side].extend(name for name in names if name == model or name.rpartition("_")[0] == model)
+    if not all(sides):
+        raise SystemExit("error: there are no devices to learn or to test on; nasgym data import nb201-devices PATH gets them.")
     return sides
 
 
@@ -194,7 +196,7 @@ def main() -> None:
         default = getattr(Settings(), entry.name)
         parser.add_argument("--" + entry.name.replace("_", "-"), type=type(default), default=default)
     args = Settings(**vars(parser.parse_args()))
-    train_devices, test_devices = devices(args.split)
+    train_devices, test_devices = devices(args.split, args.dataset)
     print(f"training on {', '.join(train_devices)}")
     policy, evaluations = train(args, train_devices)
     print(f"trained with {evaluations:,} evaluations; testing on {', '.join(test_devices)}")

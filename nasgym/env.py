@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
 
 from nasgym.endings import Endings
 from nasgym.errors import InvalidValue
@@ -48,7 +49,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()` gives the same as bool.
     Behind the last decision only index 0 is set. With `mask="feasible"` a choice is also masked out where no completion behind
     it meets the constraint, so that every episode of unmasked actions ends feasible. That is exact wherever bounds of the cost
-    are: tables, sums over layers, chains over neighbouring layers.
+    are: tables, sums over layers, chains over neighbouring layers; where latencies are measured live, it is refused.
 
     ## Rewards
     0 before the last decision, the rule's reward with it. An illegal action (masked or out of range) gives the rule's
@@ -96,6 +97,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         **keywords: Any,
     ) -> None:
         check_render_mode(render_mode)
+        self._spec: EnvSpec | None = None
         self._setting = Setting.open(
             problem,
             observation=observation,
@@ -127,6 +129,15 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     def _give(self, reward: npt.NDArray[Any]) -> Any:
         """Hook: one reward as `step` returns it."""
         return float(reward)
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What `gymnasium.make` was called with; nondeterministic where networks are trained or timed live."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = self._setting.marked(spec)
 
     @property
     def problem(self) -> Problem:

@@ -131,8 +131,23 @@ class Ledger:
         """Whether costs can be asked for without paying."""
         return self._problem.free_costs
 
+    @property
+    def deterministic(self) -> bool:
+        """As `Problem.deterministic`."""
+        return self._problem.deterministic
+
     def costs(self, archs: Archs) -> dict[str, Floats]:
-        """Costs of complete architectures; free for counted, table and look-up costs."""
+        """Costs of complete architectures; free for counted, table and look-up costs.
+
+        Raises:
+            InvalidValue: A cost is measured live, which is a part of an evaluation and paid for as such.
+        """
+        if not self.free_costs:
+            live = ", ".join(name for name, oracle in self._problem.cost_oracles.items() if not oracle.free)
+            raise InvalidValue(
+                f"{live} is measured while architectures are evaluated, and not given without an evaluation; use an agent that does "
+                "not ask for costs (layernas: bucket_by='options')."
+            )
         return self._problem.costs(archs)
 
     def cost_bounds(self, archs: Archs) -> tuple[Floats, Floats]:

@@ -7,17 +7,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from nasgym.data.ofa_predictor import Predictor, find_predictor, predictor_path
-from nasgym.devices.folder import device_names, find_device
+from nasgym.devices.folder import device_names
+from nasgym.devices.missing import Missing
 from nasgym.errors import unknown_name
 from nasgym.factory import Parts
-from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.device_spec import DeviceSpec
+from nasgym.oracles.once_for_all import OnceForAllModel
 from nasgym.oracles.oracle import SeedChoice
+from nasgym.oracles.planned_costs import LATENCY, PlannedCosts
 from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 
 __all__ = ["DATASET", "DEVICE", "is_imported", "ofa_parts"]
 
-DATASET, DEVICE, COST = "imagenet", "note10", "latency_ms"
+DATASET, DEVICE, COST = "imagenet", "note10", LATENCY
 
 
 def is_imported() -> bool:
@@ -32,13 +35,14 @@ def ofa_parts(
     seed: SeedChoice,
     fidelity: int | None,
     cost: str | None,
-    device: str | None,
+    device: DeviceSpec,
     extra_costs: Sequence[str],
+    missing: Missing,
 ) -> Parts:
     """Space, accuracy oracle and cost oracles; the keywords are those of `nasgym.make_problem`.
 
-    The one cost is ``"latency_ms"``, of the device that ``device`` names; ``"latency_ms@NAME"`` is that of another device,
-    for comparison. Devices are the device files for space ``ofa``.
+    Costs are ``"latency_ms"``, of the device that ``device`` names, ``"latency_ms@NAME"``, which is that of another device, for
+    comparison, and the counted ones of `nasgym.oracles.counted`. Devices are the device files for space ``ofa``.
 
     Raises:
         UnknownName: A keyword has a value that does not exist here.
@@ -53,16 +57,11 @@ def ofa_parts(
         if value is not None and value not in allowed:
             raise unknown_name(name, value, allowed)
     space = OnceForAllSpace()
-    oracle = SurrogateOracle(_predictor(), space)
-    names = dict.fromkeys([cost or COST, *extra_costs])
-    return Parts(space, oracle, [_latency(space, name, device or DEVICE) for name in names])
-
-
-def _latency(space: OnceForAllSpace, name: str, device: str) -> LookupCost:
-    kind, _, other = name.partition("@")
-    if kind != COST:
-        raise unknown_name("cost", name, [COST, *(f"{COST}@{known}" for known in device_names("ofa"))])
-    return LookupCost(space, find_device("ofa", other or device), name=name)
+    oracle = SurrogateOracle(OnceForAllModel(_predictor()), space)
+    costs = PlannedCosts(space, DEVICE if device is None else device, missing)
+    names = [cost or COST, *extra_costs]
+    # the default device need not be there where no latency is asked for
+    return Parts(space, oracle, costs.all(names) if device is not None else [costs.make(name) for name in dict.fromkeys(names)])
 
 
 def _predictor() -> Predictor:

@@ -45,7 +45,8 @@ class Potential:
 
         Raises:
             UnknownName: Another word, or another key.
-            InvalidValue: gamma is not in (0, 1], the rule does not know the cost, or the problem has a budget.
+            InvalidValue: gamma is not in (0, 1], the rule does not know the cost, the cost is measured live, or the problem has
+                a budget.
         """
         if spec is None:
             return None
@@ -67,6 +68,11 @@ class Potential:
             raise InvalidValue(
                 f"reward rule {door.rule.name!r} does not know the cost, so the cost cannot shape it; choose another reward, "
                 "or shaping={'potential': 'value'}."
+            )
+        if kind == "cost" and not door.free_costs:
+            raise InvalidValue(
+                f"shaping='potential' needs exact bounds of costs, and {door.cost_name} is measured during the search; leave out "
+                "shaping=, or use a device with a look-up table."
             )
         if kind == "value":
             door.optimum()  # says why, where there is no exact answer

@@ -242,6 +242,11 @@ class Problem:
         return np.ones(num) if self.cost_name is None else costs[self.cost_name]
 
     @property
+    def deterministic(self) -> bool:
+        """Whether evaluations give the same on every machine and at any time; not where networks are trained or timed live."""
+        return self.accuracy.deterministic and self.free_costs
+
+    @property
     def free_costs(self) -> bool:
         """Whether costs can be asked for without paying: counted, tables, look-up tables."""
         return all(oracle.free for oracle in self.cost_oracles.values())
@@ -299,8 +304,13 @@ class Problem:
         """Evaluations of `space.enumerate()`: means over the training seeds at the search fidelity.
 
         Raises:
-            InvalidValue: The space is too large, or accuracies are not a table.
+            InvalidValue: The space is too large, accuracies are not a table, or a cost is measured live.
         """
+        if not self.free_costs:
+            live = ", ".join(name for name, oracle in self.cost_oracles.items() if not oracle.free)
+            raise InvalidValue(
+                f"there is no exact answer where {live} is measured during the search; use a look-up table or a column of a table."
+            )
         found = self._mean_measurements
         accuracy = found.validation if self.search_metric == "validation" else found.test
         return self.assemble(self.space.enumerate(), accuracy, found.train_seconds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasgym.errors import unknown_name
 
-__all__ = ["IDS", "Benchmark", "benchmark", "mo_id", "register_envs"]
+__all__ = ["IDS", "Benchmark", "benchmark", "live_id", "mo_id", "register_envs"]
 
 HALF_OF_RANGE: dict[str, Any] = {"fraction": 0.5, "of": "range"}
 
@@ -25,6 +25,8 @@ class Benchmark:
         any_table: Whether the keyword ``table`` may name another table.
         loader: ``"module:function"`` that gives the `nasgym.factory.Parts` of an id that is no table, from the keywords of
             `make_problem` about accuracies and costs; empty for tables.
+        networks: Whether the networks of its space can be built here, so that ``device="live"`` can time them.
+        trains: Whether every candidate is trained by default; Gymnasium then knows the id as nondeterministic.
     """
 
     table: str
@@ -33,6 +35,21 @@ class Benchmark:
     target: Mapping[str, Any] | float = field(default_factory=lambda: HALF_OF_RANGE)
     any_table: bool = False
     loader: str = ""
+    networks: bool = False
+    trains: bool = False
+
+
+def _mobile(space: str, summary: str) -> Benchmark:
+    """An id of a mobile space: trained on the spot, MACs at ImageNet scale."""
+    return Benchmark(
+        space,
+        f"{summary}; candidates are trained on digits at a quarter of the width for one epoch",
+        "constrained",
+        any_table=True,
+        loader=f"nasgym.mobile:{space}_parts",
+        networks=True,
+        trains=True,
+    )
 
 
 IDS: dict[str, Benchmark] = {
@@ -41,9 +58,10 @@ IDS: dict[str, Benchmark] = {
         "digits",
         "five MBConv layers on 8x8 digits, 3,125 architectures trained three times; at most half of the MACs range",
         "constrained",
+        networks=True,
     ),
     "nasgym/NASBenchMacro-v0": Benchmark(
-        "nas-bench-macro", "eight layers of identity or MBConv on CIFAR-10, 6,561 encodings (3,969 networks)"
+        "nas-bench-macro", "eight layers of identity or MBConv on CIFAR-10, 6,561 encodings (3,969 networks)", networks=True
     ),
     "nasgym/NATS-TSS-v0": Benchmark("nats-tss", "NATS-Bench topology: cells of six edges and five operations, 15,625 cells"),
     "nasgym/NATS-SSS-v0": Benchmark(
@@ -56,7 +74,16 @@ IDS: dict[str, Benchmark] = {
         "constrained",
         target=25.0,
         loader="nasgym.ofa:ofa_parts",
+        networks=True,
     ),
+    "nasgym/ProxylessNAS-v0": _mobile(
+        "proxylessnas", "21 MBConv layers of kernel and expansion, most can be skipped, 2.2 x 10^17"
+    ),
+    "nasgym/MnasNet-v0": _mobile("mnasnet", "seven blocks of six decisions each, 2.8 x 10^18"),
+    "nasgym/MobileNetV3-v0": _mobile("mobilenetv3", "14 blocks around MobileNetV3-Large, five decisions each, 9.1 x 10^24"),
+    "nasgym/MoGA-v0": _mobile("moga", "14 blocks of kernel, expansion and gate, 1.3 x 10^15"),
+    "nasgym/FairNAS-v0": _mobile("fairnas", "19 blocks of kernel and expansion, 6.1 x 10^14"),
+    "nasgym/TuNAS-v0": _mobile("tunas", "ProxylessNAS with a searched first block and a wider first stage, 6.7 x 10^17"),
     # anybody's table: table="name" after `nasgym data import table`
     "nasgym/Table-v0": Benchmark("digits", "your own table: table=NAME after `nasgym data import table`", any_table=True),
 }
@@ -69,6 +96,9 @@ def benchmark(env_id: str) -> Benchmark:
         UnknownName: No such id; the nearest is suggested.
     """
     single = env_id.replace("/mo-", "/")
+    timed = env_id.replace("/live-", "/")
+    if env_id not in IDS and timed in IDS:
+        raise unknown_name("problem", env_id, IDS, f"The problem of that environment is {timed!r} with device='live'.")
     if env_id not in IDS and single in IDS:
         raise unknown_name("problem", env_id, IDS, f"The problem of that environment is {single!r}.")
     if env_id not in IDS:
@@ -82,8 +112,14 @@ def mo_id(env_id: str) -> str:
     return f"{namespace}/mo-{name}"
 
 
+def live_id(env_id: str) -> str:
+    """The id that times every network on this machine: ``nasgym/live-Digits-v0`` of ``nasgym/Digits-v0``."""
+    namespace, _, name = env_id.partition("/")
+    return f"{namespace}/live-{name}"
+
+
 def register_envs() -> None:
-    """Registers every id with Gymnasium, with one reward and with several; strings only, nothing is loaded."""
+    """Registers every id with Gymnasium: with one reward, with several, timed live; strings only, nothing is loaded."""
     import gymnasium
 
     for env_id in IDS:
@@ -92,6 +128,7 @@ def register_envs() -> None:
                 env_id,
                 entry_point="nasgym.env:NASEnv",
                 vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                nondeterministic=IDS[env_id].trains,
                 kwargs={"problem": env_id},
             )
         if mo_id(env_id) not in gymnasium.registry:
@@ -99,7 +136,16 @@ def register_envs() -> None:
                 mo_id(env_id),
                 entry_point="nasgym.mo_env:MONASEnv",
                 vector_entry_point="nasgym.mo_env:MONASVectorEnv",
+                nondeterministic=IDS[env_id].trains,
                 # Gymnasium's checker asks for rewards of one number
                 disable_env_checker=True,
                 kwargs={"problem": env_id},
+            )
+        if IDS[env_id].networks and live_id(env_id) not in gymnasium.registry:
+            gymnasium.register(
+                live_id(env_id),
+                entry_point="nasgym.env:NASEnv",
+                vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                nondeterministic=True,
+                kwargs={"problem": env_id, "device": "live"},
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
 
 from nasgym.budget import Budget
 from nasgym.errors import InvalidValue, unknown_name
@@ -82,6 +84,14 @@ class Setting:
         if target_range is not None:
             made.check_targets(np.array([target_range.low, target_range.high]))
         return made
+
+    def marked(self, spec: EnvSpec | None) -> EnvSpec | None:
+        """An environment's spec, marked as nondeterministic where networks are trained or timed while it is played."""
+        if spec is None or self.door.deterministic:
+            return spec
+        copied = copy.copy(spec)
+        copied.nondeterministic = True
+        return copied
 
     # ---- targets --------------------------------------------------------------------------------------------------------
 

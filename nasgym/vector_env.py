@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -69,6 +70,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         **keywords: Any,
     ) -> None:
         check_render_mode(render_mode)
+        self._spec: EnvSpec | None = None
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InvalidValue(f"num_envs is a whole number from 1 on, got {num_envs!r}.")
         self._setting = Setting.open(
@@ -105,6 +107,15 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
     def _make_payoff(self) -> Payoff:
         """Hook: what an episode pays."""
         return RulePayoff(self._door)
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What `gymnasium.make` was called with; nondeterministic where networks are trained or timed live."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = self._setting.marked(spec)
 
     @property
     def problem(self) -> Problem:

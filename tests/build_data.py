@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.data.cost_columns import columns_path, read_columns
 from nasgym.data.folder import data_folder, table_path
 from nasgym.data.nas_bench_macro import import_nas_bench_macro
+from nasgym.data.nb201_devices import import_cost_columns
 from nasgym.data.ofa_device import import_ofa_device
 from nasgym.data.ofa_predictor import import_ofa_predictor, predictor_path
 from nasgym.data.source import describe_source, sha256_of
@@ -31,7 +33,7 @@ PASSES = (2.5, 1.0, 1.0)
 # part of the training images that the training for validation sees
 TRAINED_ON = (0.5, 1.0, 1.0)
 # counts up whenever a table would be built differently
-RECIPE = 1
+RECIPE = 2
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,8 +77,6 @@ def topology_table(path: Path) -> Table:
     for d, dataset in enumerate(DATASETS):
         costs[dataset, "macs_table"] = np.round(source["flops_M"][official, d] * 1e6)
         costs[dataset, "params_table"] = np.round(source["params_M"][official, d] * 1e6)
-    for column, device in enumerate(source["latency_device"].tolist()):
-        costs["*", f"latency_ms@{device}"] = source["latency_ms"][official, column].astype(np.float64)
     notes = [
         "Not imported from the official archive: means over the training seeds, one column; searches can differ from those "
         "with sampled seeds.",
@@ -86,8 +86,6 @@ def topology_table(path: Path) -> Table:
         "pass, a few percent of the sum at 12 epochs, a line fitted to the measured passes. On the measured architectures the "
         "estimate is within 9 percent (the fit of the training had seen them), its mean within 0.5 percent. cifar10 is half of "
         "the training time on all images, and a pass over 25,000 images.",
-        "latency_ms@...: HW-NAS-Bench (raspi4, pixel3, eyeriss, fpga) and HELP (the others; a trailing number is the batch "
-        "size). They were measured on the networks for CIFAR-10 and stand here for every data set.",
     ]
     return Table(_card(space.name, DATASETS, 12, 200, "validation", notes, path), accuracy, seconds, costs)
 
@@ -171,6 +169,20 @@ def build_ofa(shared: Path) -> list[Path]:
     return list(sources)
 
 
+def build_devices(shared: Path) -> Path:
+    """Imports the device costs of the topology space where they are not there yet, or come from another file."""
+    folder = shared / "devices"
+    source, path = folder / "nb201_devices.csv.gz", columns_path("nats-tss", "nb201-devices")
+    try:
+        current = path.is_file() and read_columns(path).card["source"]["sha256"] == sha256_of(source)
+    except DataError as error:
+        print(f"nb201-devices: built again, because {error}")
+        current = False
+    written = path if current else import_cost_columns(source, folder / "nb201_columns.json")
+    print(f"nb201-devices: {'is there' if current else 'built'}, {written}")
+    return written
+
+
 def main() -> None:
     """Builds the tables in ``$NASGYM_DATA``, by default in ``.data``."""
     os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
@@ -179,6 +191,7 @@ def main() -> None:
         return
     build(SHARED)
     build_ofa(SHARED)
+    build_devices(SHARED)
     print(f"data folder: {data_folder()}")
 
 

@@ -14,10 +14,15 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 
 def need_table(name: str) -> str:
-    """The name of a table (or ``"ofa"``) that is there; otherwise skips, or fails where the table could have been built."""
+    """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
     from nasgym.ofa import is_imported
+    from nasgym.registration import IDS
 
+    if name in {known.table for known in IDS.values() if known.trains}:
+        pytest.importorskip("torch")
+        pytest.importorskip("sklearn")
+        return name
     if name in imported_tables() or name in shipped_tables() or (name == "ofa" and is_imported()):
         return name
     reason = f"{name!r} is not in {data_folder()}; `make data` builds it from {SHARED}"

@@ -192,6 +192,36 @@ def test_data_commands(call, data, tmp_path):
     assert call("data", "verify")[0] == 0
 
 
+def test_devices_are_imported_listed_and_verified(call, tmp_path, monkeypatch):
+    from nasgym.spaces.nats_bench import TopologySpace
+
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path / "new"))
+    space = TopologySpace()
+    rows = [f"{text},{i},{i % 7 or ''}" for i, text in enumerate(space.to_str(space.enumerate()))]
+    (tmp_path / "d.csv").write_text("\n".join(["arch_str,phone_ms,board_uj", *rows]))
+    (tmp_path / "d.json").write_text(json.dumps({"phone_ms": {"dataset": "cifar10", "note": "mine"}}))
+    code, out, err = call("data", "import", "nb201-devices", "d.csv", "d.json", "--name", "mine")
+    assert code == 0, err
+    assert "2 columns, 1 of them for all 15,625 architectures" in out
+    out = call("data", "list")[1]
+    (line,) = (line for line in out.splitlines() if line.strip().startswith("cost columns"))
+    assert "nats-tss" in line
+    assert "2 columns of 15,625 architectures" in line
+    assert "phone" in call("list")[1]
+    code, out, _ = call("data", "verify")
+    assert code == 0
+    assert "cost columns nats-tss/mine: ok" in out
+    path = tmp_path / "new" / "costs" / "nats-tss" / "mine.npz"
+    path.write_bytes(path.read_bytes()[:-9])
+    code, out, _ = call("data", "verify")
+    assert code == 1
+    assert "cost columns nats-tss/mine: DAMAGED" in out
+    assert "NOT READABLE" in call("data", "list")[1]
+    code, _, err = call("data", "import", "nb201-devices", "d.csv", "e.json")
+    assert code == 2
+    assert "not readable as JSON" in err
+
+
 def test_damaged_table_is_named_and_code_1(call, tmp_path, monkeypatch):
     make_data_folder(tmp_path / "data")
     table = tmp_path / "data" / "tables" / "small.npz"

@@ -16,7 +16,7 @@ from nasgym.data.table_file import write_table
 from nasgym.env import NASEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.registration import IDS, mo_id
+from nasgym.registration import IDS, live_id, mo_id
 from nasgym.rewards import MnasNetSoft
 from tests.tiny import completions_of, tiny_problem, tiny_table
 
@@ -98,7 +98,11 @@ def test_checkers_of_an_own_table(own, keywords, observation):
 
 def test_ids_are_registered():
     names = [*IDS, *(mo_id(env_id) for env_id in IDS)]
-    assert set(names) == {name for name in gymnasium.registry if name.startswith("nasgym/")}
+    live = [env_id for env_id, known in IDS.items() if known.networks]
+    assert {*names, *map(live_id, live)} == {name for name in gymnasium.registry if name.startswith("nasgym/")}
+    for env_id in live:
+        assert gymnasium.spec(live_id(env_id)).nondeterministic
+        assert json.loads(gymnasium.spec(live_id(env_id)).to_json())["kwargs"] == {"problem": env_id, "device": "live"}
     for name, env_id in zip(names, [*IDS, *IDS], strict=True):
         spec = gymnasium.spec(name)
         assert spec.max_episode_steps is None

@@ -18,6 +18,7 @@ ELSEWHERE = {"morl_linear", "rllib_ppo", "tianshou_dqn", "torchrl_ppo"}
 APART = {"draw_episode", "first_search", "layernas_announcement", "transfer"}
 # what makes an example short; one that is not named here runs without arguments
 SMALL = {
+    "new_device": ("--rounds", "2", "--burst-ms", "2", "--check", "4", "--seeds", "2"),
     "own_agent": ("--seeds", "3", "--budget", "60"),
     "own_reward": ("--seeds", "2", "--budget", "60"),
     "own_table": ("--seeds", "5"),

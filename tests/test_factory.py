@@ -10,6 +10,7 @@ import pytest
 from nasgym.data.table_file import write_table
 from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
 from nasgym.factory import PROBLEM_KEYWORDS, make_problem
+from nasgym.oracles.counted import MEMORY
 from nasgym.registration import IDS
 from tests.tiny import SIZE, tiny_table
 
@@ -155,6 +156,47 @@ def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
     assert (problem.constraint is not None) == (reward != "accuracy")
     best = problem.optimum()
     assert problem.evaluate(best.archs).reward.max() == best.reward > problem.invalid_reward
+
+
+@pytest.mark.parametrize("cost", MEMORY)
+@pytest.mark.parametrize("env_id", ["nasgym/Digits-v0", "nasgym/NASBenchMacro-v0"])
+def test_sizes_and_memory_limit_a_search(imported, env_id, cost):
+    imported(IDS[env_id].table)
+    problem = make_problem(
+        env_id, reward="constrained", cost=cost, target={"fraction": 0.25, "of": "range"}, extra_costs=["macs"]
+    )
+    everything = problem.everything
+    assert 0 < everything.feasible.sum() < problem.space.size
+    best = problem.optimum()
+    assert best.costs[cost] <= problem.constraint.upper
+    assert best.reward == everything.reward[everything.feasible].max()
+
+
+def test_memory_needs_networks_that_are_described(imported):
+    imported("nats-sss")
+    with pytest.raises(
+        InvalidValue, match=r"cost 'peak_memory_kb' is counted from the blocks .* counted costs are macs, params"
+    ):
+        make_problem("nasgym/NATS-SSS-v0", cost="peak_memory_kb")
+    with pytest.raises(UnknownName, match="Did you mean 'peak_memory_kb'"):
+        make_problem("nasgym/Digits-v0", cost="peak_memory")
+
+
+def test_a_column_of_the_table_takes_the_place_of_a_counted_size(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from nasgym.data.folder import shipped_tables
+    from nasgym.data.table_file import read_table
+
+    digits = read_table(shipped_tables()["digits"])
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    measured = np.arange(3125) + 1.0
+    own = replace(digits, card={**digits.card, "name": "measured"}, costs={**digits.costs, ("*", "size_kb"): measured})
+    write_table(own, tmp_path / "tables" / "measured.npz")
+    problem = make_problem("nasgym/Table-v0", table="measured", cost="size_kb", extra_costs=["peak_memory_kb"])
+    found = problem.costs(problem.space.enumerate())
+    np.testing.assert_array_equal(found["size_kb"], measured)
+    assert found["peak_memory_kb"].max() < 21
 
 
 def test_half_of_the_largest_size_network(imported):

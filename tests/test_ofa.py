@@ -14,6 +14,7 @@ from nasgym.agents import make_agent
 from nasgym.devices import find_device, write_device
 from nasgym.devices.folder import device_path
 from nasgym.errors import MissingData, NasgymError, UnknownName
+from nasgym.oracles.counted import MEASURES
 from nasgym.oracles.lookup import LookupCost
 from nasgym.oracles.surrogate import SurrogateOracle
 from tests import test_mo_env as mo
@@ -149,6 +150,33 @@ def test_restrictions_have_exact_answers():
     assert result.best_reward <= best.reward
 
 
+@pytest.mark.parametrize("cost", MEASURES)
+def test_counted_costs(cost):
+    problem = nasgym.make_problem(ENV, cost=cost, extra_costs=["latency_ms"])
+    least, largest = problem.cost_bounds(np.full((1, 46), -1, dtype=np.int8))
+    # the id's own target is in milliseconds
+    assert problem.constraint.upper == (least[0] + largest[0]) / 2
+    assert nasgym.make_problem(ENV, cost="latency_ms").constraint.upper == 25.0
+    assert list(problem.cost_oracles) == [cost, "latency_ms"]
+    found = problem.evaluate(problem.space.default[None])
+    assert (found.costs[cost][0], found.costs["latency_ms"][0]) == pytest.approx((largest[0], 92.398037995))
+    result = make_agent("random").search(problem, budget=30, seed=0)
+    assert result.best_costs[cost] <= problem.constraint.upper
+
+
+def test_counted_costs_in_masks_and_exact_answers():
+    env = gymnasium.make(ENV, cost="peak_memory_kb", mask="feasible", target={"fraction": 0.1, "of": "range"})
+    _, info = env.reset(seed=0)
+    rng, terminated = np.random.default_rng(0), False
+    while not terminated:
+        _, _, terminated, _, info = env.step(int(rng.choice(np.flatnonzero(info["action_mask"]))))
+    assert info["feasible"]
+    problem = nasgym.make_problem(ENV, restrict=SMALL, cost="macs", target={"fraction": 0.3, "of": "range"})
+    everything = problem.everything
+    assert problem.optimum().reward == everything.reward[everything.feasible].max()
+    assert not everything.feasible.all()
+
+
 def test_another_device(tmp_path, monkeypatch):
     from nasgym.data.ofa_predictor import find_predictor, predictor_path, write_predictor
 
@@ -174,7 +202,10 @@ def test_another_device(tmp_path, monkeypatch):
     ("keywords", "message"),
     [
         ({"accuracy": "training"}, "unknown accuracy oracle 'training'.*predictor"),
-        ({"cost": "macs"}, "unknown cost 'macs'.*latency_ms@note10"),
+        ({"cost": "mac"}, "unknown cost 'mac'.*Did you mean 'macs'"),
+        ({"cost": "energy_mj"}, "unknown cost 'energy_mj'.*latency_ms@note10, .*macs"),
+        ({"cost": "macs", "device": "note1"}, "device 'note1' of space 'ofa' is not in "),
+        ({"cost": "macs", "target": 25.0}, "target 25 lies below the cheapest architecture"),
         ({"device": "note1"}, "device 'note1' of space 'ofa' is not in .* There are: note10"),
         ({"seed": "sampled"}, "unknown training seed 'sampled'"),
         ({"fidelity": 12}, "unknown fidelity"),

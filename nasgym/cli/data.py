@@ -1,7 +1,8 @@
-"""``nasgym data``: import, list and verify tables."""
+"""``nasgym data``: import, list and verify tables and what belongs to them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -82,24 +83,109 @@ def import_tunas_command(
     typer.echo(f"wrote {import_tunas_device(path)}")
 
 
+@import_app.command("device")
+def import_device_command(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A measured kit (a folder with latencies.csv), or a device file (CSV).")
+    ],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the device; by default the folder's, or the one in the file.")
+    ] = None,
+) -> None:
+    """A device of your own: a kit that was measured on it, or a device file."""
+    from nasgym.devices.device_file import read_device, write_device
+    from nasgym.devices.folder import device_path
+
+    if path.is_dir():
+        from nasgym.profiling.kit import read_kit
+        from nasgym.profiling.kit_results import import_kit
+
+        name = name or path.resolve().name.lower()
+        done = import_kit(path, name, device_path(read_kit(path).space, name))
+        written, device = done.written, done.device
+        typer.echo(f"{len(device.latencies)} blocks{': ' if device.note else ''}{device.note}")
+    else:
+        device = read_device(path)
+        device = device if name is None else replace(device, name=name)
+        written = (write_device(device, device_path(device.space, device.name)),)
+    for file in written:
+        typer.echo(f"wrote {file}")
+
+
+@import_app.command("nb201-devices")
+def import_nb201_devices_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="CSV or CSV.gz: arch_str, and one column for each device.")],
+    meanings: Annotated[
+        Path | None, typer.Argument(metavar="[COLUMNS.json]", help="What the columns mean: sentences, or units and data sets.")
+    ] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Of the columns together.")] = "nb201-devices",
+) -> None:
+    """Latencies and energies of the NAS-Bench-201 cells on many devices, for nasgym/NATS-TSS-v0."""
+    from nasgym.data.cost_columns import read_columns
+    from nasgym.data.nb201_devices import import_cost_columns
+
+    with progress("reading") as told:
+        written = import_cost_columns(path, meanings, name=name, progress=told)
+    found = read_columns(written)
+    typer.echo(
+        f"{len(found.costs)} columns, {found.num_complete} of them for all {found.num_rows:,} architectures, as a search needs"
+    )
+    typer.echo(f"wrote {written}")
+
+
 @import_app.command("table")
 def import_table_command(
-    csv: Annotated[Path, typer.Argument(metavar="CSV", help="One row for each architecture.")],
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="One row for each architecture, or for each of a sample.")],
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="What the columns mean.")],
 ) -> None:
     """Your own table, from a CSV file and a spec."""
-    from nasgym.data import import_own_table
+    from nasgym.data import import_own_table, read_table
 
     with progress("reading") as told:
         written = import_own_table(csv, spec, told)
     typer.echo(f"wrote {written}")
-    typer.echo(f"play it: nasgym compare nasgym/Table-v0 --set table={written.stem} --agents random,local-search")
+    if read_table(written).sampled:
+        typer.echo(f"it is a sample; next: nasgym data fit-surrogate {written.stem}")
+    else:
+        typer.echo(f"play it: nasgym compare nasgym/Table-v0 --set table={written.stem} --agents random,local-search")
+
+
+@data_app.command("fit-surrogate")
+def fit_surrogate_command(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="An imported table whose spec says that it is a sample.")],
+    folds: Annotated[int, typer.Option(metavar="N", help="Folds of the cross-validation.")] = 5,
+    members: Annotated[
+        int, typer.Option(metavar="N", help="Models in the ensemble; with more than one, seed=sampled plays noise.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(metavar="SEED", help="Draws folds and resamples.")] = 0,
+) -> None:
+    """Fits a model to a sampled table, so that its whole space can be played."""
+    from nasgym.data.fit_surrogate import fit_surrogate
+    from nasgym.data.surrogate_file import read_surrogate
+
+    with progress("fitting") as told:
+        written = fit_surrogate(name, folds=folds, members=members, seed=seed, progress=told)
+    made = read_surrogate(written)
+    shown = table(
+        f"{made.about[0].upper()}{made.about[1:]}; mean ± standard deviation over {folds} folds",
+        *("column", "R2", "Kendall tau", "residual sd"),
+    )
+    for target in made.targets.values():
+        if target.r2 is None or target.kendall_tau is None:
+            shown.add_row(target.column, "constant")
+            continue
+        spread = [f"{mean:.3f} ± {std:.3f}" for mean, std in (target.r2, target.kendall_tau)]
+        shown.add_row(target.column, *spread, f"{target.residual_std:.4g}")
+    console().print(shown)
+    typer.echo(f"wrote {written}")
+    typer.echo(f"play it: nasgym compare nasgym/Table-v0 --set table={name} --set accuracy=surrogate")
 
 
 @data_app.command("list")
 def data_list() -> None:
-    """The tables that there are."""
+    """The tables, devices, cost columns, predictors and surrogates that there are."""
     from nasgym.data import data_folder, list_tables
+    from nasgym.data.holdings import list_holdings
 
     shown = table(
         f"Tables (data folder {data_folder()})", "name", "where", "space", "rows", "data sets", "epochs", "seeds", "search sees"
@@ -114,17 +200,26 @@ def data_list() -> None:
         console().print(shown)
     else:
         typer.echo(f"no tables in {data_folder()}; import one: nasgym data import --help")
+    held = table("Beside tables", "kind", "name", "where", "space", "contents")
+    for one in list_holdings():
+        if one.problem:
+            held.add_row(one.kind, one.name, one.where, one.space, f"NOT READABLE: {one.problem}")
+        else:
+            held.add_row(one.kind, one.name, one.where, one.space, one.contents)
+    if held.row_count:
+        console().print(held)
 
 
 @data_app.command("verify")
 def data_verify() -> None:
-    """Checks every table against its checksum and its card; exit code 1 where one is damaged."""
+    """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 where a file is damaged."""
     from nasgym.data import verify_tables
+    from nasgym.data.holdings import verify_holdings
 
-    checked = verify_tables()
+    checked = [*verify_tables(), *verify_holdings()]
     for name, whole, found in checked:
         typer.echo(f"{name}: {'ok, ' if whole else 'DAMAGED, '}{found}")
     if not checked:
-        typer.echo("no tables to check.")
+        typer.echo("nothing to check.")
     if not all(whole for _, whole, _ in checked):
         raise typer.Exit(1)

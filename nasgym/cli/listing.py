@@ -14,6 +14,7 @@ __all__ = ["list_command"]
 
 def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
+    from nasgym.data.cost_columns import imported_columns
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
     from nasgym.ofa import is_imported
     from nasgym.registration import IDS, mo_id
@@ -23,7 +24,7 @@ def list_command() -> None:
     out = terminal.console()
     ids = terminal.table("Environments", "id", "what it is")
     for env_id, known in IDS.items():
-        state = "" if known.table in tables or (known.loader and is_imported()) else f" ({_missing(known)})"
+        state = "" if known.trains or known.table in tables or (known.loader and is_imported()) else f" ({_missing(known)})"
         ids.add_row(env_id, known.summary + state)
     out.print(ids)
     out.print(f"Each has a twin with one reward for each objective: {mo_id(next(iter(IDS)))} and so on.\n")
@@ -32,6 +33,8 @@ def list_command() -> None:
     shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices of latency_ms")
     for name, path in tables.items():
         shown.add_row(name, "imported" if name in imported_tables() else "shipped", ", ".join(_devices(path)) or "-")
+    for (space, name), path in imported_columns().items():
+        shown.add_row(name, f"cost columns of {space}", ", ".join(_devices(path)) or "-")
     for name in TABLES.names():
         if name not in tables:  # an imported or shipped table is played in place of a package's of the same name
             shown.add_row(name, "another package", _devices_of_plugin(name))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nasgym.agents.agent import SearchResult
     from nasgym.ledger import Budget
+    from nasgym.oracles.measured import MeasuredCost
     from nasgym.problem import Evaluations, Problem
 
 __all__ = ["search"]
@@ -44,6 +45,7 @@ def search(
     when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
     lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
     lines += [(name, f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}") for name, cost in result.best_costs.items()]
+    lines += [("", f"{name} was {cost.provenance}") for name, cost in _measured(problem).items()]
     if problem.constraint is not None:
         lines.append(("constraint", "met" if result.feasible else "NOT met"))
     ends = {
@@ -57,7 +59,14 @@ def search(
         known = "not known: accuracies are predicted" if math.isnan(test) else f"{100 * test:.2f} % at full training"
         lines.append(("test accuracy", known))
     for key, text in lines:
-        typer.echo(f"{key + ':':22}{text}")
+        typer.echo(f"{key + ':' if key else '':22}{text}")
+
+
+def _measured(problem: Problem) -> dict[str, MeasuredCost]:
+    """The costs that were measured during the search, by name."""
+    from nasgym.oracles.measured import MeasuredCost
+
+    return {name: cost for name, cost in problem.cost_oracles.items() if isinstance(cost, MeasuredCost)}
 
 
 def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:

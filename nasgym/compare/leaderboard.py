@@ -9,8 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nasgym.compare.judgement import Judgement, Spread, Standing
+from nasgym.oracles.fitted import FittedCost
+from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.measured import MeasuredCost
 from nasgym.oracles.surrogate import SurrogateOracle
+from nasgym.oracles.training import TrainingOracle
 from nasgym.problem import Problem
 
 __all__ = [
@@ -105,6 +111,8 @@ def ceiling_lines(judgement: Judgement) -> list[str]:
             return ["No noise ceiling: there are no test accuracies."]
         return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
     agreement = "not known, the table has one training seed"
+    if isinstance(judgement.problem.accuracy, SurrogateOracle):
+        agreement = "not known, accuracies are predicted"
     if ceiling.rank_agreement is not None:
         agreement = f"{ceiling.rank_agreement:.3f}"
     return [
@@ -123,7 +131,24 @@ def caveats(judgement: Judgement) -> list[str]:
             "accuracies above are optimistic."
         )
     if isinstance(problem.accuracy, SurrogateOracle):
-        notes.append(f"Accuracies are {problem.accuracy.provenance}; there are no test accuracies.")
+        notes.append(f"Accuracies are {problem.accuracy.provenance}.")
+        notes += [
+            f"{name} is {cost.provenance}." for name, cost in problem.cost_oracles.items() if isinstance(cost, FittedCost)
+        ]
+        outside = problem.accuracy.model.outside(np.stack([run.archs[-1] for run in judgement.runs]))
+        if outside is not None:
+            notes.append(
+                f"{int(outside.sum())} of {len(outside)} answers lie outside of the sample that the predictions were fitted to, where "
+                "they are extrapolations."
+            )
+    if isinstance(problem.accuracy, TrainingOracle):
+        notes.append(f"Accuracies: {problem.accuracy.provenance}.")
+    notes += [
+        f"{name} is that of {cost.provenance}."
+        for name, cost in problem.cost_oracles.items()
+        if isinstance(cost, LookupCost) and cost.interpolated
+    ]
+    notes += [_measured(judgement, cost) for cost in problem.cost_oracles.values() if isinstance(cost, MeasuredCost)]
     if any(s.deterministic for s in judgement.standings):
         names = ", ".join(s.agent for s in judgement.standings if s.deterministic)
         notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")
@@ -140,9 +165,23 @@ def caveats(judgement: Judgement) -> list[str]:
         notes.append("agents are ranked by the IQM of the reward.")
     notes.append(
         "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with a stratified bootstrap interval "
-        f"(2,000 resamples). test %: the answer's test accuracy at full training, mean over training seeds{_seen(problem)}."
+        f"(2,000 resamples). test %: the answer's {_test_accuracy(problem)}{_seen(problem)}."
     )
     return notes
+
+
+def _measured(judgement: Judgement, cost: MeasuredCost) -> str:
+    noisy = [one.noisy for one in cost.latencies(np.stack([run.archs[-1] for run in judgement.runs]))]
+    return (
+        f"{cost.name} was {cost.provenance}; {sum(noisy)} of the {len(noisy)} answers' latencies stayed noisy. Targets as fractions "
+        f"refer to a range that was estimated from two networks."
+    )
+
+
+def _test_accuracy(problem: Problem) -> str:
+    if isinstance(problem.accuracy, SurrogateOracle):
+        return "predicted test accuracy, where there is one"
+    return "test accuracy at full training, mean over training seeds"
 
 
 def _seen(problem: Problem) -> str:

@@ -23,7 +23,10 @@ from nasgym.compare.leaderboard import (
 )
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
+from nasgym.oracles.columns import ColumnCost
+from nasgym.oracles.fitted import FittedCost
 from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.measured import MeasuredCost
 from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
@@ -64,13 +67,14 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
 
 
 def source_lines(problem: Problem) -> list[tuple[str, str]]:
-    """Where the accuracies come from, as (key, text), from the table's card."""
+    """Where accuracies and costs come from, as (key, text), from the table's card."""
     oracle = problem.accuracy
+    told = ColumnCost | LookupCost | FittedCost | MeasuredCost
+    priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items() if isinstance(cost, told)]
     if isinstance(oracle, SurrogateOracle):
-        priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items() if isinstance(cost, LookupCost)]
-        return [("accuracies", oracle.provenance), *priced]
+        return [("accuracies", oracle.provenance), *oracle.model.details, *priced]
     if not isinstance(oracle, TableOracle):
-        return [("accuracies", "trained on this machine while searching")]
+        return [("accuracies", getattr(oracle, "provenance", "trained on this machine while searching")), *priced]
     card = oracle.table.card
     lines = [
         ("table", f"{oracle.table.name} ({oracle.table.fingerprint}), data set {oracle.dataset}"),
@@ -83,7 +87,7 @@ def source_lines(problem: Problem) -> list[tuple[str, str]]:
     for key in CARD_KEYS:
         if key in card:
             lines.append((key, _plain(card[key])))
-    return lines
+    return [*lines, *priced]
 
 
 def _plain(value: Any) -> str:

@@ -29,6 +29,7 @@ from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult, condense
 from nasgym.errors import InvalidValue, NasgymError
 from nasgym.ledger import Ledger
+from nasgym.oracles.device_spec import is_measured, runs_command
 from nasgym.problem import Evaluations, Problem
 from nasgym.store import Store
 
@@ -61,11 +62,16 @@ def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | N
         The results by agent in the comparison's order, then by seed.
 
     Raises:
-        InvalidValue: `jobs` is less than 1.
+        InvalidValue: `jobs` is less than 1; or more, and latencies are timed on this machine.
         NasgymError: A search failed, a worker was killed, or another process works in `out`.
     """
     if jobs < 1:
         raise InvalidValue(f"jobs must be at least 1, got {jobs!r}.")
+    device = comparison.keywords.get("device")
+    if jobs > 1 and is_measured(device) and not runs_command(device):
+        raise InvalidValue(
+            f"device='live' times networks on this machine, where the other searches of jobs={jobs} would disturb it; give --jobs 1."
+        )
     out.mkdir(parents=True, exist_ok=True)
     wanted = [(agent, seed) for agent in comparison.agents for seed in comparison.seeds]
     with _sole_user(out):

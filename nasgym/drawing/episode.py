@@ -132,6 +132,9 @@ def frame_of(
     limits = limits or door.constraint or Constraint(door.cost_name)
     target = None if limits.upper is None else float(limits.upper)
     now, whole = (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+    measured = None if result is None or door.free_costs else result.get(door.cost_name)
+    if isinstance(measured, float):  # bounds of what is measured are estimates
+        now = (measured, measured)
     cost = CostRange(door.cost_name, *now, *whole, target, limits.lower)
     return Frame(door.space, frame.arch, next_decision, cost, result)
 

@@ -16,9 +16,12 @@ from torch import nn
 from torch.nn import functional
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
+from nasgym.networks.plan import Activation, Block, Conv, Gate, Head, Identity, MBConv, NetworkPlan, Pool, out_size
 
 __all__ = ["PackedNetwork", "pack_key"]
+
+# of the running statistics of a normalisation: that of `torch.nn.BatchNorm2d`
+MOMENTUM = 0.1
 
 
 def pack_key(plan: NetworkPlan) -> NetworkPlan:
@@ -63,6 +66,7 @@ class _Norm(nn.Module):
 
     def __init__(self, packed: int, channels: int) -> None:
         super().__init__()
+        self.momentum = MOMENTUM
         self.weight = nn.Parameter(torch.ones(packed * channels))
         self.bias = nn.Parameter(torch.zeros(packed * channels))
         self.register_buffer("running_mean", torch.zeros(packed * channels))
@@ -73,7 +77,13 @@ class _Norm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         flat = x.reshape(1, len(self.weight), -1)
         normed = functional.batch_norm(
-            flat, self.running_mean, self.running_var, self.weight, self.bias, training=self.training
+            flat,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training,
+            momentum=self.momentum,
         )
         return normed.reshape(x.shape)
 
@@ -94,6 +104,90 @@ class _Pointwise(nn.Module):
             grid = x.view(packed, channels, -1, self.size, self.size)
             x = grid[..., :: self.stride, :: self.stride].reshape(packed, channels, -1)
         return _activate(self.bn(torch.bmm(self.conv, x)), self.activation)
+
+
+class _Convolution(nn.Module):
+    """k x k convolution, normalisation, activation: the networks are groups of one convolution."""
+
+    def __init__(self, packed: int, block: Conv, size: int) -> None:
+        super().__init__()
+        self.conv = nn.Parameter(torch.empty(packed, block.out_channels, block.in_channels, block.kernel, block.kernel))
+        self.bn = _Norm(packed, block.out_channels)
+        self.activation: Activation = block.activation
+        self.stride, self.size = block.stride, size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        packed, channels, _ = x.shape
+        images = x.view(packed * channels, -1, self.size, self.size).transpose(0, 1)
+        padding = self.conv.shape[-1] // 2
+        out = functional.conv2d(images, self.conv.flatten(0, 1), None, self.stride, padding, groups=packed)
+        return _activate(self.bn(out.transpose(0, 1).reshape(packed, self.conv.shape[1], -1)), self.activation)
+
+
+class _Linear(nn.Module):
+    """Linear layers side by side: ``(K, C, B)`` to ``(K, out, B)``."""
+
+    def __init__(self, packed: int, in_channels: int, out_channels: int, *, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(packed, out_channels, in_channels))
+        self.bias = nn.Parameter(torch.zeros(packed, out_channels, 1)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(self.weight, x) if self.bias is None else torch.baddbmm(self.bias, self.weight, x)
+
+
+class _SqueezeExcite(nn.Module):
+    def __init__(self, packed: int, channels: int, block: Conv | MBConv, size: int) -> None:
+        super().__init__()
+        self.reduce = _Linear(packed, channels, block.se_channels)
+        self.expand = _Linear(packed, block.se_channels, channels)
+        self.activation: Activation = block.se_activation
+        self.gate: Gate = block.se_gate
+        self.pixels = size * size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        images = x.view(*x.shape[:2], -1, self.pixels)
+        gate = self.expand(_activate(self.reduce(images.mean(3)), self.activation))
+        gate = torch.sigmoid(gate) if self.gate == "sigmoid" else functional.hardsigmoid(gate)
+        return (images * gate[..., None]).view_as(x)
+
+
+def _excite(packed: int, channels: int, block: Conv | MBConv, size: int) -> nn.Module:
+    return _SqueezeExcite(packed, channels, block, size) if block.se_channels else nn.Identity()
+
+
+class _Shortcut(nn.Module):
+    """The input in the shape of the output, as in `torch_modules`."""
+
+    def __init__(self, block: Conv | MBConv, size: int) -> None:
+        super().__init__()
+        self.stride, self.more, self.size = block.stride, block.out_channels - block.in_channels, size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride > 1:
+            packed, channels, _ = x.shape
+            images = x.view(packed * channels, -1, self.size, self.size)
+            pooled = functional.avg_pool2d(images, self.stride, ceil_mode=True, count_include_pad=False)
+            x = pooled.reshape(packed, channels, -1)
+        return functional.pad(x, (0, 0, 0, self.more)) if self.more else x
+
+
+def _conv(packed: int, block: Conv, size: int) -> nn.Module:
+    return _Pointwise(packed, block, size) if block.kernel == 1 else _Convolution(packed, block, size)
+
+
+class _ConvBlock(nn.Module):
+    """A convolution with a gate or a residual."""
+
+    def __init__(self, packed: int, block: Conv, size: int) -> None:
+        super().__init__()
+        self.main = _conv(packed, block, size)
+        self.excite = _excite(packed, block.out_channels, block, out_size(size, block))
+        self.shortcut = _Shortcut(block, size) if block.residual else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.excite(self.main(x))
+        return out if self.shortcut is None else self.shortcut(x) + out
 
 
 class _Depthwise(nn.Module):
@@ -128,27 +222,25 @@ class _PackedMBConv(nn.Module):
     def __init__(self, blocks: Sequence[MBConv], size: int) -> None:
         super().__init__()
         block, packed = blocks[0], len(blocks)
-        if block.se_channels:
-            raise InvalidValue("packed training has no squeeze-and-excite; train such a plan with build_module().")
-        if block.residual and (block.stride > 1 or block.in_channels != block.out_channels):
-            raise InvalidValue("packed training has no pooled residuals; train such a plan with build_module().")
         narrow = Conv(block.in_channels, block.mid_channels, 1, activation=block.activation)
         self.expand = _Pointwise(packed, narrow, size) if block.expands else nn.Identity()
         self.depthwise = _Depthwise(blocks, size)
-        self.project = _Pointwise(packed, Conv(block.mid_channels, block.out_channels, 1, activation="none"), size)
-        self.residual = block.residual
+        smaller = out_size(size, block)
+        self.excite = _excite(packed, block.mid_channels, block, smaller)
+        self.project = _Pointwise(packed, Conv(block.mid_channels, block.out_channels, 1, activation="none"), smaller)
+        self.shortcut = _Shortcut(block, size) if block.residual else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.project(self.depthwise(self.expand(x)))
-        return x + out if self.residual else out
+        out: torch.Tensor = self.project(self.excite(self.depthwise(self.expand(x))))
+        return out if self.shortcut is None else self.shortcut(x) + out
 
 
 class _PackedHead(nn.Module):
     def __init__(self, packed: int, head: Head, size: int) -> None:
         super().__init__()
-        if head.hidden:
-            raise InvalidValue("packed training has no hidden layer in the head; train such a plan with build_module().")
-        self.weight = nn.Parameter(torch.empty(packed, head.in_channels, head.num_classes))
+        self.hidden = _Linear(packed, head.in_channels, head.hidden, bias=head.hidden_bias) if head.hidden else None
+        self.hidden_activation: Activation = head.hidden_activation
+        self.weight = nn.Parameter(torch.empty(packed, head.hidden or head.in_channels, head.num_classes))
         self.bias = nn.Parameter(torch.zeros(packed, 1, head.num_classes))
         self.activation: Activation = head.activation
         self.pixels = size * size
@@ -156,6 +248,8 @@ class _PackedHead(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         packed, channels, _ = x.shape
         pooled = _activate(x, self.activation).view(packed, channels, -1, self.pixels).mean(3)
+        if self.hidden is not None:
+            pooled = _activate(self.hidden(pooled), self.hidden_activation)
         return torch.baddbmm(self.bias, pooled.transpose(1, 2), self.weight)
 
 
@@ -166,8 +260,8 @@ class PackedNetwork(nn.Module):
         plans: K plans that agree in `pack_key`; the same plan may stand several times (several training seeds).
 
     Raises:
-        InvalidValue: The plans do not agree, or have blocks that cannot be packed (convolutions other than 1x1,
-            squeeze-and-excite, several input channels).
+        InvalidValue: The plans do not agree, or have what cannot be packed (grouped convolutions, pooling, several input
+            channels).
     """
 
     def __init__(self, plans: Sequence[NetworkPlan]) -> None:
@@ -191,15 +285,23 @@ class PackedNetwork(nn.Module):
             return nn.Identity()
         if isinstance(first, MBConv):
             return _PackedMBConv([block for block in group if isinstance(block, MBConv)], size)
-        if isinstance(first, Pool) or first.kernel != 1 or first.groups != 1 or first.se_channels or first.residual:
-            raise InvalidValue(f"packed training knows 1x1 convolutions only, the plan has {first}.")
-        return _Pointwise(self.packed, first, size)
+        if isinstance(first, Pool) or first.groups != 1:
+            raise InvalidValue(f"packed training knows neither pooling nor grouped convolutions, the plan has {first}.")
+        if first.se_channels or first.residual:
+            return _ConvBlock(self.packed, first, size)
+        return _conv(self.packed, first, size)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """``(K, B, H * W)`` images, each network its own, to ``(K, B, classes)`` logits."""
         x = self.blocks(images.reshape(self.packed, 1, -1))
         out: torch.Tensor = self.head(x)
         return out
+
+    def set_momentum(self, momentum: float) -> None:
+        """Sets the share that a batch has in the running statistics of every normalisation."""
+        for module in self.modules():
+            if isinstance(module, _Norm):
+                module.momentum = momentum
 
     @torch.no_grad()
     def load(self, index: int, module: nn.Sequential) -> None:
@@ -221,6 +323,8 @@ class PackedNetwork(nn.Module):
                 pack = mine[name.replace("head.linear.", "head.")][index]
             elif name.endswith("conv.weight"):
                 pack = mine[name.removesuffix(".weight")][index]
+            elif name.startswith("head.hidden") or ".excite." in name:
+                pack = mine[name.replace("hidden.linear.", "hidden.")][index]
             else:
                 width = other.shape[0]
                 pack = mine[name][index * width : (index + 1) * width]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nasgym.errors import InvalidValue
 
-__all__ = ["IMAGENET", "Scale", "divisible"]
+__all__ = ["DIGITS", "IMAGENET", "Scale", "divisible"]
 
 
 def divisible(value: float, divisor: int) -> int:
@@ -61,3 +61,6 @@ class Scale:
 
 
 IMAGENET = Scale()
+# what the mobile spaces are trained at where nothing better is at hand (`nasgym.data.images`): 8 x 8 pixels that shrink to
+# 2 x 2, a quarter of the width
+DIGITS = Scale((1, 8, 8), 10, 0.25, reduction=4)

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from nasgym.networks.packed_modules import PackedNetwork
 
-__all__ = ["PlanBuilder", "Schedule", "TrainingOracle", "training_oracle"]
+__all__ = ["PlanBuilder", "Schedule", "TrainingOracle", "training_oracle", "training_oracle_for"]
 
 PlanBuilder: TypeAlias = Callable[[Archs], NetworkPlan]
+# fields of `Schedule` that did not exist when the first fingerprints were made
+LATER = frozenset({"momentum"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Schedule:
         warmup: Share of the steps with a rising learning rate.
         beta1, beta2: AdamW's moment decay.
         weight_decay: On every parameter.
+        momentum: Share of a batch in the running statistics of normalisations. After few steps those that are read when
+            the network is tested are still near their start, unless it is larger than torch's own value, the default.
     """
 
     batch: int = 50
@@ -53,6 +57,12 @@ class Schedule:
     beta1: float = 0.9
     beta2: float = 0.99
     weight_decay: float = 1e-4
+    momentum: float = 0.1
+
+    def describe(self) -> dict[str, float]:
+        """The values by name, less those that came later and have their default: fingerprints of before stay valid."""
+        later = {f.name: f.default for f in fields(self) if f.name in LATER}
+        return {name: value for name, value in asdict(self).items() if later.get(name) != value}
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate at a step of `steps`."""
@@ -103,9 +113,20 @@ class TrainingOracle:
         self.schedule = schedule or Schedule()
         self.fidelities, self.search_fidelity = fidelities, fidelities[0]
         self.seeds, self.pack = seeds, pack
-        described = {"schedule": asdict(self.schedule), "images": images.fingerprint, "space": space.fingerprint}
+        described = {"schedule": self.schedule.describe(), "images": images.fingerprint, "space": space.fingerprint}
         described["plan"] = repr(plan_of(space.default))
         self.fingerprint = "training:" + hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def provenance(self) -> str:
+        """What is trained, on what, for how long."""
+        shape = " x ".join(map(str, self.plan_of(self.space.default).input_shape[1:]))
+        short, full = self.search_fidelity, self.fidelities[-1]
+        return (
+            f"trained on this machine while searching, on {self.images.name} of {shape} pixels, {short} epoch{'s' * (short > 1)} of "
+            f"{self.schedule.images_per_epoch} images; answers {full} epoch{'s' * (full > 1)} with {len(self.seeds)} training "
+            f"seed{'s' * (len(self.seeds) > 1)}"
+        )
 
     def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds, uniform over `seeds`."""
@@ -150,6 +171,7 @@ class TrainingOracle:
         torch.set_num_threads(1)
         start = time.process_time()
         network = PackedNetwork(plans)
+        network.set_momentum(self.schedule.momentum)
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         for index, (plan, generator) in enumerate(zip(plans, generators, strict=True)):
             module = build_module(plan)
@@ -203,17 +225,60 @@ class TrainingOracle:
         return np.asarray(right.double().mean(dim=1).numpy())
 
 
+# deep networks, few steps: the running statistics have to follow quickly
+MOBILE_SCHEDULE = Schedule(momentum=0.3)
+# full trainings are for the answers of searches, three seeds each, and take seconds
+MOBILE_FIDELITIES = (1, 5)
+MOBILE = ("proxylessnas", "mnasnet", "mobilenetv3", "moga", "fairnas", "tunas")
+
+
 def training_oracle(space: str, **options: Any) -> TrainingOracle:
-    """The training oracle of a space by name; `options` are those of `TrainingOracle`.
+    """The training oracle of a space by name, on scikit-learn's digits; `options` are those of `TrainingOracle`.
+
+    The mobile spaces are trained at `nasgym.networks.scale.DIGITS`: a quarter of the width, 8 x 8 pixels; 1 epoch of 800 images
+    where nothing else is asked for, 5 for reports.
 
     Raises:
         UnknownName: The space has no networks that can be trained here.
     """
-    if space != "digits":
-        raise unknown_name("space with a training oracle", space, ["digits"])
     from nasgym.data.images import load_digits_images
-    from nasgym.networks.digits import digits_plan
-    from nasgym.spaces.digits import DigitsSpace
 
-    digits = DigitsSpace()
-    return TrainingOracle(digits, partial(digits_plan, digits), load_digits_images(), **options)
+    if space == "digits":
+        from nasgym.networks.digits import digits_plan
+        from nasgym.spaces.digits import DigitsSpace
+
+        digits = DigitsSpace()
+        return TrainingOracle(digits, partial(digits_plan, digits), load_digits_images(), **options)
+    if space not in MOBILE:
+        raise unknown_name("space with a training oracle", space, ["digits", *MOBILE])
+    from nasgym.networks.of_space import plan_of
+    from nasgym.networks.scale import DIGITS
+    from nasgym.registry import SPACES
+
+    mobile: SearchSpace = SPACES.load(space)()
+    builder = partial(plan_of, mobile, scale=DIGITS)
+    return TrainingOracle(
+        mobile, builder, load_digits_images(), **{"schedule": MOBILE_SCHEDULE, "fidelities": MOBILE_FIDELITIES, **options}
+    )
+
+
+def training_oracle_for(space: str, seed: SeedChoice, fidelity: int | None) -> TrainingOracle:
+    """The training oracle of a space from the keywords of `nasgym.make_problem`.
+
+    Args:
+        space: Name of the space.
+        seed: ``"mean"`` or ``"sampled"``: every training draws one of the oracle's seeds (a mean over them is what reports give);
+            a number is the one seed of all trainings.
+        fidelity: Epochs that a search sees, None for the oracle's own.
+
+    Raises:
+        InvalidValue: `seed` is no seed.
+        UnknownName: The space has no networks that can be trained here, or there is no such fidelity.
+    """
+    if seed not in ("mean", "sampled") and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise InvalidValue(f"a training seed is a whole number from 0 on, got {seed!r}.")
+    oracle = training_oracle(space, **({} if isinstance(seed, str) else {"seeds": (seed,)}))
+    if fidelity is not None and fidelity not in oracle.fidelities:
+        raise unknown_name("fidelity (epochs) of the training oracle", fidelity, oracle.fidelities)
+    oracle.search_fidelity = fidelity or oracle.search_fidelity
+    return oracle

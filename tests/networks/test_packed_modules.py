@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nasgym.errors import InvalidValue
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.of_space import plan_of as plan_of_space
 from nasgym.networks.plan import Conv, Pool
+from nasgym.networks.scale import DIGITS
+from nasgym.registry import SPACES
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
@@ -26,12 +30,15 @@ def plan_of(text: str):
 
 
 def packed_and_plain(texts: list[str]):
+    return pack_of([plan_of(text) for text in texts])
+
+
+def pack_of(plans):
     """A packed network and its plain twins, with random weights and statistics; in double, where rounding hides nothing."""
     from nasgym.networks.packed_modules import PackedNetwork
     from nasgym.networks.torch_modules import build_module
 
     torch.manual_seed(0)
-    plans = [plan_of(text) for text in texts]
     packed, plain = PackedNetwork(plans).double(), [build_module(plan).double() for plan in plans]
     for index, module in enumerate(plain):
         with torch.no_grad():
@@ -45,10 +52,30 @@ def packed_and_plain(texts: list[str]):
 @pytest.mark.parametrize("texts", [MIXED, SKIPS])
 @pytest.mark.parametrize("training", [True, False])
 def test_outputs_and_gradients(texts, training):
+    assert_equal_training([plan_of(text) for text in texts], training)
+
+
+@pytest.mark.parametrize("name", ["proxylessnas", "mnasnet", "mobilenetv3", "moga", "fairnas", "tunas"])
+def test_mobile_networks(name):
+    """Gates, pooled residuals, larger convolutions and hidden layers of heads; other kernels in one pack."""
+    space = SPACES.load(name)()
+    arch = space.sample(np.random.default_rng(1), 1)
+    other = arch.copy()
+    for i, decision in enumerate(space.decisions):
+        # a pack shares the kernels of plain convolutions, which only mnasnet has ("conv", its last op)
+        if decision.role == "kernel" and not (name == "mnasnet" and arch[0, i - 1] == 3):
+            other[0, i] = 0
+    plans = [plan_of_space(space, one[0], DIGITS) for one in (arch, other)]
+    assert plans[0] != plans[1]
+    for training in (True, False):
+        assert_equal_training(plans, training)
+
+
+def assert_equal_training(plans, training):
     from nasgym.networks.torch_modules import build_module
 
-    packed, plain = packed_and_plain(texts)
-    images, labels = torch.randn(len(texts), 16, 1, 8, 8, dtype=torch.double), torch.randint(0, 10, (len(texts), 16))
+    packed, plain = pack_of(plans)
+    images, labels = torch.randn(len(plans), 16, 1, 8, 8, dtype=torch.double), torch.randint(0, 10, (len(plans), 16))
     packed.train(training)
     logits = packed(images.flatten(2))
     losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
@@ -58,7 +85,7 @@ def test_outputs_and_gradients(texts, training):
         alone = module(images[index])
         torch.testing.assert_close(logits[index], alone, rtol=1e-9, atol=1e-9)
         torch.nn.functional.cross_entropy(alone, labels[index], reduction="sum").backward()
-        twin = build_module(plan_of(texts[index])).double()
+        twin = build_module(plans[index]).double()
         with torch.no_grad():  # statistics moved in the same way
             packed.unload(index, twin)
         for (name, here), there in zip(twin.named_buffers(), module.buffers(), strict=True):
@@ -115,17 +142,6 @@ def test_what_cannot_be_packed_is_refused():
     macro = NASBenchMacroSpace()
     with pytest.raises(InvalidValue, match="one channel"):
         PackedNetwork([nas_bench_macro_plan(macro, macro.default)])
-    with pytest.raises(InvalidValue, match="1x1"):
-        PackedNetwork([replace(plan_of(MIXED[0]), stem=(Conv(1, 4, 3),))])
-    one = plan_of(MIXED[0])
-    gated = replace(one, layers=((replace(one.layers[0][0], se_channels=2),), *one.layers[1:]))
-    with pytest.raises(InvalidValue, match="squeeze"):
-        PackedNetwork([gated])
-    pooled = replace(one, layers=((replace(one.layers[0][0], residual=True),), *one.layers[1:]))
-    with pytest.raises(InvalidValue, match="pooled"):
-        PackedNetwork([pooled])
-    with pytest.raises(InvalidValue, match="hidden layer"):
-        PackedNetwork([replace(one, head=replace(one.head, hidden=4))])
-    for stem in (Pool(1, 1), Conv(1, 4, 1, residual=True), Conv(1, 4, 1, se_channels=2)):
-        with pytest.raises(InvalidValue, match="1x1"):
-            PackedNetwork([replace(one, stem=(stem,))])
+    for stem in (Pool(1, 1), Conv(1, 4, 1, groups=2)):
+        with pytest.raises(InvalidValue, match="neither pooling nor grouped"):
+            PackedNetwork([replace(plan_of(MIXED[0]), stem=(stem,))])

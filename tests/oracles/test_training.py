@@ -122,3 +122,21 @@ def test_the_shipped_table_can_be_trained_again():
     np.testing.assert_allclose(found.validation, table.accuracy["digits", 3, "validation"][rows, seeds], atol=0.03)
     np.testing.assert_allclose(found.test, table.accuracy["digits", 3, "test"][rows, seeds], atol=0.03)
     assert table.card["oracle"] == oracle.fingerprint
+
+
+def test_running_statistics_follow_as_quickly_as_the_schedule_says(oracle, images):
+    """The field came later: a schedule with its default has the fingerprint of before, and others have their own."""
+    quick = TrainingOracle(
+        oracle.space,
+        oracle.plan_of,
+        images,
+        schedule=replace(oracle.schedule, momentum=0.5),
+        fidelities=oracle.fidelities,
+        seeds=oracle.seeds,
+    )
+    assert "momentum" not in oracle.schedule.describe()
+    assert quick.schedule.describe()["momentum"] == 0.5
+    assert quick.fingerprint != oracle.fingerprint
+    arch, seed = oracle.space.from_str(TEXTS[:1]), np.array([0])
+    # same weights, other statistics
+    assert quick.measure(arch, 1, seed).validation[0] != oracle.measure(arch, 1, seed).validation[0]
