@@ -17,9 +17,11 @@ from typing import Any
 from nasgym.data.folder import data_folder
 from nasgym.errors import DataError
 
-__all__ = ["LatencyCache", "MeasuredLatency"]
+__all__ = ["THIS_MACHINE", "LatencyCache", "MeasuredLatency"]
 
 VERSION = 1
+# the lock of whoever measures with onnxruntime here
+THIS_MACHINE = "this-machine"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS latencies (
     fingerprint TEXT NOT NULL,

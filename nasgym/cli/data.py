@@ -93,19 +93,27 @@ def import_device_command(
     ] = None,
 ) -> None:
     """A device of your own: a kit that was measured on it, or a device file."""
-    from nasgym.devices.device_file import read_device, write_device
+    from nasgym.devices.device_file import DEVICE_NAME, read_device, write_device
     from nasgym.devices.folder import device_path
+    from nasgym.errors import InvalidValue, unknown_name
+    from nasgym.registry import SPACES
 
     if path.is_dir():
         from nasgym.profiling.kit import read_kit
         from nasgym.profiling.kit_results import import_kit
 
-        name = name or path.resolve().name.lower()
+        name = name or path.resolve().name
+        if not DEVICE_NAME.fullmatch(name):
+            raise InvalidValue(
+                f"{name!r} is no name of a device (lower-case letters, digits, dot, dash, underscore); give --name."
+            )
         done = import_kit(path, name, device_path(read_kit(path).space, name))
         written, device = done.written, done.device
         typer.echo(f"{len(device.latencies)} blocks{': ' if device.note else ''}{device.note}")
     else:
         device = read_device(path)
+        if device.space not in SPACES.names():
+            raise unknown_name(f"space in {path}", device.space, SPACES.names())
         device = device if name is None else replace(device, name=name)
         written = (write_device(device, device_path(device.space, device.name)),)
     for file in written:

@@ -16,8 +16,9 @@ def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.data.cost_columns import imported_columns
     from nasgym.data.folder import data_folder, imported_tables, shipped_tables
+    from nasgym.devices.folder import device_files
     from nasgym.ofa import is_imported
-    from nasgym.registration import IDS, mo_id
+    from nasgym.registration import IDS, live_id, mo_id
     from nasgym.registry import AGENTS, RULES, SPACES, TABLES
 
     tables = {**shipped_tables(), **imported_tables()}
@@ -27,10 +28,13 @@ def list_command() -> None:
         state = "" if known.trains or known.table in tables or (known.loader and is_imported()) else f" ({_missing(known)})"
         ids.add_row(env_id, known.summary + state)
     out.print(ids)
-    out.print(f"Each has a twin with one reward for each objective: {mo_id(next(iter(IDS)))} and so on.\n")
+    timed = [env_id for env_id, known in IDS.items() if known.networks]
+    names_of_timed = ", ".join(env_id.partition("/")[2] for env_id in timed)
+    out.print(f"Each has a twin with one reward for each objective: {mo_id(next(iter(IDS)))} and so on.")
+    out.print(f"These have one that times every network on this machine, {live_id(timed[0])} and so on: {names_of_timed}.\n")
     for title, names in (("Agents", AGENTS.names()), ("Reward rules", RULES.names()), ("Spaces", SPACES.names())):
         out.print(f"[bold]{title}[/]\n{', '.join(names)}\n")
-    shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices of latency_ms")
+    shown = terminal.table(f"Tables (data folder {data_folder()})", "name", "where", "devices in it")
     for name, path in tables.items():
         shown.add_row(name, "imported" if name in imported_tables() else "shipped", ", ".join(_devices(path)) or "-")
     for (space, name), path in imported_columns().items():
@@ -39,6 +43,13 @@ def list_command() -> None:
         if name not in tables:  # an imported or shipped table is played in place of a package's of the same name
             shown.add_row(name, "another package", _devices_of_plugin(name))
     out.print(shown)
+    by_space: dict[str, list[str]] = {}
+    for space, name in device_files():
+        by_space.setdefault(space, []).append(name)
+    files = terminal.table("Device files (device=NAME; more come from `nasgym profile SPACE`)", "space", "devices")
+    for space, names in by_space.items():
+        files.add_row(space, ", ".join(names))
+    out.print(files)
 
 
 def _missing(known: Benchmark) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["profile_command"]
 
 PRECISIONS: dict[str, Precision] = {"fp32": "float32", "float32": "float32", "int8": "int8"}
+# defaults of the options that say how this machine is measured: threads, provider, tolerance, rounds
+MEASURING = (1, "CPUExecutionProvider", 0.02, 40)
 
 
 def profile_command(
@@ -25,10 +27,10 @@ def profile_command(
         str | None, typer.Option(metavar="NAME", help="Name of the device; by default local-1t, local-1t-int8 and so on.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The device file; by default in the data folder.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of onnxruntime; it is pinned to as many cores.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of onnxruntime; it is pinned to as many cores.")] = MEASURING[0],
     batch: Annotated[int, typer.Option(min=1, help="Images at once.")] = 1,
     precision: Annotated[str, typer.Option(metavar="fp32|int8", help="Of weights and activations.")] = "fp32",
-    provider: Annotated[str, typer.Option(metavar="NAME", help="Execution provider.")] = "CPUExecutionProvider",
+    provider: Annotated[str, typer.Option(metavar="NAME", help="Execution provider.")] = MEASURING[1],
     check: Annotated[int, typer.Option(min=0, metavar="N", help="Random whole networks to check sums of blocks against.")] = 30,
     kit: Annotated[
         Path | None,
@@ -43,7 +45,9 @@ def profile_command(
     tolerance: Annotated[
         float, typer.Option(help="A block is measured until half of its interval is this share of it.")
     ] = 0.02,
-    max_rounds: Annotated[int, typer.Option(min=1, help="A block that is not done behind the last round is noisy.")] = 40,
+    max_rounds: Annotated[
+        int, typer.Option(min=1, help="A block that is not done behind the last round is noisy.")
+    ] = MEASURING[3],
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Write the file even on a noisy machine.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, random networks and the order of measuring.")] = 0,
 ) -> None:
@@ -57,13 +61,14 @@ def profile_command(
         raise unknown_name("precision", precision, ("fp32", "int8"))
     known = named_space(space)
     if template is not None:
-        from nasgym.devices.template import write_template
-
-        typer.echo(
-            f"wrote {write_template(known, name or template.stem, template)}; fill latency_ms, then: nasgym data import device {template}"
-        )
+        _write_template(known, name or template.stem, template, batch, threads, PRECISIONS[precision])
         return
     if kit is not None:
+        if name or out or accept_noise or (threads, provider, tolerance, max_rounds) != MEASURING:
+            raise InvalidValue(
+                "a kit is measured elsewhere: give --threads, --provider, --tolerance and --max-rounds to its measure.py there, and "
+                "--name to `nasgym data import device`."
+            )
         _write_kit(known, kit, batch, PRECISIONS[precision], check, seed)
         return
     from nasgym.data.folder import data_folder
@@ -113,3 +118,10 @@ def _write_kit(space: SearchSpace, folder: Path, batch: int, precision: Precisio
     typer.echo(f"wrote {folder}: {len(made.models)} models")
     typer.echo(f"on the device, with onnxruntime and numpy: python {folder.name}/measure.py")
     typer.echo(f"back here, with its latencies.csv in the folder: nasgym data import device {folder}")
+
+
+def _write_template(space: SearchSpace, name: str, path: Path, batch: int, threads: int, precision: Precision) -> None:
+    from nasgym.devices.template import write_template
+
+    written = write_template(space, name, path, batch=batch, threads=threads, precision=precision)
+    typer.echo(f"wrote {written}; correct its header, fill latency_ms, then: nasgym data import device {path}")

@@ -48,8 +48,9 @@ class Latency:
     """What was measured for a block.
 
     Attributes:
-        mean_ms: Mean latency in milliseconds.
-        spread_ms: Standard deviation over the measurements, None where not known.
+        mean_ms: Latency in milliseconds: a mean where it was published as one; of a profile, the 10th percentile less what a call
+            costs (`nasgym.profiling`).
+        spread_ms: Standard deviation over the measurements (of a profile: over its rounds), None where not known.
         count: Number of measurements, None where not known.
     """
 
@@ -95,7 +96,9 @@ class Device:
             raise DataError(f"{self.name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore.")
         if self.name == RESERVED:
             raise DataError(f"device={RESERVED!r} measures on this machine; give the device another name.")
-        for key, text in (("space", self.space), ("runtime", self.runtime), ("precision", self.precision)):
+        if not DEVICE_NAME.fullmatch(self.space):
+            raise DataError(f"{self.space!r} is no name of a space: lower-case letters, digits, dot, dash, underscore.")
+        for key, text in (("runtime", self.runtime), ("precision", self.precision)):
             if not text:
                 raise DataError(f"device {self.name!r} has an empty {key}; write {UNKNOWN!r} where it is not known.")
         for key in ("space", "runtime", "precision", "source", "note"):

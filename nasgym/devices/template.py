@@ -7,30 +7,43 @@ import io
 from pathlib import Path
 
 from nasgym.devices.block import KEY_COLUMNS
-from nasgym.devices.device_file import FORMAT, UNKNOWN, VALUE_COLUMNS
+from nasgym.devices.device_file import DEVICE_NAME, FORMAT, RESERVED, UNKNOWN, VALUE_COLUMNS
 from nasgym.devices.layout import block_layout
+from nasgym.errors import InvalidValue
 from nasgym.files import write_file
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["write_template"]
 
 
-def write_template(space: SearchSpace, name: str, path: Path) -> Path:
+def write_template(
+    space: SearchSpace, name: str, path: Path, *, batch: int = 1, threads: int | None = None, precision: str = UNKNOWN
+) -> Path:
     """Writes a device file whose column ``latency_ms`` is empty.
 
     Args:
         space: The space.
         name: Of the device, lower case.
-        path: The file.
+        path: The file; it must not be there yet.
+        batch: Images at once, for the header.
+        threads: Of the runtime, for the header; None where they are not known.
+        precision: For the header.
 
     Raises:
         UnknownName: No blocks are known for the space.
-        InvalidValue: The latencies of its blocks do not add up.
+        InvalidValue: The latencies of its blocks do not add up, the name is none, or the file is there.
     """
+    if not DEVICE_NAME.fullmatch(name) or name == RESERVED:
+        raise InvalidValue(
+            f"{name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore; and not {RESERVED!r}. Give --name."
+        )
+    if path.exists():
+        raise InvalidValue(f"{path} is there already; remove it, or name another file.")
     blocks = list(block_layout(space))
     used = [column for column in KEY_COLUMNS if any(getattr(block, column) for block in blocks)]
     text = io.StringIO()
-    header = {"device": name, "space": space.name, "runtime": UNKNOWN, "threads": UNKNOWN, "batch": 1, "precision": UNKNOWN}
+    header = {"device": name, "space": space.name, "runtime": UNKNOWN, "threads": threads or UNKNOWN}
+    header |= {"batch": batch, "precision": precision}
     text.write(f"# {FORMAT}\n" + "".join(f"# {key}: {value}\n" for key, value in header.items()))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*used, *VALUE_COLUMNS])

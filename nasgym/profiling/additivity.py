@@ -29,7 +29,7 @@ class Additivity:
     Attributes:
         architectures: As text.
         predicted_ms, measured_ms: ``(n,)`` sums of blocks, and whole networks.
-        low_ms, high_ms: ``(n,)`` 95 % intervals of the measured ones.
+        low_ms, high_ms: ``(n,)`` intervals of the measured ones (`Timing`).
     """
 
     architectures: tuple[str, ...]
@@ -64,11 +64,13 @@ class Additivity:
         return float(np.abs(ratio / np.median(ratio) - 1).mean())
 
     def __str__(self) -> str:
-        return (
+        found = (
             f"{len(self.architectures)} random networks, {self.measured_ms.min():.4g} to {self.measured_ms.max():.4g} ms: predicted "
-            f"against measured, mean absolute error {100 * self.mape:.1f} %, bias {100 * self.bias:+.1f} %, Spearman "
-            f"{self.spearman:.3f} (error {100 * self.rescaled_mape:.1f} % after one common factor)"
+            f"against measured, mean absolute error {100 * self.mape:.1f} %, bias {100 * self.bias:+.1f} %"
         )
+        if np.isnan(self.spearman):
+            return found
+        return f"{found}, Spearman {self.spearman:.3f} (error {100 * self.rescaled_mape:.1f} % after one common factor)"
 
 
 def additivity(space: SearchSpace, device: Device, nets: Mapping[str, str], timings: Mapping[str, Timing]) -> Additivity:
@@ -107,7 +109,7 @@ def write_report(found: Additivity, device: Device, noisy: Mapping[str, Timing],
         "networks": len(found.architectures),
         "mape": round(found.mape, 5),
         "bias": round(found.bias, 5),
-        "spearman": round(found.spearman, 5),
+        "spearman": None if np.isnan(found.spearman) else round(found.spearman, 5),
         "mape_after_one_factor": round(found.rescaled_mape, 5),
         "noisy_blocks": {name: round(timing.error, 4) for name, timing in noisy.items()},
         "measured": [
@@ -133,7 +135,7 @@ def draw_additivity(found: Additivity, title: str, path: Path) -> Path:
     ends += np.array([-0.05, 0.05]) * (ends[1] - ends[0])
     axes.plot(ends, ends, color="#6e6e6e", linewidth=1, label="equal")
     axes.fill_between(ends, 0.95 * ends, 1.05 * ends, color="#6e6e6e", alpha=0.15, linewidth=0, label="within 5 %")
-    errors = np.abs(np.stack([found.measured_ms - found.low_ms, found.high_ms - found.measured_ms]))
+    errors = np.stack([found.measured_ms - found.low_ms, found.high_ms - found.measured_ms])
     axes.errorbar(found.predicted_ms, found.measured_ms, yerr=errors, fmt="o", markersize=4, color="#0072b2", linewidth=1)
     axes.set(xlim=ends, ylim=ends, xlabel="sum of its blocks, ms", ylabel="whole network, ms")
     axes.set_title(title, fontsize=10)

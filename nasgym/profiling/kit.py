@@ -159,6 +159,8 @@ def read_kit(folder: Path) -> Kit:
         space, batch, precision = about["space"], about["batch"], about["precision"]
     except (KeyError, TypeError) as error:
         raise DataError(f"{path} lacks {error}; write the kit anew.") from None
+    if len(blocks) + len(nets) < len(about["blocks"]) + len(about["nets"]):
+        raise DataError(f"{path} names one model twice; write the kit anew.")
     if not isinstance(space, str) or type(batch) is not int or precision not in get_args(Precision):
         raise DataError(f"{path} has space={space!r}, batch={batch!r} and precision={precision!r}; write the kit anew.")
     return Kit(folder, space, batch, precision, blocks, nets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class KitResults:
     def threads(self) -> int | None:
         """Threads of the runtime, None where the file does not say."""
         text = self.about.get("threads", UNKNOWN)
-        return int(text) if text.isdigit() and int(text) else None
+        return int(text) if re.fullmatch("[0-9]{1,6}", text) and int(text) else None
 
     @property
     def runtime(self) -> str:

@@ -32,6 +32,10 @@ CPU = "CPUExecutionProvider"
 QUANTILE = 0.1
 RESAMPLES = 200
 CONFIDENCE = 0.95
+# of a round, so many of its runs enter the latency: thousands of runs of a tiny model say no more
+MOST_RUNS = 30
+# providers that hand work on and measure nothing here
+REMOTE = {"AzureExecutionProvider"}
 LOG_FORMAT = "nasgym-timings-1"
 COLUMNS = ("model", "latency_ms", "low_ms", "high_ms", "spread_ms", "count", "noisy")
 Model = bytes | Path
@@ -82,7 +86,7 @@ class Timing:
 
     Attributes:
         latency_ms: 10th percentile of all runs, in milliseconds.
-        low_ms, high_ms: Its 95 % interval, from resampled rounds.
+        low_ms, high_ms: Its interval from resampled rounds, nominally 95 %; it covers a little less while rounds are few.
         spread_ms: Standard deviation of the rounds' own 10th percentiles.
         count: Runs that were counted.
         noisy: Whether the interval stayed wider than asked for.
@@ -106,22 +110,33 @@ def timing_of(rounds: Sequence[Sequence[float]], tolerance: float, seed: int = 0
 
     Rounds are resampled as wholes, since the runs of a burst share what goes on beside them.
     """
-    each = np.array([np.quantile(runs, QUANTILE) for runs in rounds])
-    pooled = np.concatenate([np.asarray(runs, dtype=np.float64) for runs in rounds])
-    latency = float(np.quantile(pooled, QUANTILE))
-    fewest = min(len(runs) for runs in rounds)
-    even = np.stack([np.sort(np.asarray(runs, dtype=np.float64))[_spread(len(runs), fewest)] for runs in rounds])
-    drawn = np.random.default_rng(seed).integers(0, len(even), size=(RESAMPLES, len(even)))
-    resampled = np.quantile(even[drawn].reshape(RESAMPLES, -1), QUANTILE, axis=1)
-    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    thinned = [_thin(runs) for runs in rounds]
+    values = np.concatenate(thinned)
+    owners = np.repeat(np.arange(len(thinned)), [len(runs) for runs in thinned])
+    order = np.argsort(values, kind="stable")
+    values, owners = values[order], owners[order]
+    drawn = np.random.default_rng(seed).multinomial(len(rounds), np.full(len(rounds), 1 / len(rounds)), size=RESAMPLES)
+    latency = float(_quantiles(values, np.ones((1, len(values))))[0])
+    low, high = np.quantile(_quantiles(values, drawn[:, owners]), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = min(float(low), latency), max(float(high), latency)
+    each = np.array([np.quantile(runs, QUANTILE) for runs in thinned])
     spread = float(each.std(ddof=1)) if len(each) > 1 else 0.0
     noisy = bool((high - low) / 2 > tolerance * latency) or len(each) < 2
-    return Timing(latency, float(low), float(high), spread, len(pooled), noisy)
+    return Timing(latency, low, high, spread, sum(map(len, rounds)), noisy)
 
 
-def _spread(count: int, wanted: int) -> np.ndarray:
-    """`wanted` of `count` sorted positions, evenly."""
-    return np.linspace(0, count - 1, wanted).round().astype(np.int64)
+def _thin(runs: Sequence[float]) -> np.ndarray:
+    """The runs of a round, sorted; of many, the middles of `MOST_RUNS` equal parts."""
+    found = np.sort(np.asarray(runs, dtype=np.float64))
+    if len(found) <= MOST_RUNS:
+        return found
+    return found[((np.arange(MOST_RUNS) + 0.5) * len(found) / MOST_RUNS).astype(np.int64)]
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``(R,)`` 10th percentiles of ``(n,)`` sorted values under ``(R, n)`` weights."""
+    reached = np.cumsum(weights, axis=1)
+    return np.asarray(values[(reached >= QUANTILE * reached[:, -1:] - 1e-9).argmax(axis=1)])
 
 
 # ---- the machine ----------------------------------------------------------------------------------------------------------
@@ -185,6 +200,8 @@ def check_provider(provider: str) -> None:
         MeasureError: It has not; the message names those that it has.
     """
     known = _onnxruntime().get_available_providers()
+    if provider in REMOTE:
+        raise MeasureError(f"{provider} runs models elsewhere, so nothing can be timed with it here.")
     if provider not in known:
         raise MeasureError(f"this onnxruntime has no provider {provider!r}; it has {', '.join(known)}.")
 
@@ -205,10 +222,19 @@ def open_session(name: str, model: Model, options: Options) -> Any:
     settings.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
     try:
-        return onnxruntime.InferenceSession(source, settings, providers=[options.provider])
+        session = onnxruntime.InferenceSession(source, settings, providers=[options.provider])
     except Exception as error:  # onnxruntime's own classes share no other base
-        reason = " ".join(str(error).split())
-        raise MeasureError(f"model {name!r} is not readable by onnxruntime: {reason[:300]}") from None
+        raise MeasureError(f"model {name!r} is not readable by onnxruntime: {_short(error)}") from None
+    if session.get_providers()[0] != options.provider:
+        raise MeasureError(
+            f"onnxruntime took {session.get_providers()[0]} in the place of {options.provider}, whose libraries or hardware are not "
+            "there; install them, or measure with another provider."
+        )
+    return session
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _inputs(session: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -224,21 +250,29 @@ def _inputs(session: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return made
 
 
-def time_burst(session: Any, options: Options) -> list[float]:
-    """Milliseconds of each run of a burst, behind a warm-up."""
-    feed = _inputs(session, np.random.default_rng(options.seed))
+def time_burst(name: str, model: Model, options: Options) -> list[float]:
+    """Milliseconds of each run of a burst, in a session of its own and behind a warm-up.
+
+    Raises:
+        MeasureError: The model is not readable or cannot be run; the message names it.
+    """
+    session = open_session(name, model, options)
     clock = time.perf_counter_ns
-    warm = 0.0
-    for _ in range(max(1, options.warm_up)):
-        start = clock()
-        session.run(None, feed)
-        warm = (clock() - start) / 1e6
-    runs = int(np.clip(options.burst_ms / max(warm, 1e-6), options.min_runs, options.max_runs))
-    times = []
-    for _ in range(runs):
-        start = clock()
-        session.run(None, feed)
-        times.append((clock() - start) / 1e6)
+    try:
+        feed = _inputs(session, np.random.default_rng(options.seed))
+        warm = 0.0
+        for _ in range(max(1, options.warm_up)):
+            start = clock()
+            session.run(None, feed)
+            warm = (clock() - start) / 1e6
+        runs = int(np.clip(options.burst_ms / max(warm, 1e-6), options.min_runs, options.max_runs))
+        times = []
+        for _ in range(runs):
+            start = clock()
+            session.run(None, feed)
+            times.append((clock() - start) / 1e6)
+    except Exception as error:  # as above
+        raise MeasureError(f"model {name!r} cannot be run by onnxruntime: {_short(error)}") from None
     return times
 
 
@@ -298,10 +332,11 @@ class Log:
 
 
 def fingerprint_of(models: Mapping[str, Model], options: Options) -> str:
-    """Hash of machine, options and models (16 hex digits)."""
+    """Hash of machine, models and the options that change what is timed (16 hex digits); not of those that say how long."""
     machine = describe_machine(options.provider)
     del machine["cores"]  # those that this process may use at the moment
-    digest = hashlib.sha256(json.dumps([machine, asdict(options)], sort_keys=True).encode())
+    chosen = {key: value for key, value in asdict(options).items() if key not in ("tolerance", "min_rounds", "max_rounds")}
+    digest = hashlib.sha256(json.dumps([machine, chosen], sort_keys=True).encode())
     for name, model in sorted(models.items()):
         digest.update(name.encode())
         digest.update(hashlib.sha256(model if isinstance(model, bytes) else model.read_bytes()).digest())
@@ -353,7 +388,7 @@ def measure(
                     told(len(timings) + len(open_names) * share * 0.9, len(models))
                 if number < len(due):
                     name = due[order[number]]
-                    kept.add(name, time_burst(open_session(name, models[name], options), options))
+                    kept.add(name, time_burst(name, models[name], options))
             if not open_names:
                 return {name: timings[name] for name in models}
 
@@ -411,6 +446,9 @@ def main() -> int:
     except MeasureError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here.", file=sys.stderr)
+        return 130
     write_timings(timings, describe_machine(given.provider), given.threads, folder / "latencies.csv")
     noisy = sum(timing.noisy for timing in timings.values())
     print(f"\nwrote {folder / 'latencies.csv'}: {len(timings)} models, {noisy} of them noisy", file=sys.stderr)

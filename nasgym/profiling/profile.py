@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from nasgym.devices.device_file import DEVICE_NAME, RESERVED, Device, Latency, write_device
 from nasgym.devices.layout import block_layout
 from nasgym.errors import DataError, InvalidValue
+from nasgym.latency_cache import THIS_MACHINE, LatencyCache
 from nasgym.networks.onnx_graph import block_onnx
 from nasgym.networks.plan import MBConv
 from nasgym.profiling.additivity import Additivity, additivity, draw_additivity, write_report
@@ -25,7 +27,6 @@ from nasgym.profiling.measure import (
     check_provider,
     describe_machine,
     measure,
-    open_session,
     pinned,
     time_burst,
     timing_of,
@@ -71,14 +72,14 @@ def check_quiet(options: Options) -> float:
     longer = replace(options, burst_ms=QUIET_BURST_MS)
     try:
         with pinned(options.threads, options.pin):
-            session = open_session("reference", model, options)
-            found = timing_of([time_burst(session, longer) for _ in range(QUIET_BURSTS)], QUIET_ERROR, options.seed)
+            bursts = [time_burst("reference", model, longer) for _ in range(QUIET_BURSTS)]
+            found = timing_of(bursts, QUIET_ERROR, options.seed)
     except MeasureError as error:
         raise DataError(str(error)) from None
     if found.noisy:
         raise InvalidValue(
-            f"this machine is too noisy to measure on: the same block took {found.low_ms:.3f} to {found.high_ms:.3f} ms within "
-            "seconds. Stop other programs and try again, or accept what comes out with --accept-noise."
+            f"this machine is too noisy to measure on: within seconds, the latency of one and the same block was anything between "
+            f"{found.low_ms:.3f} and {found.high_ms:.3f} ms. Stop other programs and try again, or accept what comes out with --accept-noise."
         )
     return found.error
 
@@ -129,6 +130,7 @@ def write_results(space: SearchSpace, kit: Kit, timings: Mapping[str, Timing], d
     check = additivity(space, device, nets, timings) if nets else None
     notes = [device.note] if device.note else []
     notes += [f"{len(noisy)} of {len(kit.blocks)} blocks noisy"] if noisy else []
+    notes += [f"{len(nets)} of {len(kit.nets)} networks measured"] if len(nets) < len(kit.nets) else []
     notes += [str(check)] if check else []
     device = replace(device, note="; ".join(notes))
     written = [write_device(device, path)]
@@ -171,6 +173,7 @@ def profile(
     Raises:
         InvalidValue: The machine is too noisy, `work` belongs to another profile, or a value is out of range.
         DataError: A model cannot be run.
+        ModuleNotFoundError: matplotlib or scipy, which the check needs, is not installed.
     """
     if not DEVICE_NAME.fullmatch(name) or name == RESERVED:
         raise InvalidValue(
@@ -181,26 +184,32 @@ def profile(
     except MeasureError as error:
         raise InvalidValue(str(error)) from None
     block_layout(space)  # says so where a space cannot be profiled
-    if not accept_noise:
-        check_quiet(options)
-    building = None if told is None else partial(told, "building models")
-    measuring = None if told is None else partial(told, "measuring")
-    kit = _kit(space, work, batch, precision, check, options.seed, building)
-    timings = measured(kit.models, options, work / "latencies.log", measuring)
-    noisy = [model for model in kit.blocks if timings[model].noisy]
-    if len(noisy) > NOISY_SHARE * len(kit.blocks) and not accept_noise:
-        raise InvalidValue(
-            f"{len(noisy)} of {len(kit.blocks)} blocks stayed noisy: their intervals are wider than {100 * options.tolerance:g} % after "
-            f"{options.max_rounds} rounds. Stop other programs and measure anew (remove {work}), give --max-rounds "
-            f"{2 * options.max_rounds} or --tolerance {2 * options.tolerance:g}, or accept it with --accept-noise."
-        )
-    machine = describe_machine(options.provider)
-    source = f"nasgym profile {space.name}; {machine['processor']}, {machine['cores']} cores, {machine['system']}"
-    runtime = f"{machine['runtime']} {options.provider}"
-    device = device_of(kit, timings, name, runtime=runtime, threads=options.threads, source=source)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = write_results(space, kit, timings, device, path)
-    shutil.rmtree(work)
+    if check:  # before anything is measured
+        import_module("matplotlib")
+        import_module("scipy")
+    if told is not None:
+        told("waiting for another measurement", 0, 1)
+    with LatencyCache().sole_measurer(THIS_MACHINE):
+        if not accept_noise:
+            check_quiet(options)
+        building = None if told is None else partial(told, "building models")
+        measuring = None if told is None else partial(told, "measuring")
+        kit = _kit(space, work, batch, precision, check, options.seed, building)
+        timings = measured(kit.models, options, work / "latencies.log", measuring)
+        noisy = [model for model in kit.blocks if timings[model].noisy]
+        if len(noisy) > NOISY_SHARE * len(kit.blocks) and not accept_noise:
+            raise InvalidValue(
+                f"{len(noisy)} of {len(kit.blocks)} blocks stayed noisy: their intervals are wider than {100 * options.tolerance:g} % "
+                f"after {options.max_rounds} rounds. Stop other programs and measure on with --max-rounds {2 * options.max_rounds}, or anew "
+                f"(remove {work}); or accept it with --tolerance {2 * options.tolerance:g} or --accept-noise."
+            )
+        machine = describe_machine(options.provider)
+        source = f"nasgym profile {space.name}; {machine['processor']}, {machine['cores']} cores, {machine['system']}"
+        runtime = f"{machine['runtime']} {options.provider}"
+        device = device_of(kit, timings, name, runtime=runtime, threads=options.threads, source=source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        done = write_results(space, kit, timings, device, path)
+        shutil.rmtree(work)
     return done
 
 

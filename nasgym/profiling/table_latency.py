@@ -12,6 +12,7 @@ import numpy as np
 from nasgym.data.table_file import read_table, write_table
 from nasgym.errors import DataError
 from nasgym.files import write_file
+from nasgym.latency_cache import THIS_MACHINE, LatencyCache
 from nasgym.networks.of_space import plan_of
 from nasgym.networks.onnx_graph import plan_onnx
 from nasgym.oracles.oracle import Floats
@@ -69,9 +70,10 @@ def add_latency(
     table = read_table(path)
     if table.card["space"] != space.name or table.num_rows != space.size:
         raise DataError(f"{path} is no table of all networks of space {space.name!r}.")
-    if not accept_noise:
-        check_quiet(options)
-    timings = measure_networks(space, options, log, told)
+    with LatencyCache().sole_measurer(THIS_MACHINE):
+        if not accept_noise:
+            check_quiet(options)
+        timings = measure_networks(space, options, log, told)
     latency: Floats = np.array([round(timing.latency_ms, 7) for timing in timings])
     machine = describe_machine(options.provider)
     about = {

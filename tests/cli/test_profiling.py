@@ -96,6 +96,27 @@ def test_a_device_written_by_hand_plays_once_for_all(predictor_file, call, tmp_p
     assert "local-search" in out
 
 
+def test_a_device_of_a_space_that_is_none_is_refused(call, tmp_path):
+    header = "# nasgym-device-1\n# device: mine\n# space: {}\n# runtime: tvm\n# threads: 1\n# batch: 1\n# precision: float32\n"
+    for space, message in (("../../../escaped", "no name of a space"), ("digit", "Did you mean 'digits'")):
+        (tmp_path / "mine.csv").write_text(header.format(space) + "op,in_hw,latency_ms\nconv,8,0.5\n")
+        code, _, err = call("data", "import", "device", "mine.csv")
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+    assert not (tmp_path / "data" / "devices").exists()
+
+
+def test_a_template_leaves_a_file_alone_and_keeps_the_options(call, tmp_path):
+    call("profile", "digits", "--template", "board.csv", "--batch", "8", "--precision", "int8", "--threads", "4")
+    text = (tmp_path / "board.csv").read_text()
+    assert "# batch: 8\n# precision: int8\n" in text
+    assert "# threads: 4\n" in text
+    code, _, err = call("profile", "digits", "--template", "board.csv")
+    assert code == 2
+    assert "is there already" in err
+    assert (tmp_path / "board.csv").read_text() == text
+
+
 def test_an_unfilled_template_is_refused(call):
     call("profile", "digits", "--template", "board.csv")
     code, _, err = call("data", "import", "device", "board.csv")
@@ -114,6 +135,9 @@ def test_an_unfilled_template_is_refused(call):
         (("profile", "digits", "--name", "My Board", *QUICK), "lower-case letters"),
         (("profile", "digits", "--tolerance", "-1"), "positive"),
         (("data", "import", "device", "nowhere"), "not readable"),
+        (("profile", "digits", "--kit", "board", "--threads", "4"), "its measure.py there"),
+        (("profile", "digits", "--template", "My Phone.csv"), "Give --name"),
+        (("profile", "digits", "--provider", "AzureExecutionProvider", *QUICK), "elsewhere"),
         (("data", "import", "device", "."), "nasgym profile SPACE --kit DIR"),
     ],
 )

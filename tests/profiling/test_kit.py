@@ -17,7 +17,7 @@ from nasgym.profiling import profile as profiling
 from nasgym.profiling.additivity import additivity
 from nasgym.profiling.kit import EMPTY, Kit, read_kit, write_kit
 from nasgym.profiling.kit_results import import_kit, read_results
-from nasgym.profiling.measure import Options, Timing
+from nasgym.profiling.measure import Log, Options, Timing
 from nasgym.profiling.profile import device_of, profile
 from nasgym.spaces.digits import DigitsSpace
 
@@ -109,6 +109,7 @@ def test_any_runtime_can_fill_the_results(kit: Kit, tmp_path: Path) -> None:
         (lambda text: text + "block-0000.onnx,1.5\n", "was there before"),
         (lambda text: text + "block-0000.onnx\n", "1 cells"),
         (lambda text: "# speed: high\n" + text, "key in"),
+        (lambda text: text.replace("block-0001.onnx", "net-000.onnx"), "was there before|not measured"),
     ],
 )
 def test_damaged_results_are_one_sentence(kit: Kit, tmp_path: Path, change, message: str) -> None:
@@ -132,6 +133,11 @@ def test_results_that_are_not_there(kit: Kit, tmp_path: Path) -> None:
         ('{"format": "nasgym-kit-1", "blocks": [{"model": "../x", "op": "conv"}], "nets": []}', "name of a file"),
         ('{"format": "nasgym-kit-1", "blocks": [{"model": "x", "op": "conv", "in_hw": "4"}], "nets": []}', "wrong type"),
         ('{"format": "nasgym-kit-1", "blocks": [{"model": "x", "opp": "conv"}], "nets": []}', "Did you mean 'op'"),
+        (
+            '{"format": "nasgym-kit-1", "blocks": [{"model": "x", "op": "conv"}, {"model": "x", "op": "pool"}], "nets": [], '
+            '"space": "digits", "batch": 1, "precision": "int8"}',
+            "twice",
+        ),
         ('{"format": "nasgym-kit-1", "blocks": [], "nets": [], "space": 1, "batch": 1, "precision": "int8"}', "space=1"),
     ],
 )
@@ -173,26 +179,36 @@ def test_a_profile_is_a_device_that_plays(tmp_path: Path) -> None:
     done = run_profile(tmp_path, told=lambda *now: told.append(now))
     device = read_device(tmp_path / "toy.csv", "digits")
     assert device == done.device
-    assert {words for words, *_ in told} == {"building models", "measuring"}
+    assert list(dict.fromkeys(words for words, *_ in told)) == [
+        "waiting for another measurement",
+        "building models",
+        "measuring",
+    ]
     low, high = LookupCost(SPACE, device).bounds(np.full((1, SPACE.num_decisions), -1, dtype=np.int8))
     assert 0 < low[0] <= high[0]
     assert not (tmp_path / "work").exists()
 
 
 def test_an_interrupted_profile_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = profiling.measure
+    real, log = Log.add, tmp_path / "work" / "latencies.log"
 
-    def stops(models, options, *, log, told):
-        real({name: models[name] for name in list(models)[:3]}, options, log=None, told=None)
-        raise KeyboardInterrupt
+    def stops(self, name, times):
+        if sum(map(len, self.bursts.values())) == 7:
+            raise KeyboardInterrupt
+        real(self, name, times)
 
-    monkeypatch.setattr(profiling, "measure", stops)
-    with pytest.raises(KeyboardInterrupt):
-        run_profile(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "add", stops)
+        with pytest.raises(KeyboardInterrupt):
+            run_profile(tmp_path)
     assert not (tmp_path / "toy.csv").exists()
-    monkeypatch.setattr(profiling, "measure", real)
+    kept = log.read_text()
+    assert len(kept.splitlines()) == 8
+    seen = []
     monkeypatch.setattr(profiling, "write_kit", lambda *_, **__: pytest.fail("built again"))
+    monkeypatch.setattr(profiling.shutil, "rmtree", lambda _: seen.append(log.read_text()))
     assert run_profile(tmp_path).written[0] == tmp_path / "toy.csv"
+    assert seen[0].startswith(kept)
 
 
 def test_the_work_of_another_profile_is_refused(tmp_path: Path) -> None:
@@ -210,7 +226,7 @@ def test_half_built_models_are_built_again(tmp_path: Path) -> None:
 def test_a_noisy_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([[1.0] * 5, [3.0] * 5] * 20)
     monkeypatch.setattr(profiling, "time_burst", lambda *_: next(times))
-    monkeypatch.setattr(profiling, "QUIET_BURSTS", 3)
+    monkeypatch.setattr(profiling, "QUIET_BURSTS", 2)
     with pytest.raises(InvalidValue, match=r"too noisy to measure on.*--accept-noise"):
         run_profile(tmp_path, accept_noise=False)
     assert not (tmp_path / "toy.csv").exists()
@@ -221,7 +237,13 @@ def test_blocks_that_stay_noisy_are_refused_and_nothing_is_lost(tmp_path: Path, 
     strict = replace(QUICK, tolerance=1e-9)
     with pytest.raises(InvalidValue, match=r"blocks stayed noisy.*--max-rounds 4"):
         profile(SPACE, "toy", tmp_path / "toy.csv", strict, work=tmp_path / "work", check=0)
-    assert (tmp_path / "work" / "latencies.log").is_file()
+    log = tmp_path / "work" / "latencies.log"
+    kept = log.read_text()
+    longer = replace(strict, max_rounds=4)
+    with pytest.raises(InvalidValue, match="--max-rounds 8"):  # what was advised: it goes on from what was measured
+        profile(SPACE, "toy", tmp_path / "toy.csv", longer, work=tmp_path / "work", check=0)
+    assert log.read_text().startswith(kept)
+    assert len(log.read_text()) > 1.5 * len(kept)
     accepted = profile(SPACE, "toy", tmp_path / "toy.csv", strict, work=tmp_path / "work", check=0, accept_noise=True)
     assert "blocks noisy" in accepted.device.note
     assert accepted.check is None
@@ -244,6 +266,29 @@ def test_int8_models_run_and_take_uint8_between_parts(tmp_path: Path) -> None:
     assert done.device.precision == "int8"
 
 
+def test_without_the_packages_of_the_check_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ModuleNotFoundError):
+        run_profile(tmp_path)
+    assert not (tmp_path / "work").exists()
+    assert run_profile(tmp_path, check=0).check is None
+
+
+def test_two_profiles_are_measured_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes share one work folder; the second waits, and builds anew."""
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path / "data"))
+    code = (
+        "import sys; from pathlib import Path; from nasgym.profiling.profile import profile; from nasgym.profiling.measure import Options\n"
+        "from nasgym.spaces.digits import DigitsSpace\n"
+        "options = Options(min_rounds=2, max_rounds=2, burst_ms=0.2, max_runs=20, tolerance=50.0)\n"
+        "folder = Path(sys.argv[1])\n"
+        "profile(DigitsSpace(), 'toy', folder / 'toy.csv', options, work=folder / 'work', check=0, accept_noise=True)\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate()[1] for process in running] == [b"", b""]
+    assert read_device(tmp_path / "toy.csv").name == "toy"
+
+
 def test_a_name_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="lower-case"):
         profile(SPACE, "My Board", tmp_path / "x.csv", QUICK, work=tmp_path / "work")
@@ -263,6 +308,15 @@ def test_additivity_by_hand(kit: Kit) -> None:
     assert found.rescaled_mape == pytest.approx((0.25 + 0.375 + 0.0) / 3)
     with pytest.raises(InvalidValue, match="--check"):
         additivity(SPACE, device, {}, {})
+
+
+def test_a_part_of_the_networks_is_said_so(kit: Kit, tmp_path: Path) -> None:
+    rows = [row for row in all_rows(kit).splitlines() if not row.startswith(("net-001", "net-002", "net-003"))]
+    found = import_kit(filled(kit, "# threads: \u00b2\n" + "\n".join(rows) + "\n", tmp_path), "toy", tmp_path / "toy.csv")
+    assert found.device.threads is None
+    assert "1 of 4 networks measured; 1 random networks" in found.device.note
+    assert "Spearman" not in found.device.note
+    assert json.loads((tmp_path / "toy.report.json").read_text())["spearman"] is None
 
 
 def test_results_name_the_line(kit: Kit, tmp_path: Path) -> None:
