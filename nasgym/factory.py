@@ -14,6 +14,7 @@ from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.counted import COUNTED, MEMORY
 from nasgym.oracles.device_spec import DeviceSpec, check_device
+from nasgym.oracles.lookup import LookupCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
 from nasgym.problem import Objective, Problem
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
@@ -63,9 +64,11 @@ def make_problem(
             with ``"@int8"`` behind the name; `nasgym.networks.memory`) unless the table has such a column; anything else is a
             column of the table. By default ``"latency_ms"`` with a device, else MACs (an own table: its first cost).
         device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table or of cost columns imported for its
-            space, else a device file of the space (`nasgym.devices`). Or measured network by network while a search runs, where the space has
-            networks: ``"live"``, on this machine, or ``{"device": "live", "threads": 2}`` (`nasgym.oracles.live.LiveLatency`),
-            or ``{"command": "ssh board bench {onnx}", "timeout": 60, "retries": 2}`` (`nasgym.oracles.command.CommandLatency`).
+            space, else a device file of the space (`nasgym.devices`), which needs the blocks that `restrict` leaves. Or measured
+            network by network while a search runs, where the space has networks: ``"live"``, on this machine, or
+            ``{"device": "live", "threads": 2}`` (`nasgym.oracles.live.LiveLatency`), or
+            ``{"command": "ssh board bench {onnx}", "timeout": 60, "retries": 2}`` (`nasgym.oracles.command.CommandLatency`).
+            ``"latency_ms@NAME"`` among the costs is that of another device.
         target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the space's cost, or None for no
             limit. By default the id's own target where the rule uses one, else none.
         lower: Least wanted cost in its unit.
@@ -113,6 +116,9 @@ def make_problem(
     whole, oracle, oracles = parts
     space = whole if restrict is None else whole.restrict(restrict)
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
+    for one in narrowed:
+        if isinstance(one, LookupCost):
+            one.check_blocks()
     by_default = isinstance(target, str) and target == DEFAULT
     wanted: object = (_default_target(known, narrowed) if rule.needs_target else None) if by_default else target
     goals = None if objectives is None else [Objective(n, "max" if n == "accuracy" else "min") for n in objectives]
@@ -155,6 +161,9 @@ def _check_types(given: Mapping[str, Any]) -> None:
         value = given[name]
         if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
             raise InvalidValue(f"{name} is a list of names, got {value!r}.")
+        for one in value or ():
+            if not isinstance(one, str):
+                raise InvalidValue(f"{name} is a list of names, got {one!r} in it.")
 
 
 def _rule(spec: RuleSpec) -> RewardRule:

@@ -43,6 +43,21 @@ def test_list_names_everything(call):
         assert wanted in out
 
 
+def test_list_names_device_files_by_space_and_ids_that_measure(call):
+    lines = call("list")[1].splitlines()
+    shown = {
+        line.split()[0]: line
+        for line in lines[next(i for i, line in enumerate(lines) if "Device files" in line) :]
+        if line.split()
+    }
+    assert "x86-1t, x86-1t-int8" in shown["digits"]
+    assert "x86-1t" in shown["proxylessnas"]
+    assert "nats-tss" not in shown
+    (timed,) = (line for line in lines if "nasgym/live-Digits-v0" in line)
+    assert "MnasNet-v0" in timed
+    assert "NATS-TSS-v0" not in timed
+
+
 def test_list_loads_nothing_heavy(data):
     script = (
         "import sys; sys.argv = ['nasgym', 'list']\n"

@@ -106,6 +106,9 @@ def test_the_spec_rebuilds_the_problem(own, keywords):
         ({"objectives": ["accuracy", "energy"]}, UnknownName, "Did you mean 'energy_mj'"),
         ({"objectives": "accuracy"}, InvalidValue, "objectives is a list of names, got 'accuracy'"),
         ({"extra_costs": 5}, InvalidValue, "extra_costs is a list of names, got 5"),
+        ({"extra_costs": ["energy_mj", 5]}, InvalidValue, "extra_costs is a list of names, got 5 in it"),
+        ({"objectives": ["accuracy", None]}, InvalidValue, "objectives is a list of names, got None in it"),
+        ({"device": "x86-1t"}, UnknownName, "measured for the blocks of 'digits'"),
         ({"restrict": ["a.kernel"]}, InvalidValue, "restrict maps decisions"),
         ({"lower": "2"}, InvalidValue, "lower is a number or None, got '2'"),
         ({"cost": ["energy_mj"]}, InvalidValue, "cost is a name"),
@@ -156,6 +159,75 @@ def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
     assert (problem.constraint is not None) == (reward != "accuracy")
     best = problem.optimum()
     assert problem.evaluate(best.archs).reward.max() == best.reward > problem.invalid_reward
+
+
+# ---- devices of a table whose space has networks ------------------------------------------------------------------------
+
+
+def test_device_files_are_known_devices(imported):
+    imported("digits")
+    with pytest.raises(UnknownName, match=r"Did you mean 'x86-1t'\? Known: x86-1t, x86-1t-int8\.$"):
+        make_problem("nasgym/Digits-v0", device="x86-1")
+
+
+def test_a_device_file_of_other_spaces(imported):
+    imported("nas-bench-macro")
+    with pytest.raises(UnknownName, match=r"None is known here\. .* measured for the blocks of 'digits', 'mobilenetv3'"):
+        make_problem("nasgym/NASBenchMacro-v0", device="x86-1t")
+
+
+def test_latencies_of_several_device_files(imported):
+    imported("digits")
+    problem = make_problem("nasgym/Digits-v0", device="x86-1t", extra_costs=["latency_ms@x86-1t-int8", "latency_ms@x86-1t"])
+    archs = problem.space.enumerate()
+    costs = problem.costs(archs)
+    assert list(costs) == ["latency_ms", "latency_ms@x86-1t-int8", "latency_ms@x86-1t"]
+    np.testing.assert_array_equal(costs["latency_ms"], costs["latency_ms@x86-1t"])
+    other = make_problem("nasgym/Digits-v0", device="x86-1t-int8")
+    np.testing.assert_array_equal(other.costs(archs)["latency_ms"], costs["latency_ms@x86-1t-int8"])
+    assert (costs["latency_ms"] != costs["latency_ms@x86-1t-int8"]).mean() > 0.9
+    without = make_problem("nasgym/Digits-v0", cost="latency_ms@x86-1t")
+    np.testing.assert_array_equal(without.costs(archs)["latency_ms@x86-1t"], costs["latency_ms"])
+    with pytest.raises(UnknownName, match=r"unknown cost .*Did you mean 'latency_ms@x86-1t'"):
+        make_problem("nasgym/Digits-v0", cost="latency_ms@x86-1")
+
+
+@pytest.mark.parametrize(
+    ("device", "says"),
+    [
+        ({"command": "x"}, "one of which has {onnx}"),
+        ({"command": "x {onnx}", "timeout": -1}, "timeout is a positive number"),
+        ({"device": "live", "threads": 0}, "threads is a count"),
+        ("x86-1", "Did you mean 'x86-1t'"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cost", ["macs", "latency_ms@x86-1t", "latency_ms"])
+def test_a_device_is_checked_whatever_the_cost(imported, device, says, cost):
+    imported("digits")
+    with pytest.raises(NasgymError, match=says):
+        make_problem("nasgym/Digits-v0", device=device, cost=cost)
+
+
+@pytest.mark.parametrize("keywords", [{"cost": "macs"}, {"cost": "latency_ms@raspi4"}, {}], ids=str)
+def test_nothing_is_measured_where_there_are_no_networks(imported, keywords):
+    imported("nats-tss")
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(InvalidValue, match="nothing here builds those of space 'nats-tss'"):
+        make_problem("nasgym/NATS-TSS-v0", device="live", **keywords)
+
+
+def test_the_measured_cost_is_made_once(tmp_path, monkeypatch):
+    from nasgym.oracles import planned_costs
+
+    pytest.importorskip("onnx")
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    made, real = [], planned_costs.measured_cost
+    monkeypatch.setattr(planned_costs, "measured_cost", lambda *given: made.append(given) or real(*given))
+    device = {"command": "sh -c 'echo 2.5' {onnx}"}
+    for keywords in ({}, {"cost": "macs"}, {"cost": "macs", "extra_costs": ["latency_ms"]}):
+        make_problem("nasgym/Digits-v0", device=device, **keywords)
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("cost", MEMORY)

@@ -17,10 +17,11 @@ from nasgym.data.folder import table_path
 from nasgym.data.surrogate_file import surrogate_path, write_surrogate
 from nasgym.data.table_file import Table, write_table
 from nasgym.devices import write_device
+from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.folder import device_path
 from nasgym.devices.layout import block_layout
-from nasgym.errors import DataError, MissingData, NasgymError
+from nasgym.errors import DataError, InvalidValue, MissingData, NasgymError
 from nasgym.networks.count import count_macs
 from nasgym.networks.of_space import plan_of
 from nasgym.oracles.training import TrainingOracle
@@ -221,8 +222,12 @@ def test_agents_search_a_surrogate(own):
 def put_device(space, name, *, lacking=0):
     blocks = list(block_layout(space))
     latencies = {block: Latency(0.1 + block.macs / 1e8) for block in blocks[: len(blocks) - lacking]}
-    write_device(Device(name, space.name, "by-hand", 1, 1, "float32", latencies), device_path(space.name, name))
+    put(Device(name, space.name, "by-hand", 1, 1, "float32", latencies))
     return blocks
+
+
+def put(device):
+    write_device(device, device_path(device.space, device.name))
 
 
 @pytest.mark.parametrize(
@@ -259,6 +264,29 @@ def test_missing_blocks_are_refused_or_marked(folder):
     assert len(cost.interpolated) == 2
     assert "2 of them ESTIMATED" in cost.provenance
     assert env.unwrapped.problem.spec["missing"] == "interpolate"
+
+
+def test_a_device_of_a_restriction(folder):
+    """It has the blocks of the networks with kernel 3 only, which are all that such a problem needs."""
+    whole, only = space_of("nasgym/MoGA-v0"), {"*.kernel": [3]}
+    blocks = put_device(whole.restrict(only), "small")
+    assert set(blocks) < set(block_layout(whole))
+    problem = nasgym.make_problem("nasgym/MoGA-v0", device="small", restrict=only, extra_costs=["latency_ms@small"])
+    archs = problem.space.sample(np.random.default_rng(0), 20)
+    costs = problem.costs(archs)
+    assert (costs["latency_ms"] == costs["latency_ms@small"]).all()
+    low, high = problem.cost_bounds(archs)
+    assert (low == costs["latency_ms"]).all()
+    assert (high == low).all()
+    # whatever the rule, and whether or not it is the primary cost
+    for keywords in (
+        {},
+        {"reward": "accuracy"},
+        {"cost": "macs", "extra_costs": ["latency_ms"]},
+        {"restrict": {"*.kernel": [5]}},
+    ):
+        with pytest.raises(DataError, match=r"device 'small' lacks .* missing='interpolate'"):
+            nasgym.make_problem("nasgym/MoGA-v0", device="small", **keywords)
 
 
 @EXTRAPOLATES
@@ -300,6 +328,9 @@ def test_a_comparison_marks_estimates_and_trainings(own, folder):
         ({"cost": "latency_ms"}, "give device=NAME"),
         ({"device": "phone"}, "device 'phone' of space 'moga' is not in"),
         ({"cost": "macs", "device": "phone"}, "device 'phone' of space 'moga' is not in"),
+        ({"cost": "macs", "device": {"command": "x"}}, "one of which has {onnx}"),
+        ({"cost": "macs", "device": {"command": "x {onnx}", "timeout": -1}}, "timeout is a positive number"),
+        ({"extra_costs": [3]}, "extra_costs is a list of names, got 3 in it"),
         ({"fidelity": 2}, "unknown fidelity"),
         ({"seed": -1}, "training seed is a whole number"),
         ({"dataset": "imagenet"}, "unknown dataset"),
@@ -323,6 +354,11 @@ def test_tables_of_another_space_are_told_apart(own, folder):
         nasgym.make_problem("nasgym/FairNAS-v0", accuracy="table", table="mine")
 
 
-def test_mnasnet_has_no_tables_of_blocks(folder):
+@pytest.mark.parametrize("keywords", [{}, {"restrict": {"*.kernel": [3]}}, {"cost": "macs", "extra_costs": ["latency_ms"]}])
+def test_mnasnet_has_no_tables_of_blocks(folder, keywords):
     with pytest.raises(MissingData, match="device 'phone' of space 'mnasnet'"):
-        nasgym.make_problem("nasgym/MnasNet-v0", device="phone")
+        nasgym.make_problem("nasgym/MnasNet-v0", device="phone", **keywords)
+    block = Block("mbconv", 112, 32, 112, 16, mid_ch=32, kernel=3, stride=1, act="relu")
+    put(Device("phone", "mnasnet", "by-hand", 1, 1, "float32", {block: Latency(0.5)}))
+    with pytest.raises(InvalidValue, match="the width of a block"):
+        nasgym.make_problem("nasgym/MnasNet-v0", device="phone", **keywords)

@@ -45,8 +45,12 @@ class CommandLatency(MeasuredCost):
     milliseconds: ``latency_ms: 12.3`` on a line of its own, or else a number on a line of its own, in both cases
     ``ms`` may follow; of several such lines the last one counts, and those with the label go before those without. Only its
     standard output is read. It fails when it ends with another exit code than 0, prints no such line or a number that
-    is not positive and finite, or runs for longer than `timeout`; then it is killed, together with all processes that it has started
-    in its group, and tried again.
+    is not positive and finite, or runs for longer than `timeout`; then it is tried again. However it ends, what it has started
+    in its process group is killed with it.
+
+    It runs in the folder that is the current one when this is made. Measurements are kept apart by command, hardware, batch and
+    precision, and a program or an argument that is a path of this machine counts with its whole path, so that
+    ``./bench.sh`` in two folders are two. What a script says does not count: an edited one needs another `hardware`.
 
     Args:
         space: A space with plans, or a restriction of one.
@@ -94,7 +98,11 @@ class CommandLatency(MeasuredCost):
             batch,
             precision,
         )
-        described = json.dumps({"command": self.arguments, "hardware": hardware, "batch": batch, "precision": precision})
+        self._folder = os.getcwd()
+        program, *rest = self.arguments
+        located = [os.path.abspath(program) if os.sep in program else program]
+        located += [os.path.abspath(argument) if os.path.exists(argument) else argument for argument in rest]
+        described = json.dumps({"command": located, "hardware": hardware, "batch": batch, "precision": precision})
         super().__init__(space, name, f"command:{hashlib.sha256(described.encode()).hexdigest()[:16]}", planner, cache)
         where = f" on {hardware}" if hardware else ""
         self.provenance = (
@@ -121,7 +129,7 @@ class CommandLatency(MeasuredCost):
             path.write_bytes(network_onnx(plan, self.batch, self.precision))
             arguments = [argument.replace(PLACE, str(path)) for argument in self.arguments]
             for _ in range(self.retries + 1):
-                done = _run(arguments, self.timeout)
+                done = _run(arguments, self.timeout, self._folder)
                 reason = done.failure
                 if not reason:
                     found = read_latency(done.output)
@@ -172,13 +180,14 @@ class _Run:
     failure: str
 
 
-def _run(arguments: list[str], timeout: float) -> _Run:
+def _run(arguments: list[str], timeout: float, folder: str) -> _Run:
     try:
         process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=folder,
             start_new_session=True,  # a group of its own, which can be killed as a whole
         )
     except (OSError, ValueError) as error:
@@ -194,18 +203,17 @@ def _run(arguments: list[str], timeout: float) -> _Run:
     except subprocess.TimeoutExpired:
         failure = f"ran for longer than {timeout:g} seconds and was killed"
     finally:
-        if process.returncode is None:
-            _kill(process)
-        if not all(pipe.ended(PIPE_SECONDS) for pipe in pipes):  # somebody in its group still holds them
-            _kill(process)
-            for pipe in pipes:
-                pipe.ended(PIPE_SECONDS)
+        if process.returncode is not None:  # a child that holds a pipe may still print
+            all(pipe.ended(PIPE_SECONDS) for pipe in pipes)
+        _kill(process)
+        for pipe in pipes:
+            pipe.ended(PIPE_SECONDS)
     output, errors = (pipe.text for pipe in pipes)
     return _Run(output, _end(output, errors), failure)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and its group."""
+    """Ends a process and its group, whether or not the process itself has ended."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device
 from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
@@ -25,6 +28,9 @@ class LookupCost:
     over those that a partial architecture still allows. Bounds are exact for any partial architecture, not only for prefixes:
     every layer has a table over its partly decided states.
 
+    Which blocks there are is looked up when the cost is first asked, or by `check_blocks`: of a device that was measured for a
+    restriction only, the whole space's cost can be made and narrowed, but not asked.
+
     Args:
         space: The space or a restriction of it.
         device: Measured for that space.
@@ -32,13 +38,8 @@ class LookupCost:
         missing: What to do about blocks that were not measured: ``"error"`` or ``"interpolate"``.
         layout: The space's blocks, where they are not those of `block_layout`.
 
-    Attributes:
-        interpolated: Blocks whose latency is an estimate; empty unless asked for.
-        provenance: One sentence: device, runtime, and how many latencies are estimates.
-
     Raises:
         InvalidValue: The device was measured for another space.
-        DataError: Blocks are missing.
     """
 
     free = True
@@ -58,69 +59,98 @@ class LookupCost:
                 f"device of {space.name!r}."
             )
         self.space, self.device, self.name, self.missing = space, device, name, missing
-        self._layout = layout
-        blocks = block_layout(space, device.model) if layout is None else layout
-        self._ms, self.interpolated = fill_missing(device, blocks, missing)
-        self._set_terms(blocks)
-        digest = hashlib.sha256(f"{name}:{device.fingerprint}:{space.fingerprint}".encode())
-        for block in self.interpolated:
-            digest.update(f"{block}={self._ms[block]!r}".encode())
-        mark = f"lookup+{len(self.interpolated)}estimates" if self.interpolated else "lookup"
-        self.fingerprint = f"{mark}:{digest.hexdigest()[:16]}"
-        self.provenance = (
-            f"{device.name} ({device.runtime}, batch {device.batch}, {device.precision}), {len(self._ms):,} blocks"
-        )
-        if self.interpolated:
-            self.provenance += f", {len(self.interpolated):,} of them ESTIMATED from similar ones"
+        self._own_layout = layout
 
-    def _set_terms(self, layout: BlockLayout) -> None:
-        """Terms by case, layer and option, and their extremes by case, layer and partly decided state."""
-        layers, cases = self.space.layers, len(layout.fixed)
-        self._constant = np.array([self._total(fixed) for fixed in layout.fixed])
-        self._by_first = layout.by_first_layer
+    def check_blocks(self) -> None:
+        """Looks up the latencies of all blocks of the space, once.
+
+        Raises:
+            DataError: Blocks are missing, and none may or can be estimated.
+            InvalidValue: The latencies of the space's blocks do not add up.
+            UnknownName: No blocks are known for the space.
+        """
+        self._filled  # noqa: B018  # is kept
+
+    @cached_property
+    def _layout(self) -> BlockLayout:
+        return block_layout(self.space, self.device.model) if self._own_layout is None else self._own_layout
+
+    @cached_property
+    def _filled(self) -> tuple[dict[Block, float], tuple[Block, ...]]:
+        return fill_missing(self.device, self._layout, self.missing)
+
+    @property
+    def interpolated(self) -> tuple[Block, ...]:
+        """Blocks whose latency is an estimate; empty unless asked for."""
+        return self._filled[1]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of name, device, space and estimates."""
+        ms, interpolated = self._filled
+        digest = hashlib.sha256(f"{self.name}:{self.device.fingerprint}:{self.space.fingerprint}".encode())
+        for block in interpolated:
+            digest.update(f"{block}={ms[block]!r}".encode())
+        mark = f"lookup+{len(interpolated)}estimates" if interpolated else "lookup"
+        return f"{mark}:{digest.hexdigest()[:16]}"
+
+    @property
+    def provenance(self) -> str:
+        """One sentence: device, runtime, and how many latencies are estimates."""
+        device, (ms, interpolated) = self.device, self._filled
+        estimates = f", {len(interpolated):,} of them ESTIMATED from similar ones" if interpolated else ""
+        return f"{device.name} ({device.runtime}, batch {device.batch}, {device.precision}), {len(ms):,} blocks{estimates}"
+
+    @cached_property
+    def _tables(self) -> _Tables:
+        layout, layers, cases = self._layout, self.space.layers, len(self._layout.fixed)
+        constant = np.array([self._total(fixed) for fixed in layout.fixed])
         widest = max(len(layer.options) for layer in layers)
-        self._terms = np.full((cases, len(layers), widest), np.inf)
+        all_terms = np.full((cases, len(layers), widest), np.inf)
         for case, rows in enumerate(layout.options):
             for i, options in enumerate(rows):
-                self._terms[case, i, : len(options)] = [self._total(option) for option in options]
+                all_terms[case, i, : len(options)] = [self._total(option) for option in options]
         states = [_states(self.space, layer) for layer in layers]
         most = max(len(fits) for fits in states)
         shape = (len(layers), most, cases)
-        self._least, self._largest = np.full(shape, np.inf), np.full(shape, -np.inf)
+        least, largest = np.full(shape, np.inf), np.full(shape, -np.inf)
         for i, fits in enumerate(states):
             for case in range(cases):
-                allowed = fits & (np.arange(fits.shape[1]) == case) if self._by_first and i == 0 else fits
-                terms = self._terms[case, i, : fits.shape[1]]
-                self._least[i, : len(fits), case] = np.where(allowed, terms, np.inf).min(axis=1)
-                self._largest[i, : len(fits), case] = np.where(allowed, terms, -np.inf).max(axis=1)
+                allowed = fits & (np.arange(fits.shape[1]) == case) if layout.by_first_layer and i == 0 else fits
+                terms = all_terms[case, i, : fits.shape[1]]
+                least[i, : len(fits), case] = np.where(allowed, terms, np.inf).min(axis=1)
+                largest[i, : len(fits), case] = np.where(allowed, terms, -np.inf).max(axis=1)
         # of the code of a partly decided state: every decision has one value more, for "open"
-        self._radix = np.zeros((self.space.num_decisions, len(layers)), dtype=np.int64)
+        radix = np.zeros((self.space.num_decisions, len(layers)), dtype=np.int64)
         for i, layer in enumerate(layers):
-            self._radix[layer.slice, i] = _radix(self.space, layer)
+            radix[layer.slice, i] = _radix(self.space, layer)
+        return _Tables(constant, all_terms, least, largest, radix)
 
     def _total(self, blocks: Blocks) -> float:
-        return sum(self._ms[block] for block in blocks)
+        return sum(self._filled[0][block] for block in blocks)
 
     def cost(self, archs: Archs) -> Floats:
         """``(N,)`` milliseconds of complete valid architectures.
 
         Raises:
             InvalidValue: An architecture is not complete, or not valid in the space.
+            DataError: As `check_blocks`.
         """
         options = self.space.valid_options(archs)
-        case = options[:, 0] if self._by_first else np.zeros(len(options), dtype=np.int64)
-        terms = self._terms[case[:, None], np.arange(options.shape[1]), options]
-        return np.asarray(_sum(terms.T) + self._constant[case])
+        case = options[:, 0] if self._layout.by_first_layer else np.zeros(len(options), dtype=np.int64)
+        terms = self._tables.terms[case[:, None], np.arange(options.shape[1]), options]
+        return np.asarray(_sum(terms.T) + self._tables.constant[case])
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """``(N,)`` least and largest milliseconds over the completions of partial architectures, exact.
 
         Raises:
             InvalidValue: A row has no valid completion.
+            DataError: As `check_blocks`.
         """
-        codes = (self.space.check(archs, complete=False).astype(np.int64) - OPEN) @ self._radix
-        least = self._extreme(self._least, codes).min(axis=1)
-        largest = self._extreme(self._largest, codes).max(axis=1)
+        codes = (self.space.check(archs, complete=False).astype(np.int64) - OPEN) @ self._tables.radix
+        least = self._extreme(self._tables.least, codes).min(axis=1)
+        largest = self._extreme(self._tables.largest, codes).max(axis=1)
         if np.isinf(least).any():
             row = int(np.flatnonzero(np.isinf(least))[0])
             raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, has no valid completion in {self.space.name!r}.")
@@ -128,13 +158,31 @@ class LookupCost:
 
     def _extreme(self, table: Floats, codes: Ints) -> Floats:
         """``(N, cases)`` sums over the layers."""
-        return np.asarray(_sum(table[np.arange(len(table))[:, None], codes.T]) + self._constant)
+        return np.asarray(_sum(table[np.arange(len(table))[:, None], codes.T]) + self._tables.constant)
 
     def narrow(self, space: SearchSpace) -> LookupCost:
         """The same cost over a restriction of the space; blocks that it does not have need not be measured."""
-        if self._layout is not None:
+        if self._own_layout is not None:
             raise InvalidValue("a look-up cost with a layout of its own is made anew for a restriction of its space.")
         return LookupCost(space, self.device, name=self.name, missing=self.missing)
+
+
+class _Tables(NamedTuple):
+    """What costs and bounds are read from.
+
+    Attributes:
+        constant: ``(cases,)`` sums of the fixed blocks.
+        terms: ``(cases, layers, options)``.
+        least: ``(layers, states, cases)`` least term of a partly decided layer.
+        largest: The same, largest.
+        radix: ``(D, layers)`` which decisions make the code of a layer's state.
+    """
+
+    constant: Floats
+    terms: Floats
+    least: Floats
+    largest: Floats
+    radix: Ints
 
 
 def _sum(terms: Floats) -> Floats:

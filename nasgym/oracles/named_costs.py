@@ -9,14 +9,16 @@ from typing import TypeAlias
 
 from nasgym.data.cost_columns import IMPORT_COMMANDS, CostColumns, columns_path, find_columns
 from nasgym.data.table_file import Table
+from nasgym.devices.folder import device_files, device_names
 from nasgym.errors import DataError, UnknownName, unknown_name
 from nasgym.oracles.columns import ColumnCost
-from nasgym.oracles.oracle import CostOracle
+from nasgym.oracles.oracle import LATENCY, CostOracle
+from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["NamedCosts"]
 
-LATENCY = "latency_ms@"
+OF_DEVICE = f"{LATENCY}@"
 # (space, column, data set, name) to the cost
 _OfTable: TypeAlias = Callable[[SearchSpace, str, str, str | None], CostOracle]
 
@@ -50,22 +52,36 @@ class NamedCosts:
 
     @property
     def devices(self) -> list[str]:
-        """Devices with a latency."""
-        return [name.removeprefix(LATENCY) for name in self.names if name.startswith(LATENCY)]
+        """Devices with a column of latencies."""
+        return [name.removeprefix(OF_DEVICE) for name in self.names if name.startswith(OF_DEVICE)]
+
+    @property
+    def profiled(self) -> list[str]:
+        """Devices with a device file for the space, from which `nasgym.oracles.planned_costs` makes costs."""
+        return device_names(self.space.name) if self._is_builtin else []
+
+    @property
+    def _is_builtin(self) -> bool:
+        return isinstance(self.table.card["space"], str) and self.space.name in SPACES.builtin
 
     def __contains__(self, name: str) -> bool:
         """Whether there is such a cost, possibly one with holes."""
         return name in self.table.cost_names(self.dataset) or any(name in file.names(self.dataset) for file in self._files)
 
     def unknown_device(self, device: object) -> UnknownName:
-        """The error for a device that is not there; it says for which data sets it is, or how more are imported."""
+        """The error for a device that is not there; it says for which data sets or spaces it is, or how more are imported."""
         others = sorted(
-            {owner for file in self._files for owner, name in file.costs if name == f"{LATENCY}{device}"} - {self.dataset, "*"}
+            {owner for file in self._files for owner, name in file.costs if name == f"{OF_DEVICE}{device}"}
+            - {self.dataset, "*"}
         )
         hint = f"It is there for data set {', '.join(others)}." if others else ""
         if not self._files and self.space.name in IMPORT_COMMANDS:
             hint = f"More are imported with `{IMPORT_COMMANDS[self.space.name]}`."
-        return unknown_name(f"device of table {self.table.name!r} ({self.dataset})", device, self.devices, hint)
+        spaces = [space for space, name in device_files() if name == device]
+        if spaces:
+            hint = f"The one of that name was measured for the blocks of {', '.join(map(repr, spaces))}. {hint}".rstrip()
+        known = dict.fromkeys([*self.devices, *self.profiled])
+        return unknown_name(f"device of table {self.table.name!r} ({self.dataset})", device, known, hint)
 
     def make(self, column: str, name: str | None = None) -> CostOracle:
         """The cost of a column, under another name as one likes.

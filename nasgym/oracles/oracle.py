@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "SeedChoice", "Split"]
+__all__ = ["LATENCY", "AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "SeedChoice", "Split"]
+
+# the cost that the keyword `device` is about; behind "@" it has the name of another device
+LATENCY = "latency_ms"
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -85,8 +88,10 @@ class CostOracle(Protocol):
 
     space: SearchSpace
     name: str
-    fingerprint: str
     free: bool
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102  # see above; an attribute does
 
     def cost(self, archs: Archs) -> Floats:
         """``(N,)`` cost of complete architectures."""

@@ -12,13 +12,11 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.counted import MEASURES, counted_cost
 from nasgym.oracles.device_spec import DeviceSpec, is_measured, measured_cost
 from nasgym.oracles.lookup import LookupCost
-from nasgym.oracles.oracle import CostOracle
+from nasgym.oracles.oracle import LATENCY, CostOracle
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["LATENCY", "PlannedCosts"]
-
-LATENCY = "latency_ms"
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,32 @@ class PlannedCosts:
         """The costs of these names, each once.
 
         Raises:
-            UnknownName: There is no such cost, or no such way to deal with missing blocks.
+            UnknownName: There is no such cost.
             InvalidValue: A latency is asked for without a device, or the space has no look-up tables.
             MissingData: A device is not there, asked for or not.
-            DataError: A device file is damaged, or lacks blocks.
+            DataError: A device file is damaged.
         """
-        if isinstance(self.device, str) and not is_measured(self.device):
-            find_device(self.space.name, self.device)  # not passed over where no latency is asked for
+        self.check_device(names)
         return [self.make(name) for name in dict.fromkeys(names)]
+
+    def check_device(self, names: Sequence[str]) -> None:
+        """Refuses a device that cannot be used, where no cost of `names` is its latency, whose making would refuse it.
+
+        Raises:
+            NasgymError: As `all`, and as `measured_cost`.
+        """
+        if LATENCY in names or self.device is None:
+            return
+        if is_measured(self.device):
+            measured_cost(self.space, self.device)
+        else:
+            find_device(self.space.name, str(self.device))
 
     def make(self, name: str) -> CostOracle:
         """The cost of a name: a counted one, ``"latency_ms"``, or ``"latency_ms@NAME"``, which is that of another device.
+
+        Whether a device file has all blocks is not looked at here, but by the cost when it is first asked: a restriction of the
+        space may need fewer (`LookupCost`).
 
         Raises:
             NasgymError: As `all`.

@@ -15,14 +15,12 @@ from nasgym.files import write_file
 from nasgym.latency_cache import THIS_MACHINE, LatencyCache
 from nasgym.networks.of_space import plan_of
 from nasgym.networks.onnx_graph import plan_onnx
-from nasgym.oracles.oracle import Floats
+from nasgym.oracles.oracle import LATENCY, Floats
 from nasgym.profiling.measure import Model, Options, Timing, describe_machine
 from nasgym.profiling.profile import check_quiet, measured
 from nasgym.spaces.space import SearchSpace
 
-__all__ = ["LATENCY", "add_latency", "measure_networks"]
-
-LATENCY = "latency_ms"
+__all__ = ["add_latency", "measure_networks"]
 
 
 def measure_networks(

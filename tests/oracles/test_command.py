@@ -70,6 +70,27 @@ def test_other_commands_options_and_hardware_are_kept_apart(device, tmp_path):
     assert "MEASURED LIVE" in first.provenance
 
 
+def test_a_relative_program_is_another_one_in_another_folder(tmp_path, monkeypatch):
+    cache = LatencyCache(tmp_path / "latencies.sqlite")
+    boards = []
+    for name, latency in (("b1", 1.5), ("b2", 7.5)):
+        (tmp_path / name).mkdir()
+        script = tmp_path / name / "bench.sh"
+        script.write_text(f"#!/bin/sh\necho {latency}\n")
+        script.chmod(0o755)
+        monkeypatch.chdir(script.parent)
+        for command in ("./bench.sh {onnx}", "sh bench.sh {onnx}"):
+            boards.append((CommandLatency(SPACE, command, retries=0, cache=cache), latency))
+    assert len({board.fingerprint for board, _ in boards}) == 4
+    # each runs where it was made, which is not where we are now
+    assert [board.cost(ARCHS[:1])[0] for board, _ in boards] == [latency for _, latency in boards]
+    assert CommandLatency(SPACE, "./bench.sh {onnx}").fingerprint == boards[2][0].fingerprint
+    assert CommandLatency(SPACE, "../b1/bench.sh {onnx}").fingerprint == boards[0][0].fingerprint
+    later = CommandLatency(SPACE, "./later.sh {onnx}").fingerprint  # a program may be put there afterwards
+    monkeypatch.chdir(tmp_path)
+    assert CommandLatency(SPACE, "./later.sh {onnx}").fingerprint != later
+
+
 # ---- what is read ----------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +164,33 @@ time.sleep(600)
         device(script, timeout=5.0).cost(ARCHS[:1])
     assert time.monotonic() - start < 60
     assert ends(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_children_that_hold_no_pipe_are_killed_however_it_ends(device, tmp_path, code):
+    script = f"""
+import subprocess, sys, pathlib
+child = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+pathlib.Path(__file__).with_name("child").write_text(str(child.pid))
+print(2.5)
+sys.exit({code})
+"""
+    start = time.monotonic()
+    if code:
+        with pytest.raises(DataError, match="ended with exit code 1"):
+            device(script).cost(ARCHS[:1])
+    else:
+        assert device(script).cost(ARCHS[:1])[0] == 2.5
+    assert ends(int((tmp_path / "child").read_text()))
+    assert time.monotonic() - start < 60
+
+
+def test_a_child_may_print_after_its_parent(device):
+    script = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.2); print(4.5)"])
+"""
+    assert device(script).cost(ARCHS[:1])[0] == 4.5
 
 
 def ends(pid: int) -> bool:

@@ -1,5 +1,7 @@
 """Look-up costs: by hand, and bounds against everything that a partial architecture can become."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,7 +150,9 @@ def test_missing_blocks():
     assert gone
     device = made_up(OFA, keep=lambda block: block not in gone)
     with pytest.raises(DataError, match=rf"lacks {len(gone)} of the 480 blocks of space 'ofa'.*mid408 k5.*nearest"):
-        LookupCost(OFA, device)
+        LookupCost(OFA, device).check_blocks()
+    with pytest.raises(DataError, match="lacks"):
+        LookupCost(OFA, device).cost(OFA.default[None])
     filled = LookupCost(OFA, device, missing="interpolate")
     assert set(filled.interpolated) == set(gone)
     assert "+10estimates" in filled.fingerprint
@@ -156,7 +160,12 @@ def test_missing_blocks():
     assert OFA_COST.interpolated == ()
     assert "estimate" not in OFA_COST.fingerprint
     # a restriction that does not have them needs them not
-    LookupCost(OFA.restrict({"stage[45].*.kernel": [3]}), device)
+    small = OFA.restrict({"stage[45].*.kernel": [3]})
+    archs = small.sample(np.random.default_rng(6), 20)
+    few = replace(OFA_DEVICE, latencies={block: OFA_DEVICE.latencies[block] for block in block_layout(small)})
+    narrowed = LookupCost(OFA, few).narrow(small)
+    assert narrowed.cost(archs).tolist() == OFA_COST.cost(archs).tolist()
+    assert narrowed.fingerprint == LookupCost(small, few).fingerprint
     assert filled.narrow(SMALL).missing == "interpolate"
 
 
