@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,9 +38,27 @@ def space_of(arch: str, space: str | None) -> SearchSpace:
 
     Raises:
         UnknownName: There is no space, environment or table of that name.
-        InvalidValue: No space reads the text, or several do and none was named.
+        InvalidValue: No space reads the text, or several do and none was named; or the text is the name of a published
+            network, which is no architecture of the space that was named.
     """
-    return named_space(space) if space is not None else _guess_space(arch)
+    if space is None:
+        return _guess_space(arch)
+    known = named_space(space)
+    _check_unpublished(arch, known, space)
+    return known
+
+
+def _check_unpublished(arch: str, known: SearchSpace, space: str) -> None:
+    from nasgym.networks.named import NAMED
+
+    if arch not in NAMED:
+        return
+    try:
+        known.from_str(arch)
+    except (InvalidValue, UnknownName) as error:
+        raise InvalidValue(
+            f"{arch!r} is a published network, not an architecture of {space!r}; a published network needs no --space: leave it out."
+        ) from error
 
 
 def named_space(name: str) -> SearchSpace:
@@ -85,8 +104,10 @@ def _guess_space(arch: str) -> SearchSpace:
     if len(fits) == 1:
         return fits[0][1]
     if not fits:
+        close = difflib.get_close_matches(arch.casefold(), NAMED, n=1)
+        suggestion = f"Did you mean {close[0]!r}? " if close else ""
         raise InvalidValue(
-            f"no space reads {arch!r}; name one with --space to see what it expects: {', '.join(SPACES.names())}. "
+            f"no space reads {arch!r}, and no published network has this name. {suggestion}If it is an architecture, name one with --space to see what it expects: {', '.join(SPACES.names())}. "
             f"Networks with a name are: {', '.join(NAMED)}."
         )
     raise InvalidValue(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nasgym.networks.plan import NetworkPlan
+    from nasgym.networks.scale import Scale
     from nasgym.networks.weights import Weights
 
 __all__ = ["export"]
@@ -22,7 +23,12 @@ __all__ = ["export"]
 def export(
     arch: ArchText,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pytorch, onnx, torchscript or json.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The file to write; by default a new one here, named after the network or its space."
+        ),
+    ] = None,
     space: SpaceName = None,
     weights: Annotated[
         Path | None,
@@ -55,11 +61,14 @@ def export(
         raise unknown_name("export format", to, KINDS)
     if weights is not None and seed is not None:
         raise InvalidValue("weights are read from a file or drawn from a seed; leave out --weights or --seed.")
-    plan, space_name = _network(arch, space, input_size, classes, width)
+    plan, space_name, scale = _network(arch, space, input_size, classes, width)
+    if out is None:
+        name = f"{space_name}-network" if space_name else plan.name
+        out = _default_file(to, name, with_weights=weights is not None or seed is not None)
     if seed is None and weights is None and to in NEED_WEIGHTS:
         seed = 0
     arrays, rng = _weights(weights, out, to), _generator(seed)
-    for path in write(plan, to, out, arrays, rng, space=space_name):
+    for path in write(plan, to, out, arrays, rng, space=space_name, scale=scale):
         typer.echo(f"wrote {path}")
     typer.echo(f"images are (batch, {', '.join(map(str, plan.input_shape))}), outputs (batch, {plan.head.num_classes})")
     if seed is not None:
@@ -70,8 +79,8 @@ def export(
 
 def _network(
     arch: str, space: str | None, input_size: int | None, classes: int | None, width: float | None
-) -> tuple[NetworkPlan, str]:
-    """The plan at the wanted scale, and the name of its space, empty for a published network."""
+) -> tuple[NetworkPlan, str, Scale]:
+    """The plan at the wanted scale, the name of its space (empty for a published network), and the scale."""
     from nasgym.networks.named import named_plan
     from nasgym.networks.of_space import plan_of
     from nasgym.networks.scale import IMAGENET, Scale
@@ -84,7 +93,7 @@ def _network(
         IMAGENET.width if width is None else width,
     )
     if is_published(arch, space):
-        return named_plan(arch, scale), ""
+        return named_plan(arch, scale), "", scale
     known = space_of(arch, space)
     plan = plan_of(known, known.from_str(arch)[0], scale)
     if isinstance(known, DigitsSpace | NASBenchMacroSpace) and (input_size or classes or width is not None):
@@ -92,14 +101,27 @@ def _network(
             f"the networks of {known.name!r} have one size, {plan.input_shape} and {plan.head.num_classes} classes; "
             "--input-size, --classes and --width are for mobile networks."
         )
-    return plan, known.name
+    return plan, known.name, scale
+
+
+def _default_file(to: str, name: str, *, with_weights: bool) -> Path:
+    """A file of that name in the current folder; neither it nor what is written beside it is there yet."""
+    from nasgym.export.exporting import ENDINGS, files_of
+
+    stem = "".join(letter if letter.isalnum() else "_" for letter in name)
+    out = Path(f"{stem}{ENDINGS[to]}")
+    for file in files_of(to, out, with_weights=with_weights):
+        if file.exists():
+            raise InvalidValue(f"{file} is there already; name the file to write with --out FILE, or move this one away.")
+    return out
 
 
 def _weights(path: Path | None, out: Path, to: str) -> Weights | None:
     if path is None:
         return None
-    written = [out, *([out.with_suffix(".pt")] if to == "pytorch" else [])]
-    if path.resolve() in [file.resolve() for file in written]:
+    from nasgym.export.exporting import files_of
+
+    if path.resolve() in [file.resolve() for file in files_of(to, out, with_weights=True)]:
         raise InvalidValue(f"{path} would be replaced by what is written; name another file with --out.")
     from nasgym.export.weights_file import read_weights
 

@@ -61,8 +61,8 @@ def block_layout(space: SearchSpace, model: Model = "lookup") -> BlockLayout:
         model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear model.
 
     Raises:
-        UnknownName: No blocks are known for the space.
-        InvalidValue: The latencies of its blocks do not add up.
+        InvalidValue: No blocks are known for the space, or their latencies do not add up.
+        UnknownName: The space has no linear model.
     """
     if model == "linear" and space.name not in LINEAR_LAYOUTS:
         raise unknown_name("space with a linear model of latency", space.name, LINEAR_LAYOUTS)

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from nasgym.errors import DataError, unknown_name
+from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.networks.count import count_macs, count_params
+from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_channels
+from nasgym.networks.scale import IMAGENET, Scale
 
 __all__ = ["FORMAT", "VERSION", "plan_from_json", "plan_json"]
 
@@ -22,25 +24,32 @@ BLOCKS: dict[str, type[Block]] = {"conv": Conv, "mbconv": MBConv, "identity": Id
 KIND_OF = {kind: name for name, kind in BLOCKS.items()}
 # the pooling's own "kind" (avg, max) makes way for the kind of block
 RENAMED = {"kind": "pooling"}
-KEYS = ("format", "version", "space", "architecture", "macs", "parameters", "input_shape", "stem", "layers", "neck", "head")
+KEYS = (
+    *("format", "version", "space", "architecture", "scale", "macs", "parameters"),
+    *("input_shape", "stem", "layers", "neck", "head"),
+)
+# a published network at another scale than the published one, which was not told
+UNKNOWN_SCALE = "unknown"
 # numbers that may be 0, for "none"
 OR_NONE = frozenset({"se_channels", "hidden"})
 LARGEST = 2**31 - 1
 T = TypeVar("T")
 
 
-def plan_json(plan: NetworkPlan, *, space: str = "") -> str:
+def plan_json(plan: NetworkPlan, *, space: str = "", scale: Scale | None = None) -> str:
     """The text, one block a line.
 
     Args:
         plan: What to write.
         space: Name of the space that the architecture belongs to; empty where there is none.
+        scale: What the network was built for; written where it is not that of the publication.
     """
     values: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "space": space or None,
         "architecture": plan.name,
+        "scale": _scale_value(plan, scale),
         "macs": count_macs(plan),
         "parameters": count_params(plan),
         "input_shape": list(plan.input_shape),
@@ -48,6 +57,12 @@ def plan_json(plan: NetworkPlan, *, space: str = "") -> str:
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in values.items()]
     lines += [f'  "stem": {_rows(plan.stem, 2)},', *_layer_lines(plan), f'  "neck": {_rows(plan.neck, 2)},']
     return "\n".join(["{", *lines, f'  "head": {json.dumps(asdict(plan.head))}', "}", ""])
+
+
+def _scale_value(plan: NetworkPlan, scale: Scale | None) -> dict[str, Any] | str | None:
+    if scale is not None and scale != IMAGENET:
+        return asdict(scale)
+    return UNKNOWN_SCALE if plan.name in NAMED and plan != named_plan(plan.name) else None
 
 
 def _layer_lines(plan: NetworkPlan) -> list[str]:
@@ -78,18 +93,22 @@ def plan_from_json(text: str) -> NetworkPlan:
         values = json.loads(text, object_pairs_hook=_once)
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"not JSON: {error}.") from error
+    except DataError:
+        raise
+    except ValueError as error:  # the limit of Python on digits
+        raise DataError("a number has thousands of digits; this is no file that `nasgym export --to json` wrote.") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise DataError(f'this is no network; its "format" must be "{FORMAT}", as `nasgym export --to json` writes it.')
-    if values.get("version") != VERSION:
-        raise DataError(
-            f"version {values.get('version')!r} of the network format is not known here, only {VERSION}; update nasgym."
-        )
+    version = values.get("version")
+    if type(version) is not int or version != VERSION:
+        raise DataError(f"version {version!r:.80} of the network format is not known here, only {VERSION}; update nasgym.")
     _check_names("the network", values, KEYS)
     if not isinstance(values["architecture"], str) or not isinstance(values["space"], str | None):
         raise DataError('"architecture" is a text, "space" a text or null.')
+    _check_scale(values["scale"])
     shape = values["input_shape"]
     if not isinstance(shape, list) or len(shape) != 3:
-        raise DataError(f'"input_shape" is [channels, height, width], got {shape!r}.')
+        raise DataError(f'"input_shape" is [channels, height, width], got {shape!r:.80}.')
     channels, height, width = (_number("input_shape", size) for size in shape)
     if height != width:
         raise DataError(f"images are square, got the input_shape {shape}.")
@@ -103,8 +122,10 @@ def plan_from_json(text: str) -> NetworkPlan:
     )
     _check_fit(plan)
     for name, counted in (("macs", count_macs(plan)), ("parameters", count_params(plan))):
-        if values[name] != counted:
-            raise DataError(f'"{name}" is {values[name]!r}, but these blocks have {counted}; a line was changed or is missing.')
+        if type(values[name]) is not int or values[name] != counted:
+            raise DataError(
+                f'"{name}" is {values[name]!r:.80}, but these blocks have {counted}; a line was changed or is missing.'
+            )
     return plan
 
 
@@ -163,8 +184,28 @@ def _value(where: str, kind: Any, value: Any) -> Any:
         if value not in get_args(kind):
             raise unknown_name(where, value, get_args(kind))
     elif not isinstance(value, kind):
-        raise DataError(f"{where} is true or false, got {value!r:.80}.")
+        raise DataError(f"{where} is {'true or false' if kind is bool else f'of type {kind.__name__}'}, got {value!r:.80}.")
     return value
+
+
+def _check_scale(values: Any) -> None:
+    """Null, `UNKNOWN_SCALE` or the fields of a `Scale`: a note for readers, the plan is made of the blocks alone."""
+    if values is None or values == UNKNOWN_SCALE:
+        return
+    if not isinstance(values, dict):
+        raise DataError(f'"scale" is null, "{UNKNOWN_SCALE}" or an object, got {values!r:.80}.')
+    _check_names("scale", values, tuple(field.name for field in fields(Scale)))
+    shape, width = values["input_shape"], values["width"]
+    if not isinstance(shape, list) or len(shape) != 3:
+        raise DataError(f"scale.input_shape is [channels, height, width], got {shape!r:.80}.")
+    if isinstance(width, bool) or not isinstance(width, int | float):
+        raise DataError(f"scale.width is a number, got {width!r:.80}.")
+    channels, height, side = (_number("scale.input_shape", size) for size in shape)
+    classes, divisor, reduction = (_number(f"scale.{name}", values[name]) for name in ("num_classes", "divisor", "reduction"))
+    try:
+        Scale((channels, height, side), classes, width, divisor, reduction)
+    except (InvalidValue, OverflowError) as error:
+        raise DataError(f"scale does not exist: {error}") from error
 
 
 def _number(where: str, value: Any, least: int = 1) -> int:

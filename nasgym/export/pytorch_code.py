@@ -12,8 +12,9 @@ from nasgym.export.pytorch_classes import class_lines, head_lines
 from nasgym.export.source import COLUMNS, bracketed, docstring_text
 from nasgym.export.vocabulary import Vocabulary
 from nasgym.networks.count import count_macs, count_params
-from nasgym.networks.named import NAMED
+from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Block, Identity, NetworkPlan, out_size
+from nasgym.networks.scale import IMAGENET, Scale
 
 __all__ = ["class_name", "pytorch_code"]
 
@@ -27,13 +28,14 @@ SPELLED = {
 
 
 def class_name(plan: NetworkPlan) -> str:
-    """``"MnasNetA1"`` for a published network, ``"Network"`` for any other."""
+    """``"MnasNetA1"`` for a published network, ``"MnasNetA1Scaled"`` at another scale, ``"Network"`` for any other."""
     if plan.name not in NAMED:
         return "Network"
-    return "".join(SPELLED.get(part, part.capitalize()) for part in plan.name.split("-"))
+    name = "".join(SPELLED.get(part, part.capitalize()) for part in plan.name.split("-"))
+    return name if plan == named_plan(plan.name) else f"{name}Scaled"
 
 
-def pytorch_code(plan: NetworkPlan, *, space: str = "", with_weights: bool = False) -> str:
+def pytorch_code(plan: NetworkPlan, *, space: str = "", with_weights: bool = False, scale: Scale | None = None) -> str:
     """The source of a network, as ruff's default rules and its formatter leave it.
 
     Args:
@@ -41,28 +43,43 @@ def pytorch_code(plan: NetworkPlan, *, space: str = "", with_weights: bool = Fal
         space: Name of the space that the architecture belongs to, for the docstring.
         with_weights: Whether the file's weights lie beside it, in a file of the same name that ends with ``.pt``; it then
             has a function ``load()``.
+        scale: What the network was built for, for the docstring; None where it was not chosen.
     """
     imports = ["from collections import OrderedDict"] if plan.head.hidden else []
     imports += ["from pathlib import Path"] if with_weights else []
-    head = [*_docstring(plan, space), "", *imports, *([""] if imports else []), "import torch", "from torch import nn"]
+    head = [*_docstring(plan, space, scale), "", *imports, *([""] if imports else []), "import torch", "from torch import nn"]
     classes = [*class_lines(plan), head_lines(plan.head), _network(plan)]
     parts = [head, *classes, *([_load(plan)] if with_weights else []), _main(plan, with_weights)]
     return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _docstring(plan: NetworkPlan, space: str) -> list[str]:
+def _docstring(plan: NetworkPlan, space: str, scale: Scale | None) -> list[str]:
     named = plan.name in NAMED
-    title = plan.name if named else f"A network of the space {docstring_text(space)}" if space else "A network"
+    whole = plan.name if named and plan == named_plan(plan.name) else f"{plan.name}, but not at its published scale"
+    title = whole if named else f"A network of the space {docstring_text(space)}" if space else "A network"
     channels, height, width = plan.input_shape
     return [
         f'"""{title}, written by nasgym.',
         "",
         *([] if named else ["Architecture:", "", *_wrapped(docstring_text(plan.name)), ""]),
+        *_scale(scale),
         f"Images of {channels} x {height} x {width}, {plan.head.num_classes:,} classes.",
         f"Multiply-accumulates of convolutions and linear layers for an image: {count_macs(plan):,}",
         f"Parameters: {count_params(plan):,}",
         '"""',
     ]
+
+
+def _scale(scale: Scale | None) -> list[str]:
+    """What differs from the skeleton that was published."""
+    if scale is None or scale == IMAGENET:
+        return []
+    size, classes = IMAGENET.input_shape[1], IMAGENET.num_classes
+    lines = [f"Scale: width {scale.width}, input size {scale.input_shape[1]}, {scale.num_classes:,} classes;"]
+    lines += [f"published for width {IMAGENET.width}, input size {size}, {classes:,} classes."]
+    if (scale.divisor, scale.reduction) != (IMAGENET.divisor, IMAGENET.reduction):
+        lines += [f"Channels in multiples of {scale.divisor}; strides multiply to at most {scale.reduction}."]
+    return [*lines, ""]
 
 
 def _wrapped(text: str) -> Iterator[str]:

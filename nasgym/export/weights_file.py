@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nasgym.errors import DataError, InvalidValue, MissingPackage, unknown_name
-from nasgym.networks.weights import Shapes, Weights, check_weights
+from nasgym.networks.weights import Shapes, Weights, check_weights, weight_fault
 
 __all__ = ["COUNTER", "check_all_weights", "need_torch", "read_weights"]
 
@@ -29,6 +28,7 @@ def read_weights(path: Path) -> Weights:
     Raises:
         InvalidValue: The file has another ending.
         DataError: It is damaged, or holds something else than finite floating-point arrays by name.
+        OSError: It is not there, or not readable.
         MissingPackage: A ``.pt`` file needs torch.
     """
     if path.suffix == ".npz":
@@ -41,37 +41,44 @@ def read_weights(path: Path) -> Weights:
     for name, array in found.items():
         if name.rpartition(".")[2] == COUNTER:
             continue
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise DataError(f"weight {name!r} of {path} is not an array of finite floating-point numbers, dtype {array.dtype}.")
+        if fault := weight_fault(name, array):
+            raise DataError(f"weight {name!r} of {path} {fault}.")
         arrays[name] = array.astype(np.float32)
     return arrays
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"{path} is not a file of arrays as numpy.savez writes it: {error}.") from error
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except Exception as error:  # damaged archives fail with errors of many kinds, OSError among them
+            raise DataError(f"{path} is not a file of arrays as numpy.savez writes it: {_reason(error)}") from error
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     torch = need_torch(f"the weights of {path}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # damaged archives and refused pickles fail with errors of several kinds
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{path} is not a file of weights as torch.save writes it: {type(error).__name__}: {reason}") from error
+    with path.open("rb") as file:
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # damaged archives and refused pickles fail with errors of several kinds
+            raise DataError(f"{path} is not a file of weights as torch.save writes it: {_reason(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise DataError(f"{path} does not hold tensors by name; write it with torch.save(network.state_dict(), FILE).")
-    return {str(name): _array(value) for name, value in state.items()}
+    return {str(name): _array(path, name, value) for name, value in state.items()}
 
 
-def _array(tensor: Any) -> np.ndarray[Any, Any]:
+def _reason(error: Exception) -> str:
+    """One line about an error that others raised."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def _array(path: Path, name: object, tensor: Any) -> np.ndarray[Any, Any]:
     """An array of a tensor; numpy does not know bfloat16."""
-    array: np.ndarray[Any, Any] = (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
+    try:
+        array: np.ndarray[Any, Any] = (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
+    except Exception as error:  # sparse, quantised and other tensors that are no plain arrays; the kinds of error differ
+        raise DataError(f"weight {str(name)!r} of {path} is not an array that numpy knows: {_reason(error)}") from error
     return array
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nasgym.errors import unknown_name
+from nasgym.errors import InvalidValue
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.mobile_mnasnet import mnasnet_plan
 from nasgym.networks.mobile_ofa import ofa_plan
@@ -10,6 +10,7 @@ from nasgym.networks.mobile_plans import SKELETONS, block_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
 from nasgym.networks.plan import NetworkPlan
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.registry import SPACES
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_blocks import BlockSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
@@ -32,7 +33,7 @@ def plan_of(space: SearchSpace, arch: Archs, scale: Scale = IMAGENET) -> Network
         scale: For the mobile spaces; the others have their own images.
 
     Raises:
-        UnknownName: The space has no plans.
+        InvalidValue: The space has no plans.
     """
     match space:
         case DigitsSpace():
@@ -45,5 +46,11 @@ def plan_of(space: SearchSpace, arch: Archs, scale: Scale = IMAGENET) -> Network
             return ofa_plan(space, arch, scale)
         case BlockSpace() if isinstance(space, tuple(SKELETONS)):
             return block_plan(space, arch, scale)
-    names = [kind().name for kind in PLANNED]  # type: ignore[call-arg]  # none takes an argument
-    raise unknown_name("space with networks", space.name, names)
+    names = ", ".join(kind().name for kind in PLANNED)  # type: ignore[call-arg]  # none takes an argument
+    if space.name in SPACES.names():
+        raise InvalidValue(
+            f"networks of space {space.name!r} are not described block by block; spaces with networks are {names}."
+        )
+    raise InvalidValue(
+        f"{space.name!r} is none of the built-in spaces, so its networks are not known; those known are {names}."
+    )

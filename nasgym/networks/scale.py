@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nasgym.errors import InvalidValue
 
 __all__ = ["DIGITS", "IMAGENET", "Scale", "divisible"]
+
+# beyond these a network is a slip of the keyboard, and would fill the memory before anything is said
+LARGEST_SIDE, MOST_IMAGE_CHANNELS, MOST_CLASSES, WIDEST, LARGEST_DIVISOR = 16_384, 4_096, 100_000, 16, 1_024
 
 
 def divisible(value: float, divisor: int) -> int:
@@ -32,7 +36,7 @@ class Scale:
             input become 1 until the product fits.
 
     Raises:
-        InvalidValue: A value is not positive, or images are not square.
+        InvalidValue: A value is not positive or too large, or images are not square.
     """
 
     input_shape: tuple[int, int, int] = (3, 224, 224)
@@ -44,6 +48,17 @@ class Scale:
     def __post_init__(self) -> None:
         if min(*self.input_shape, self.num_classes, self.width, self.divisor, self.reduction) <= 0:
             raise InvalidValue(f"sizes, classes, width, divisor and reduction are positive, got {self}.")
+        # not a comparison alone: NaN is neither too small nor too large
+        if not math.isfinite(self.width) or self.width > WIDEST:
+            raise InvalidValue(f"the width is a factor above 0 and at most {WIDEST}, got {self.width}; 1 is the published one.")
+        for what, value, most in (
+            ("channels of an image", self.input_shape[0], MOST_IMAGE_CHANNELS),
+            ("pixels in a row of an image", max(self.input_shape[1:]), LARGEST_SIDE),
+            ("classes", self.num_classes, MOST_CLASSES),
+            ("channels to round to (divisor)", self.divisor, LARGEST_DIVISOR),
+        ):
+            if value > most:
+                raise InvalidValue(f"a network has at most {most:,} {what}, got {value:,}; give a smaller number.")
         if self.input_shape[1] != self.input_shape[2]:
             raise InvalidValue(f"images are square, got the shape {self.input_shape}.")
 

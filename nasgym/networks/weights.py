@@ -12,7 +12,16 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue
 from nasgym.networks.plan import Block, Conv, Head, MBConv, NetworkPlan
 
-__all__ = ["Shapes", "Weights", "block_shapes", "check_weights", "head_shapes", "random_weights", "weight_shapes"]
+__all__ = [
+    "Shapes",
+    "Weights",
+    "block_shapes",
+    "check_weights",
+    "head_shapes",
+    "random_weights",
+    "weight_fault",
+    "weight_shapes",
+]
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -94,10 +103,28 @@ def random_weights(shapes: Shapes, rng: np.random.Generator) -> dict[str, npt.ND
     return found
 
 
+def weight_fault(name: str, array: Any) -> str:
+    """What is wrong with a weight whatever its shape is, as the rest of a sentence; empty where nothing is."""
+    if not isinstance(array, np.ndarray):
+        return f"is not a numpy array, got {type(array).__name__}"
+    if array.dtype.kind != "f":
+        return f"is not an array of finite floating-point numbers, dtype {array.dtype}"
+    # as float32, which files hold: larger numbers would become infinite there
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype(np.float32)).all()
+    if not finite:
+        return "is not an array of finite floating-point numbers: it has NaN, infinite ones or such beyond float32"
+    if name.rpartition(".")[2] == "running_var" and (array < 0).any():
+        return f"is a variance and not negative, got {array.min():g}"
+    return ""
+
+
 def check_weights(shapes: Shapes, weights: Weights) -> None:
-    """Raises `InvalidValue` where a weight is missing or has another shape; names beyond `shapes` are not looked at."""
+    """Raises `InvalidValue` where a weight is missing, has another shape or a `weight_fault`; names beyond `shapes` are not looked at."""
     for name, shape in shapes.items():
         if name not in weights:
             raise InvalidValue(f"the weights lack {name!r} of shape {shape}; weight_shapes() lists all that a plan has.")
+        if fault := weight_fault(name, weights[name]):
+            raise InvalidValue(f"weight {name!r} {fault}.")
         if weights[name].shape != shape:
             raise InvalidValue(f"weight {name!r} has the shape {weights[name].shape}, the plan asks for {shape}.")

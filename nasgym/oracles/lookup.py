@@ -66,8 +66,7 @@ class LookupCost:
 
         Raises:
             DataError: Blocks are missing, and none may or can be estimated.
-            InvalidValue: The latencies of the space's blocks do not add up.
-            UnknownName: No blocks are known for the space.
+            InvalidValue: No blocks are known for the space, or their latencies do not add up.
         """
         self._filled  # noqa: B018  # is kept
 

@@ -87,8 +87,8 @@ def write_kit(
         told: Called with (models written, all models).
 
     Raises:
-        InvalidValue: The folder is not empty, or a number is out of range.
-        UnknownName: The space has no plans, or there is no such precision.
+        InvalidValue: The space has no plans, the folder is not empty, or a number is out of range.
+        UnknownName: There is no such precision.
         MissingPackage: onnx is not installed.
     """
     if precision not in get_args(Precision):

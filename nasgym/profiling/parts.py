@@ -59,8 +59,7 @@ def parts_of(space: SearchSpace) -> dict[Block, Part]:
     The blocks of plans and those of the space's layout are walked side by side.
 
     Raises:
-        UnknownName: The space has no plans.
-        InvalidValue: The latencies of its options do not add up.
+        InvalidValue: The space has no plans, or the latencies of its options do not add up.
     """
     layout = block_layout(space)
     found: dict[Block, Part] = {}

@@ -30,7 +30,7 @@ def measure_networks(
 
     Raises:
         DataError: A network cannot be run, or the log belongs to another measurement.
-        UnknownName: The space has no plans.
+        InvalidValue: The space has no plans.
     """
     canonical, places = np.unique(space.canonical(space.enumerate()), axis=0, return_inverse=True)
     names = space.to_str(canonical)

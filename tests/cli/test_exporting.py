@@ -43,7 +43,7 @@ def test_a_published_network_as_source(call, tmp_path):
     code, out, err = call("export", "mnasnet-small", "--to", "pytorch", "--out", "small.py", *SMALL)
     assert (code, err) == (0, "")
     assert out == "wrote small.py\nimages are (batch, 3, 32, 32), outputs (batch, 10)\n"
-    network = imported(tmp_path / "small.py").MnasNetSmall()
+    network = imported(tmp_path / "small.py").MnasNetSmallScaled()
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
@@ -102,6 +102,18 @@ def test_resolutions_of_ofa_are_shares_of_the_image(call):
     [
         (("mnasnet-a1", "--to", "onxx", "--out", "x.onnx"), "Did you mean 'onnx'"),
         (("mnasnet-a7", "--to", "onnx", "--out", "x.onnx"), "no space reads 'mnasnet-a7'"),
+        (("mnasnet-a7", "--to", "onnx"), "Did you mean 'mnasnet-a1'?"),
+        (("mnasnet-a1", "--to", "onnx", "--space", "ofa"), "needs no --space: leave it out"),
+        (("mnasnet-a1", "--to", "onnx", "--space", "oofa"), "Did you mean 'ofa'"),
+        (("mnasnet-a1", "--to", "pytroch"), "Did you mean 'pytorch'"),
+        (("mnasnet-a1", "--to", "onnx", "--width", "nan"), "at most 16, got nan"),
+        (("mnasnet-a1", "--to", "onnx", "--width", "inf"), "at most 16, got inf"),
+        (("mnasnet-a1", "--to", "onnx", "--width", "1e9"), "at most 16, got 1000000000.0"),
+        (("mnasnet-a1", "--to", "onnx", "--classes", "1000000000"), "at most 100,000 classes, got 1,000,000,000"),
+        (("mnasnet-a1", "--to", "onnx", "--input-size", "1000000000"), "pixels in a row"),
+        (("mnasnet-a1", "--to", "onnx", "--width", "16"), "an ONNX file has room for"),
+        (("mnasnet-a1", "--to", "onnx", "--out", "."), "is a folder; name a file"),
+        (("mnasnet-a1", "--to", "onnx", "--weights", "bad.npz", "--out", ".."), ".. is a folder; name a file"),
         (("mnasnet-a1", "--to", "onnx", "--out", "no/x.onnx"), "there is no folder no"),
         (("mnasnet-a1", "--to", "pytorch", "--out", "x.pt"), "ends with .py"),
         (("mnasnet-a1", "--to", "json", "--out", "x.json", "--seed", "1"), "without its weights"),
@@ -113,7 +125,10 @@ def test_resolutions_of_ofa_are_shares_of_the_image(call):
         (("mnasnet-a1", "--to", "pytorch", "--out", "x.py", "--weights", "x.pt"), "would be replaced"),
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--width", "0.5"), "--width are for mobile networks"),
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--space", "digit"), "Did you mean 'digits'"),
-        (("8:8:8:8:8", "--to", "onnx", "--out", "x.onnx"), "unknown space with networks 'nats-sss'"),
+        (
+            ("8:8:8:8:8", "--to", "onnx", "--out", "x.onnx"),
+            "networks of space 'nats-sss' are not described block by block; spaces with networks are digits",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(call, tmp_path, arguments, words):
@@ -125,6 +140,56 @@ def test_mistakes_are_one_line_and_code_2(call, tmp_path, arguments, words):
     assert err.count("\n") == 1
     assert "Traceback" not in err + out
     assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]
+
+
+def test_files_that_are_not_named(call, tmp_path):
+    code, out, err = call("export", "mnasnet-a1", "--to", "pytorch")
+    assert (code, err, out.splitlines()[0]) == (0, "", "wrote mnasnet_a1.py")
+    text = (tmp_path / "mnasnet_a1.py").read_text()
+    code, _, err = call("export", "mnasnet-a1", "--to", "pytorch", "--classes", "10")
+    assert (code, "mnasnet_a1.py is there already; name the file to write with --out" in err) == (2, True)
+    assert (tmp_path / "mnasnet_a1.py").read_text() == text
+    for kind, name in (("pytorch", "digits_network.py"), ("json", "digits_network.json")):
+        assert call("export", DIGITS, "--to", kind)[0] == 0
+        assert (tmp_path / name).is_file()
+    # the weights beside the source are as dear as the source
+    (tmp_path / "mnasnet_small.pt").write_bytes(b"trained for a week")
+    code, _, err = call("export", "mnasnet-small", "--to", "pytorch", "--seed", "1")
+    assert (code, "mnasnet_small.pt is there already" in err) == (2, True)
+    assert not (tmp_path / "mnasnet_small.py").exists()
+    assert call("export", "mnasnet-small", "--to", "pytorch")[0] == 0
+    assert (tmp_path / "mnasnet_small.pt").read_bytes() == b"trained for a week"
+    for kind in ("onnx", "torchscript"):
+        code, out, _ = call("export", "mnasnet-small", "--to", kind, *SMALL)
+        assert (code, out.partition("\n")[0]) == (0, f"wrote mnasnet_small.{'ts' if kind == 'torchscript' else kind}")
+
+
+def test_a_scaled_network_says_so(call, tmp_path):
+    call("export", "mnasnet-a1", "--to", "pytorch", "--out", "a1.py", *SMALL)
+    text = (tmp_path / "a1.py").read_text()
+    assert text.startswith(
+        '"""mnasnet-a1, but not at its published scale, written by nasgym.\n\nScale: width 0.25, input size 32, 10 '
+    )
+    assert "class MnasNetA1Scaled(nn.Module)" in text
+    call("export", "mnasnet-a1", "--to", "json", "--out", "a1.json", *SMALL)
+    scale = json.loads((tmp_path / "a1.json").read_text())["scale"]
+    assert scale == {"input_shape": [3, 32, 32], "num_classes": 10, "width": 0.25, "divisor": 8, "reduction": 32}
+    call("export", "mnasnet-a1", "--to", "json", "--out", "whole.json")
+    assert json.loads((tmp_path / "whole.json").read_text())["scale"] is None
+    arch = "r160," + ",".join(["k3e3-k3e3"] * 5)
+    call("export", arch, "--to", "pytorch", "--width", "0.5", "--out", "o.py")
+    assert "\nScale: width 0.5, input size 224, 1,000 classes;\n" in (tmp_path / "o.py").read_text()
+
+
+def test_damaged_weights_are_no_missing_files(call, tmp_path):
+    np.savez_compressed("w.npz", a=np.arange(1000, dtype=np.float32))
+    whole = bytearray((tmp_path / "w.npz").read_bytes())
+    whole[60:200] = bytes(140)
+    (tmp_path / "w.npz").write_bytes(whole)
+    code, _, err = call("export", "mnasnet-small", "--to", "onnx", "--weights", "w.npz")
+    assert (code, err.count("\n"), "w.npz is not a file of arrays as numpy.savez writes it" in err) == (2, 1, True)
+    code, _, err = call("export", "mnasnet-small", "--to", "onnx", "--weights", "nowhere.npz")
+    assert (code, "nowhere.npz cannot be read" in err) == (2, True)
 
 
 def test_help(call):

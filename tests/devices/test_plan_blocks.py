@@ -77,7 +77,7 @@ def test_mnasnet_latencies_do_not_add_up() -> None:
 
 
 def test_spaces_without_plans_and_linear_models() -> None:
-    with pytest.raises(UnknownName, match="space with networks 'nats-tss'"):
+    with pytest.raises(InvalidValue, match="networks of space 'nats-tss' are not described"):
         block_layout(SPACES.load("nats-tss")())
     with pytest.raises(UnknownName, match="linear model"):
         block_layout(SPACES.load("digits")(), "linear")

@@ -92,6 +92,23 @@ def test_errors_teach(tmp_path, monkeypatch):
             export(PLAN, kind, tmp_path / "net.py", {})
         with pytest.raises(UnknownName, match=r"unknown weight 'blocks.99.bn.bias'.*another network"):
             export(PLAN, kind, tmp_path / "net.py", WEIGHTS | {"blocks.99.bn.bias": np.zeros(3, np.float32)})
+    for kind in ("pytorch", "onnx", "torchscript"):
+        for value, words in (
+            (np.full(10, np.nan, np.float32), "is not an array of finite"),
+            ([0.0] * 10, "is not a numpy array, got list"),
+            (np.array(["a"] * 10), "dtype <U1"),
+            (np.zeros(10, np.int64), "dtype int64"),
+        ):
+            with pytest.raises(InvalidValue, match=rf"weight 'head.linear.bias' .*{words}"):
+                export(PLAN, kind, tmp_path / "net.py", WEIGHTS | {"head.linear.bias": value})
+        variances = -WEIGHTS["blocks.0.bn.running_var"]
+        with pytest.raises(InvalidValue, match=r"weight 'blocks.0.bn.running_var' is a variance and not negative, got -1\."):
+            export(PLAN, kind, tmp_path / "net.py", WEIGHTS | {"blocks.0.bn.running_var": variances})
+        with pytest.raises(InvalidValue, match="leave out weights or rng"):
+            export(PLAN, kind, tmp_path / "net.py", WEIGHTS, np.random.default_rng(0))
+    for kind in KINDS:
+        with pytest.raises(InvalidValue, match=r"is a folder; name a file, for example .*network"):
+            export(PLAN, kind, tmp_path)
     for package, kind, extra in (
         ("onnx", "onnx", "hardware"),
         ("torch", "torchscript", "agents"),

@@ -22,12 +22,23 @@ SMALL = NetworkPlan(
     (),
     Head(4, 10, hidden=6, hidden_bias=False),
 )
+SCALE = {"input_shape": [1, 8, 8], "num_classes": 10, "width": 0.25, "divisor": 4, "reduction": 4}
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_published_networks_read_back_equal(name):
     for plan in (named_plan(name), named_plan(name, Scale((1, 8, 8), 10, 0.25, 4, 4))):
         assert plan_from_json(plan_json(plan)) == plan
+
+
+def test_scales():
+    scale = Scale((1, 8, 8), 10, 0.25, 4, 4)
+    text = plan_json(SMALL, scale=scale)
+    assert json.loads(text)["scale"] == SCALE
+    assert plan_from_json(text) == SMALL
+    assert json.loads(plan_json(named_plan("mnasnet-a1")))["scale"] is None
+    # a name alone would claim the published network
+    assert json.loads(plan_json(named_plan("mnasnet-a1", scale)))["scale"] == "unknown"
 
 
 @pytest.mark.parametrize("kind", PLANNED)
@@ -80,6 +91,18 @@ def changed(*path, to):
         ('{"format": "nasgym-network", "version": 1, "version": 1}', "'version' is there twice"),
         (changed("format", to="onnx"), "this is no network"),
         (changed("version", to=2), "version 2"),
+        (changed("version", to=True), "version True"),
+        (changed("version", to=1.0), "version 1.0"),
+        (changed("macs", to=6644.0), '"macs" is 6644.0'),
+        (changed("macs", to=True), '"macs" is True'),
+        (changed("macs", to=7).replace('"macs": 7', f'"macs": {"7" * 5000}'), "thousands of digits"),
+        (changed("scale", to=1), '"scale" is null, "unknown" or an object'),
+        (changed("scale", to={}), "scale lacks 'input_shape'"),
+        (changed("scale", to=SCALE | {"width": True}), "scale.width is a number"),
+        (changed("scale", to=SCALE | {"width": float("nan")}), "scale does not exist"),
+        (changed("scale", to=SCALE | {"width": 10**400}), "scale does not exist"),
+        (changed("scale", to=SCALE | {"num_classes": 0}), "scale.num_classes is a whole number"),
+        (changed("scale", to=SCALE | {"input_shape": [8, 8]}), "scale.input_shape is"),
         (changed("stem", to=...), "lacks 'stem'"),
         (changed("steem", to=[]), "Did you mean 'stem'"),
         (changed("architecture", to=3), '"architecture" is a text'),

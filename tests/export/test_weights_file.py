@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -37,6 +38,61 @@ def test_state_dictionaries(tmp_path, ending):
 class Evil:
     def __reduce__(self):
         return (open, ("broken-into", "w"))
+
+
+def test_every_damage_to_an_npz_is_told_as_such(tmp_path):
+    np.savez_compressed(tmp_path / "w.npz", a=np.arange(40, dtype=np.float32), b=np.ones(3))
+    whole = (tmp_path / "w.npz").read_bytes()
+    rng, refused = np.random.default_rng(0), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole), size=rng.integers(1, 6)):
+            damaged[place] = rng.integers(256)
+        (tmp_path / "w.npz").write_bytes(damaged)
+        try:
+            read_weights(tmp_path / "w.npz")
+        except DataError as error:
+            refused += "\n" not in str(error)
+    assert refused > 100
+
+
+def test_archives_that_python_cannot_open(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.ones(3))
+    whole = bytearray((tmp_path / "w.npz").read_bytes())
+    central = whole.index(b"PK\x01\x02")
+    for name, at, value in (("encrypted", 8, 1), ("compression", 10, 99)):
+        damaged = whole.copy()
+        damaged[central + at] = value
+        (tmp_path / "w.npz").write_bytes(damaged)
+        with pytest.raises(DataError, match=rf"w.npz is not a file of arrays.*{name}"):
+            read_weights(tmp_path / "w.npz")
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("notes.txt", "not an array")
+    with pytest.raises(DataError, match=r"'notes.txt' of .* is not a numpy array, got bytes"):
+        read_weights(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"a": np.array([np.nan])}, "'a' of .* finite"),
+        ({"a": np.array([1e39])}, "beyond float32"),
+        ({"a": np.ones(2, complex)}, "dtype complex128"),
+        ({"bn.running_var": np.array([1.0, -0.5])}, "not negative, got -0.5"),
+    ],
+)
+def test_numbers_that_are_no_weights(tmp_path, values, words):
+    np.savez(tmp_path / "w.npz", **values)
+    with pytest.raises(DataError, match=words):
+        read_weights(tmp_path / "w.npz")
+
+
+def test_tensors_that_are_no_arrays(tmp_path):
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.eye(3).to_sparse(), torch.ones(2, device="meta")):
+        torch.save({"a.weight": tensor}, tmp_path / "w.pt")
+        with pytest.raises(DataError, match=r"weight 'a.weight' of .*w.pt is not an array that numpy knows"):
+            read_weights(tmp_path / "w.pt")
 
 
 def test_files_that_are_no_weights(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasgym.errors import UnknownName
+from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.of_space import PLANNED, plan_of
@@ -158,5 +158,5 @@ def test_pooling_blocks():
 
 
 def test_spaces_without_networks_are_refused():
-    with pytest.raises(UnknownName, match="space with networks 'tiny'"):
+    with pytest.raises(InvalidValue, match="'tiny' is none of the built-in spaces"):
         plan_of(tiny_space(), tiny_space().default)

@@ -168,6 +168,14 @@ def test_errors_teach():
         Scale(width=0.0)
     with pytest.raises(InvalidValue, match="square"):
         Scale((3, 32, 16))
+    for width in (float("nan"), float("inf"), 1e9):
+        with pytest.raises(InvalidValue, match="at most 16, got"):
+            Scale(width=width)
+    with pytest.raises(InvalidValue, match=r"at most 100,000 classes, got 1,000,000,000"):
+        Scale(num_classes=10**9)
+    with pytest.raises(InvalidValue, match="pixels in a row"):
+        Scale((3, 10**9, 10**9))
+    assert Scale((3, 16_384, 16_384), 100_000, 16).channels(8) == 128
 
 
 def test_identity_rows_are_the_skipped_blocks():
