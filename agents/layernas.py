@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.agents.agent import Agent
+from nasgym.agents.layernas_steps import Candidate, Cut, Filter, Step, least_costs, make_steps, reachable_costs, wanted_costs
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger import Ledger
-from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs
+from nasgym.oracles.oracle import Floats
+from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["LayerNAS"]
 
 Select: TypeAlias = Literal["best", "uniform", "softmax"]
-BucketBy: TypeAlias = Literal["cost", "options"]
+BucketBy: TypeAlias = Literal["cost", "least-cost", "options"]
 Key: TypeAlias = tuple[Any, ...]  # of a bucket; sorts by cost, or by options
 
 
@@ -49,8 +49,12 @@ class LayerNAS(Agent):
         select: ``"best"``: the most accurate candidate that has an option left; ``"uniform"``: a uniform bucket, then its
             most accurate one; ``"softmax"``: with probability proportional to exp(accuracy / temperature).
         temperature: Of ``"softmax"``, in units of accuracy (fractions).
-        bucket_by: ``"cost"``: the problem's primary cost; ``"options"``: networks whose chosen layers hold the same options
-            in any order share a bucket (for topologies, and for problems without a cost; `buckets` is not used).
+        bucket_by: ``"cost"``: the problem's primary cost; ``"least-cost"``: the least cost of all completions of the chosen layers,
+            and the buckets lie between the cheapest network and the constraint, so that none is wasted on what is filtered out (for
+            limits far below the dearest network; this library's); ``"options"``: networks whose chosen layers hold the same
+            options in any order share a bucket (for topologies, and for problems without a cost; `buckets` is not used).
+        cut: ``"layers"``: of the space; ``"decisions"``: each decision is a layer (for spaces with layers of many options, which
+            would use up the budget; this library's). The programme is exact for sums over layers, so a cut within one costs exactness.
     """
 
     name: ClassVar[str] = "layernas"
@@ -61,6 +65,7 @@ class LayerNAS(Agent):
     select: Select = "best"
     temperature: float = 0.01
     bucket_by: BucketBy = "cost"
+    cut: Cut = "layers"
 
     def __post_init__(self) -> None:
         for name in ("buckets", "per_bucket", "searches", "children"):
@@ -71,16 +76,18 @@ class LayerNAS(Agent):
             raise unknown_name("select of layernas", self.select, get_args(Select))
         if self.bucket_by not in get_args(BucketBy):
             raise unknown_name("bucket_by of layernas", self.bucket_by, get_args(BucketBy))
+        if self.cut not in get_args(Cut):
+            raise unknown_name("cut of layernas", self.cut, get_args(Cut))
         if not (np.isfinite(self.temperature) and self.temperature > 0):
             raise InvalidValue(f"temperature must be a positive number, got {self.temperature!r}.")
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
-        layers = ledger.space.layers
-        bucketize = self._bucketize(ledger)
-        filters = _Filter(ledger)
+        layers = make_steps(ledger.space, self.cut)
+        bucketize = self._bucketize(ledger, layers)
+        filters = Filter(ledger, layers)
         known: dict[bytes, float] = {}
-        memo: list[dict[Key, list[_Candidate]]] = [{} for _ in range(len(layers) + 1)]
-        memo[0][()] = [_Candidate(ledger.space.default, accuracy=0.0)]  # the only one of its layer: nothing to compare
+        memo: list[dict[Key, list[Candidate]]] = [{} for _ in range(len(layers) + 1)]
+        memo[0][()] = [Candidate(ledger.space.default, accuracy=0.0)]  # the only one of its layer: nothing to compare
         expanded = True
         while expanded:
             expanded = False
@@ -90,16 +97,16 @@ class LayerNAS(Agent):
                     parent = self._select(memo[layer], layer, filters, rng)
                     if parent is None:
                         break
-                    children = self._apply_options(ledger, parent, layer, rng)
+                    children = self._apply_options(ledger.space, parent, layers[layer], rng)
                     accuracies = _accuracies(ledger, known, children)
                     for child, accuracy, key in zip(children, accuracies, bucketize(layer, children), strict=True):
-                        self._keep(memo[layer + 1].setdefault(key, []), _Candidate(child, accuracy))
+                        self._keep(memo[layer + 1].setdefault(key, []), Candidate(child, accuracy))
                     visits += 1
                     expanded = True
 
     def _select(
-        self, kept: dict[Key, list[_Candidate]], layer: int, filters: _Filter, rng: np.random.Generator
-    ) -> _Candidate | None:
+        self, kept: dict[Key, list[Candidate]], layer: int, filters: Filter, rng: np.random.Generator
+    ) -> Candidate | None:
         """A candidate that has an untried option with a feasible completion, or None."""
         ordered = [candidate for key in sorted(kept) for candidate in kept[key]]
         filters.fill(ordered, layer)
@@ -116,7 +123,7 @@ class LayerNAS(Agent):
         heads = [candidate for candidate in first if candidate is not None]
         return heads[rng.integers(len(heads))]
 
-    def _apply_options(self, ledger: Ledger, parent: _Candidate, layer: int, rng: np.random.Generator) -> Archs:
+    def _apply_options(self, space: SearchSpace, parent: Candidate, step: Step, rng: np.random.Generator) -> Archs:
         """``(t, D)`` the next children of a candidate; their options count as tried."""
         assert parent.untried, "only candidates with an option left are taken"
         if self.children is None or self.children >= len(parent.untried):
@@ -125,20 +132,20 @@ class LayerNAS(Agent):
             tried = sorted(rng.choice(parent.untried, self.children, replace=False).tolist())
         parent.untried = [option for option in parent.untried if option not in tried]
         children = np.repeat(parent.arch[None], len(tried), axis=0)
-        children[:, ledger.space.layers[layer].slice] = ledger.space.layers[layer].options[tried]
-        return children
+        children[:, step.columns.start :] = step.fill
+        children[:, step.columns] = step.options[tried]
+        return space._clear_inactive(children)
 
-    def _keep(self, bucket: list[_Candidate], child: _Candidate) -> None:
+    def _keep(self, bucket: list[Candidate], child: Candidate) -> None:
         """Puts a child into its bucket, which holds the `per_bucket` most accurate ones, best first."""
         bucket.append(child)
         bucket.sort(key=lambda candidate: -candidate.accuracy)  # stable: of equals the earlier one goes first
         del bucket[self.per_bucket :]
 
-    def _bucketize(self, ledger: Ledger) -> Callable[[int, Archs], list[Key]]:
+    def _bucketize(self, ledger: Ledger, layers: Sequence[Step]) -> Callable[[int, Archs], list[Key]]:
         """What gives the bucket of each child of a layer."""
-        space = ledger.space
         if self.bucket_by == "options":
-            parts = [layer.slice for layer in space.layers]
+            parts = [step.columns for step in layers]
             return lambda layer, children: [
                 tuple(sorted(row[part].tobytes() for part in parts[: layer + 1])) for row in children
             ]
@@ -147,56 +154,22 @@ class LayerNAS(Agent):
                 "layernas groups candidates by cost, and this problem has none; give the problem a cost=..., or the agent "
                 "bucket_by='options'."
             )
+        if not ledger.free_costs:
+            raise InvalidValue(
+                f"layernas groups candidates by cost between exact bounds, and {ledger.cost_name} is measured during the search, "
+                "so it has none; give the agent bucket_by='options'."
+            )
         name = ledger.cost_name
-        least, largest = _reachable(ledger)
+        if self.bucket_by == "least-cost":
+            low, high = wanted_costs(ledger)
+            return lambda layer, children: self._groups(least_costs(ledger, children, layers[layer].columns.stop), low, high)
+        least, largest = reachable_costs(ledger, layers)
+        return lambda layer, children: self._groups(ledger.costs(children)[name], least[layer], largest[layer])
 
-        def by_cost(layer: int, children: Archs) -> list[Key]:
-            width = (largest[layer] - least[layer]) / self.buckets
-            place = (ledger.costs(children)[name] - least[layer]) / (width or 1.0)
-            return [(int(bucket),) for bucket in np.clip(np.floor(place), 0, self.buckets - 1)]
-
-        return by_cost
-
-
-@dataclass(eq=False)
-class _Candidate:
-    """A network of some layer: its accuracy, and the options of the next layer to try (None: not looked up yet)."""
-
-    arch: Archs
-    accuracy: float
-    untried: list[int] | None = field(default=None)
-
-
-class _Filter:
-    """Which options of a candidate's next layer leave a completion that can meet the constraint."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._space = ledger, ledger.space
-
-    def fill(self, candidates: list[_Candidate], layer: int) -> None:
-        """Looks up the options of those candidates that are new, all at once."""
-        new = [candidate for candidate in candidates if candidate.untried is None]
-        options = self._space.layers[layer].options
-        if not new:
-            return
-        rows = np.repeat(np.stack([candidate.arch for candidate in new]), len(options), axis=0)
-        rows[:, self._space.layers[layer].slice] = np.tile(options, (len(new), 1))
-        rows[:, self._space.layers[layer].slice.stop :] = OPEN
-        possible = self._possible(rows).reshape(len(new), len(options))
-        for candidate, row in zip(new, possible, strict=True):
-            candidate.untried = np.flatnonzero(row).tolist()
-
-    def _possible(self, prefixes: Archs) -> npt.NDArray[np.bool_]:
-        limits = self._ledger.constraint
-        possible = np.ones(len(prefixes), dtype=bool)
-        if limits is None:
-            return possible
-        least, largest = self._ledger.cost_bounds(prefixes)
-        if limits.upper is not None:
-            possible &= least <= limits.upper
-        if limits.lower is not None:
-            possible &= largest >= limits.lower
-        return possible
+    def _groups(self, costs: Floats, low: float, high: float) -> list[Key]:
+        """The groups of costs, `buckets` of equal width from low to high."""
+        place = (costs - low) / ((high - low) / self.buckets or 1.0)
+        return [(int(bucket),) for bucket in np.clip(np.floor(place), 0, self.buckets - 1)]
 
 
 def _accuracies(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> list[float]:
@@ -207,24 +180,3 @@ def _accuracies(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> list
         found = ledger.evaluate(archs[new]).accuracy.tolist()
         known.update(zip((keys[row] for row in new), found, strict=True))
     return [known[key] for key in keys]
-
-
-def _reachable(ledger: Ledger) -> tuple[list[float], list[float]]:
-    """For each layer, the least and largest cost of the children made there: any options up to it, later ones at default."""
-    space = ledger.space
-    assert ledger.cost_name is not None, "only called with a cost"
-    if not space.can_enumerate:
-        rows = np.repeat(space.default[None], len(space.layers), axis=0)
-        for row, layer in zip(rows, space.layers, strict=True):
-            row[: layer.slice.stop] = OPEN
-        low, high = ledger.cost_bounds(rows)
-        return low.tolist(), high.tolist()
-    # a table's bounds take prefixes only; but then everything can be looked at
-    shape = [len(layer.options) for layer in space.layers]
-    costs = ledger.costs(space.enumerate())[ledger.cost_name].reshape(shape)
-    least, largest = [], []
-    for option in space.to_options(space.default[None])[0, ::-1]:
-        least.append(float(costs.min()))
-        largest.append(float(costs.max()))
-        costs = costs[..., option]
-    return least[::-1], largest[::-1]

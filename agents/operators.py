@@ -1,4 +1,4 @@
-"""Operators that several agents share: mutation that respects masks."""
+"""Operators that several agents share: mutation that respects masks, and draws decision by decision."""
 
 from __future__ import annotations
 
@@ -14,9 +14,21 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.spaces.nats_bench import EDGES, SizeSpace, TopologySpace
 from nasgym.spaces.space import Archs, SearchSpace
 
-__all__ = ["MUTATIONS", "Mutation", "mutate", "mutate_nats_bench", "mutation"]
+__all__ = ["MUTATIONS", "Mutation", "draw_choices", "mutate", "mutate_choice", "mutate_nats_bench", "mutation"]
 
 Mutation: TypeAlias = Callable[[SearchSpace, Archs, np.random.Generator], Archs]
+
+
+def draw_choices(space: SearchSpace, rng: np.random.Generator, n: int) -> Archs:
+    """``(n, D)`` a uniform allowed choice for every decision, also for those that are inactive and should hold 0.
+
+    With the inactive ones cleared this is another distribution than `SearchSpace.sample`: each depth is as likely as the
+    others, whereas most valid architectures have the largest.
+    """
+    nth = rng.integers(0, space.allowed.sum(axis=1), size=(n, space.num_decisions))
+    # each decision's allowed choices come first, in their order
+    choices = np.argsort(~space.allowed, axis=1, kind="stable").astype(np.int8)
+    return np.asarray(choices[np.arange(space.num_decisions), nth])
 
 
 def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
@@ -42,6 +54,28 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     nth = drawn - ends[rows, layer] + moves.degree[codes[rows, layer]]
     edits = moves.start[codes[rows, layer]] + nth
     return np.where(moves.inside[layer], moves.edited[edits], archs)
+
+
+def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
+    """``(N, D)`` a uniformly drawn active decision of each valid architecture takes another of its choices.
+
+    Decisions that this switches on take a uniform choice each; those that it switches off fall back to 0. In spaces whose decisions
+    are always active and equally many-sided this is `mutate`; where depths switch blocks on, `mutate` mostly makes networks
+    deeper, because each combination of the new blocks' choices is a neighbour.
+    """
+    several = space.allowed.sum(axis=1) > 1
+    before = space.active(archs)
+    score = np.where(before & several, rng.random(archs.shape), -1.0)
+    column = score.argmax(axis=1)
+    rows = np.arange(len(archs))
+    movable = score[rows, column] >= 0
+    others = space.allowed[column].copy()
+    others[rows, archs[rows, column]] = False
+    choice = np.where(others, rng.random(others.shape), -1.0).argmax(axis=1)
+    children = archs.copy()
+    children[rows[movable], column[movable]] = choice[movable]
+    fresh = space.active(children) & ~before
+    return space._clear_inactive(np.where(fresh, draw_choices(space, rng, len(archs)), children))
 
 
 def mutate_nats_bench(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
@@ -78,7 +112,7 @@ def mutate_nats_bench(space: SearchSpace, archs: Archs, rng: np.random.Generator
     return children
 
 
-MUTATIONS: dict[str, Mutation] = {"neighbour": mutate, "nats-bench": mutate_nats_bench}
+MUTATIONS: dict[str, Mutation] = {"neighbour": mutate, "choice": mutate_choice, "nats-bench": mutate_nats_bench}
 
 
 def mutation(name: str) -> Mutation:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 
 from nasgym.agents.agent import Agent
-from nasgym.agents.rejection import propose_feasible
-from nasgym.errors import InvalidValue
+from nasgym.agents.rejection import Draw, drawer, propose_feasible
+from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger import Ledger
-from nasgym.spaces.space import Archs
 
 __all__ = ["RandomSearch"]
 
@@ -23,19 +22,22 @@ class RandomSearch(Agent):
     Attributes:
         batch: Architectures drawn and evaluated at once; without `reject` the result does not depend on it.
         reject: Draw again what the constraint rules out, before it is evaluated; only where costs are free.
+        draw: ``"uniform"``; or ``"feasible"``: decision by decision, each choice uniform among those behind which the constraint
+            can still be met (`walk_feasible`); for limits that hardly any uniform draw meets.
     """
 
     name: ClassVar[str] = "random"
     batch: int = 50
     reject: bool = False
+    draw: Draw = "uniform"
 
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise InvalidValue(f"batch must be at least 1, got {self.batch!r}.")
+        if self.draw not in get_args(Draw):
+            raise unknown_name("draw of random", self.draw, get_args(Draw))
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
-        def draw(n: int) -> Archs:
-            return ledger.space.sample(rng, n)
-
+        draw = drawer(self.draw, ledger, rng)
         while True:
             ledger.evaluate(propose_feasible(ledger, self.batch, draw) if self.reject else draw(self.batch))

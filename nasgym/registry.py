@@ -165,6 +165,7 @@ AGENTS = Registry(
         "ppo": "nasgym.agents.ppo:PPO",
         "nsga2": "nasgym.agents.nsga2:NSGA2",
         "layernas": "nasgym.agents.layernas:LayerNAS",
+        "ofa-evolution": "nasgym.agents.ofa_evolution:OFAEvolution",
     },
     extra="agents",
     base="nasgym.agents.agent:Agent",

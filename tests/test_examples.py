@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # clients with requirements of their own; the tests in tests/clients run them
 ELSEWHERE = {"morl_linear", "rllib_ppo", "tianshou_dqn", "torchrl_ppo"}
 # these have tests of their own below, since they end with other words
-APART = {"draw_episode", "first_search", "layernas_announcement", "transfer"}
+APART = {"draw_episode", "first_search", "layernas_announcement", "soft_vs_hard", "transfer"}
 # what makes an example short; one that is not named here runs without arguments
 SMALL = {
     "new_device": ("--rounds", "2", "--burst-ms", "2", "--check", "4", "--seeds", "2"),
@@ -69,6 +69,26 @@ def test_announcement_draws_its_figure(imported, run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
     for agent in ("random", "regularized-evolution", "ppo", "layernas"):
         assert agent in text
+
+
+def test_soft_vs_hard_draws_its_figure_and_says_what_is_seen(imported, run, tmp_path):
+    imported("ofa")
+    figure = tmp_path / "figure.png"
+    lines = run("soft_vs_hard", "--models", "40", "--out", str(figure)).splitlines()
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    for agent, line in zip(("ppo", "reinforce"), lines[-2:], strict=True):
+        hard, soft = map(
+            int, re.fullmatch(rf"{agent}: (\d+)% .* under the hard constraint, (\d+)% under the soft one; .*", line).groups()
+        )
+        assert 0 <= hard <= 100
+        assert 0 <= soft <= 100
+
+
+def test_soft_vs_hard_front_by_hand():
+    from examples.soft_vs_hard import front
+
+    latency, accuracy = np.array([3.0, 1.0, 2.0, 2.0, 4.0]), np.array([70.0, 60.0, 65.0, 71.0, 72.0])
+    assert front(latency, accuracy).tolist() == [1, 3, 4]
 
 
 def test_transfer_sets_the_policy_beside_random_search(imported, run):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
-from nasgym.agents.layernas import LayerNAS, _reachable
+from nasgym.agents.layernas import LayerNAS
+from nasgym.agents.layernas_steps import make_steps, reachable_costs, wanted_costs
 from nasgym.data.table_file import Table
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.factory import make_problem
@@ -78,6 +79,16 @@ class TestExactness:
         result = LayerNAS(buckets=10_000).search(problem, budget=3_125)
         assert best_found(problem, result) == pytest.approx(best_within(problem, worth, prices))
         assert len(result.history) < 3_125
+
+    @pytest.mark.parametrize(
+        "fields", [{"bucket_by": "least-cost"}, {"cut": "decisions"}, {"bucket_by": "least-cost", "cut": "decisions"}]
+    )
+    @pytest.mark.parametrize("seed", range(4))
+    def test_by_least_cost_and_by_decisions(self, fields, seed):
+        """Layers of one decision: to cut them changes nothing, and the least cost of a sum orders as its cost does."""
+        problem, worth, prices = additive_problem(np.random.default_rng(seed), target=(0.3, 0.5, 0.8, None)[seed])
+        result = LayerNAS(buckets=10_000, **fields).search(problem, budget=200)
+        assert best_found(problem, result) == pytest.approx(best_within(problem, worth, prices))
 
     def test_few_buckets_lose_it(self):
         """One bucket is a greedy walk: the test above would not pass with any number of buckets."""
@@ -167,23 +178,23 @@ class TestBuckets:
         first = (rows[:, 1:] == space.default[1:]).all(axis=1)
         second = rows[:, 2] == space.default[2]
         expected = [prices[first], prices[second], prices]
-        least, largest = _reachable(Ledger(problem, 1))
+        least, largest = reachable_costs(Ledger(problem, 1), make_steps(space, "layers"))
         assert least == [found.min() for found in expected]
         assert largest == [found.max() for found in expected]
         if not column:  # spaces that cannot be enumerated ask the cost for its bounds
             monkeypatch.setattr("nasgym.spaces.space.ENUMERATION_LIMIT", 10)
-            assert _reachable(Ledger(problem, 1)) == (least, largest)
+            assert reachable_costs(Ledger(problem, 1), make_steps(space, "layers")) == (least, largest)
 
     def test_buckets_are_of_equal_width_and_the_dearest_lies_in_the_last(self):
         problem = tiny_problem()  # costs 1 to 36, each once; the last layer reaches all of them
-        bucketize = LayerNAS(buckets=5)._bucketize(Ledger(problem, 1))
+        bucketize = LayerNAS(buckets=5)._bucketize(Ledger(problem, 1), make_steps(problem.space, "layers"))
         archs = problem.space.enumerate()
         found = np.array(bucketize(2, archs))[:, 0]
         assert (found == np.minimum((problem.costs(archs)["latency_ms@phone"] - 1) // 7, 4)).all()
 
     def test_buckets_of_options_ignore_their_order(self):
         problem, _, _ = additive_problem(np.random.default_rng(1))
-        bucketize = LayerNAS(bucket_by="options")._bucketize(Ledger(problem, 1))
+        bucketize = LayerNAS(bucket_by="options")._bucketize(Ledger(problem, 1), make_steps(problem.space, "layers"))
         a, b, c = bucketize(1, np.array([[0, 2, 3], [2, 0, 3], [2, 2, 3]], dtype=np.int8))
         assert a == b != c
 
@@ -193,6 +204,50 @@ class TestBuckets:
         with pytest.raises(InvalidValue, match="bucket_by='options'"):
             LayerNAS().search(problem, budget=5)
         assert len(LayerNAS(bucket_by="options").search(problem, budget=20).history) == 20
+
+
+class TestCut:
+    def test_a_decision_that_is_switched_off_has_one_option(self):
+        """Digits' layers are an operation, a kernel and an expansion; a skipped layer has neither."""
+        problem, _, _ = additive_problem(np.random.default_rng(0), space=DigitsSpace())
+        archs = LayerNAS(cut="decisions", buckets=10_000).search(problem, budget=3_125).history.archs
+        space = problem.space
+        assert space.is_valid(archs).all()
+        assert len(np.unique(archs, axis=0)) == len(archs)
+        # a visit to a decision tries its choices, so no two neighbouring rows differ in more than one layer at first
+        assert (archs[0] != space.default).sum() <= 3
+
+    @pytest.mark.parametrize("cut", ["layers", "decisions"])
+    def test_restrictions_that_leave_out_the_first_choice(self, cut):
+        problem, _, _ = additive_problem(np.random.default_rng(0), space=DigitsSpace().restrict({"*.kernel": [5]}))
+        history = LayerNAS(cut=cut).search(problem, budget=60).history
+        assert problem.space.is_valid(history.archs).all()
+
+    def test_the_cheapest_group_of_least_costs_begins_at_the_cheapest_network_and_the_last_ends_at_the_limit(self):
+        problem, _, prices = additive_problem(np.random.default_rng(1), target=0.5)
+        ledger = Ledger(problem, 1)
+        assert wanted_costs(ledger) == pytest.approx((prices.min(), problem.constraint.upper))
+        archs = problem.space.enumerate()
+        bucketize = LayerNAS(bucket_by="least-cost", buckets=4)._bucketize(ledger, make_steps(problem.space, "layers"))
+        width = (problem.constraint.upper - prices.min()) / 4
+        expected = np.clip((prices - prices.min()) // width, 0, 3)
+        assert np.array(bucketize(2, archs))[:, 0] == pytest.approx(expected)
+        # of the first layer alone: the cheapest of the other two are added
+        first = np.array([prices[archs[:, 0] == option].min() for option in archs[:, 0]])
+        assert np.array(bucketize(0, archs))[:, 0] == pytest.approx(np.clip((first - prices.min()) // width, 0, 3))
+
+
+class TestOnceForAll:
+    @pytest.mark.long
+    def test_ten_thousand_evaluations_within_25_ms(self, imported):
+        imported("ofa")
+        problem = make_problem("nasgym/OFA-v0", reward="constrained", target=25.0)
+        plain, both = (
+            LayerNAS(**fields).search(problem, budget=Budget("total", 10_000)).best_accuracy
+            for fields in ({}, {"cut": "decisions", "bucket_by": "least-cost"})
+        )
+        assert plain == pytest.approx(0.80748, abs=1e-5)
+        assert both == pytest.approx(0.81775, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +263,8 @@ def test_names_are_checked():
         LayerNAS(select="worst")
     with pytest.raises(UnknownName, match="bucket_by"):
         LayerNAS(bucket_by="flops")
+    with pytest.raises(UnknownName, match="cut"):
+        LayerNAS(cut="stages")
 
 
 FRACTIONS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)

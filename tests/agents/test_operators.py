@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from nasgym.agents.operators import mutate, mutate_nats_bench, mutation
+from nasgym.agents.operators import draw_choices, mutate, mutate_choice, mutate_nats_bench, mutation
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
@@ -97,3 +97,39 @@ def test_mutations_go_by_name():
     assert mutation("neighbour") is mutate
     with pytest.raises(UnknownName, match="Did you mean 'nats-bench'"):
         mutation("natsbench")
+
+
+class TestDecisionByDecision:
+    @pytest.mark.parametrize("name", SPACES)
+    def test_draws_are_uniform_over_what_is_allowed(self, name):
+        space = SPACES[name]
+        drawn = draw_choices(space, np.random.default_rng(0), DRAWS)
+        assert drawn.dtype == np.int8
+        for t, allowed in enumerate(space.allowed):
+            counts = np.bincount(drawn[:, t], minlength=space.max_choices)
+            assert (counts[~allowed] == 0).all()
+            assert allowed.sum() == 1 or chisquare(counts[allowed]).pvalue > 1e-4
+
+    @pytest.mark.parametrize("name", SPACES)
+    def test_a_mutant_is_a_neighbour(self, name):
+        space, rng = SPACES[name], np.random.default_rng(1)
+        parents = space.sample(rng, 200)
+        kept = parents.copy()
+        for parent, child in zip(parents, mutate_choice(space, parents, rng), strict=True):
+            assert (space.neighbours(parent[None])[0] == child).all(axis=1).any()
+        assert (parents == kept).all()
+
+    def test_every_active_decision_is_as_likely(self):
+        """Of (conv, 5), 16, (pool): three active decisions with several choices, one of which switches a kernel off."""
+        space = tiny_space()
+        parents = np.repeat(np.array([[1, 1, 1, 1, 0]], dtype=np.int8), DRAWS, axis=0)
+        children = mutate_choice(space, parents, np.random.default_rng(2))
+        first = (children != parents).argmax(axis=1)
+        assert chisquare(np.bincount(first, minlength=5)[:4]).pvalue > 1e-4
+        woken = children[children[:, 3] == 2]  # (conv): its kernel is drawn too
+        assert chisquare(np.bincount(woken[:, 4], minlength=2)).pvalue > 1e-4
+
+    def test_what_cannot_move_stays(self):
+        space = tiny_space().restrict({"a.op": ["skip"], "b.width": [8], "c.op": ["pool"]})
+        only = space.sample(np.random.default_rng(0), 3)
+        assert (mutate_choice(space, only, np.random.default_rng(0)) == only).all()

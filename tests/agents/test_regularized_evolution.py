@@ -7,6 +7,7 @@ from nasgym.agents.regularized_evolution import RegularizedEvolution
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
 from nasgym.problem import Evaluations
+from nasgym.rewards import Constrained
 from tests.tiny import tiny_ledger, tiny_problem, tiny_space
 
 SPACE = tiny_space()
@@ -84,10 +85,59 @@ def test_the_search_is_the_loop_over_ask_and_tell():
     assert (history.archs == np.stack(archs)).all()
 
 
-@pytest.mark.parametrize("field", ["population", "sample"])
+def edits_between(child, parent):
+    """Fewest edits from one network to another, by breadth-first search."""
+    reached, distance = parent[None], 0
+    while not (reached == child).all(axis=1).any():
+        reached, distance = np.unique(np.concatenate([reached, SPACE.neighbours(reached)[0]]), axis=0), distance + 1
+    return distance
+
+
+def test_edits_is_the_mean_number_of_mutations():
+    agent, members = begun([0.5], edits=2.5, sample=1)
+    children = [agent.ask()[0] for _ in range(600)]
+    assert {edits_between(child, members[0]) for child in children} >= {0, 1, 2, 3}
+    single, members = begun([0.5], sample=1)
+    assert {edits_between(single.ask()[0], members[0]) for _ in range(100)} == {1}
+
+
+def test_without_repeats_every_network_is_proposed_once_and_then_a_parent():
+    agent, members = begun([0.5, 0.5], repeats=False, edits=3, sample=1)
+    first = np.unique(members, axis=0)
+    children = np.concatenate([agent.ask() for _ in range(36 - len(first))])
+    assert len(np.unique(np.concatenate([first, children]), axis=0)) == 36
+    assert (agent.ask()[0] == members).all(axis=1).any()
+
+
+def test_without_repeats_limits_are_kept():
+    problem = tiny_problem(rule=Constrained(), target=9.0)
+    history = RegularizedEvolution(population=3, reject=True, repeats=False, edits=2).search(problem, budget=9, seed=1).history
+    assert history.feasible.all()
+    assert len(history) == 9  # all that there are
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_batch_has_children_of_several_parents(repeats):
+    agent, members = begun([0.1, 0.2, 0.3, 0.4], batch=6, sample=1, repeats=repeats)
+    children = agent.ask()
+    assert children.shape == (6, 5)
+    assert all(any(is_neighbour(child, parent) for parent in members) for child in children)
+    agent.tell(children, told(np.arange(6)))  # the last four of them are the population now
+    assert (agent._fitness == [4, 5, 2, 3]).all()
+    if not repeats:
+        assert len(np.unique(children, axis=0)) == 6
+
+
+@pytest.mark.parametrize("field", ["population", "sample", "batch"])
 def test_sizes_are_checked(field):
     with pytest.raises(InvalidValue, match=f"{field} must be at least 1"):
         RegularizedEvolution(**{field: 0})
+
+
+@pytest.mark.parametrize("edits", [0.5, float("nan"), float("inf")])
+def test_edits_are_checked(edits):
+    with pytest.raises(InvalidValue, match="edits"):
+        RegularizedEvolution(edits=edits)
 
 
 def test_mutations_are_checked():

@@ -1,0 +1,135 @@
+"""What LayerNAS walks through: its layers, which of their options can still meet the constraint, and what they can cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.ledger import Ledger
+from nasgym.oracles.oracle import Floats
+from nasgym.spaces.decision import OPEN
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["Candidate", "Cut", "Filter", "Step", "least_costs", "make_steps", "reachable_costs", "wanted_costs"]
+
+Cut: TypeAlias = Literal["layers", "decisions"]
+
+
+@dataclass(eq=False)
+class Candidate:
+    """A network of some layer: its accuracy, and the options of the next layer to try (None: not looked up yet)."""
+
+    arch: Archs
+    accuracy: float
+    untried: list[int] | None = field(default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A layer of the programme.
+
+    Attributes:
+        columns: Its decisions.
+        options: ``(m, k)`` what they may be.
+        fill: What it and the decisions behind it hold until they are decided.
+    """
+
+    columns: slice
+    options: Archs
+    fill: Archs
+
+
+def make_steps(space: SearchSpace, cut: Cut) -> list[Step]:
+    """The layers of a space, or its decisions."""
+    default = space.default
+    if cut == "layers":
+        return [Step(layer.slice, layer.options, default[layer.slice.start :]) for layer in space.layers]
+    # where the default switches a decision off, its last choice stands in for when something else switches it on
+    last = space.max_choices - 1 - space.allowed[:, ::-1].argmax(axis=1)
+    default = np.where(space.active(default[None])[0], default, last).astype(np.int8)
+    # an inactive decision holds 0, whether or not that is allowed
+    choices = [np.union1d(np.flatnonzero(row), 0).astype(np.int8)[:, None] for row in space.allowed]
+    return [Step(slice(t, t + 1), options, default[t:]) for t, options in enumerate(choices)]
+
+
+class Filter:
+    """Which options of a candidate's next layer are legal and leave a completion that can meet the constraint."""
+
+    def __init__(self, ledger: Ledger, layers: Sequence[Step]) -> None:
+        self._ledger, self._space, self._layers = ledger, ledger.space, layers
+
+    def fill(self, candidates: list[Candidate], layer: int) -> None:
+        """Looks up the options of those candidates that are new, all at once."""
+        new = [candidate for candidate in candidates if candidate.untried is None]
+        step = self._layers[layer]
+        if not new:
+            return
+        rows = np.repeat(np.stack([candidate.arch for candidate in new]), len(step.options), axis=0)
+        rows[:, step.columns] = np.tile(step.options, (len(new), 1))
+        rows[:, step.columns.stop :] = OPEN
+        possible = self._legal(rows, step)
+        possible[possible] = self._possible(rows[possible])
+        for candidate, row in zip(new, possible.reshape(len(new), len(step.options)), strict=True):
+            candidate.untried = np.flatnonzero(row).tolist()
+
+    def _legal(self, prefixes: Archs, step: Step) -> npt.NDArray[np.bool_]:
+        """An option of a whole layer always is; a single decision may be switched off, and then holds 0."""
+        t = step.columns.start
+        if step.columns.stop > t + 1:
+            return np.ones(len(prefixes), dtype=bool)
+        return np.asarray(self._space.mask(prefixes, t)[np.arange(len(prefixes)), prefixes[:, t]])
+
+    def _possible(self, prefixes: Archs) -> npt.NDArray[np.bool_]:
+        limits = self._ledger.constraint
+        possible = np.ones(len(prefixes), dtype=bool)
+        if limits is None:
+            return possible
+        least, largest = self._ledger.cost_bounds(prefixes)
+        if limits.upper is not None:
+            possible &= least <= limits.upper
+        if limits.lower is not None:
+            possible &= largest >= limits.lower
+        return possible
+
+
+def least_costs(ledger: Ledger, archs: Archs, decided: int) -> Floats:
+    """``(N,)`` least cost of the networks that share the first decisions of `archs`."""
+    prefixes = archs.copy()
+    prefixes[:, decided:] = OPEN
+    return ledger.cost_bounds(prefixes)[0]
+
+
+def wanted_costs(ledger: Ledger) -> tuple[float, float]:
+    """Cost of the cheapest network, and the upper limit or the cost of the dearest one."""
+    low, high = ledger.cost_bounds(np.full((1, ledger.space.num_decisions), OPEN, dtype=np.int8))
+    limit = None if ledger.constraint is None else ledger.constraint.upper
+    return float(low[0]), float(high[0]) if limit is None else min(limit, float(high[0]))
+
+
+def reachable_costs(ledger: Ledger, layers: Sequence[Step]) -> tuple[list[float], list[float]]:
+    """For each layer, the least and largest cost of the children made there: any options up to it, later ones at default."""
+    space = ledger.space
+    assert ledger.cost_name is not None, "only called with a cost"
+    if not space.can_enumerate:
+        rows = np.repeat(space.default[None], len(layers), axis=0)
+        for row, step in zip(rows, layers, strict=True):
+            row[step.columns.start :] = step.fill
+            row[: step.columns.stop] = OPEN
+        low, high = ledger.cost_bounds(rows)
+        return low.tolist(), high.tolist()
+    # a table's bounds take prefixes only; but then everything can be looked at
+    everything = space.enumerate()
+    costs = ledger.costs(everything)[ledger.cost_name]
+    filled = space.active(everything)
+    least, largest = [], []
+    for step in layers:
+        behind = slice(step.columns.stop, None)
+        default = step.fill[step.columns.stop - step.columns.start :]
+        undecided = ((everything[:, behind] == default) | ~filled[:, behind]).all(axis=1)
+        least.append(float(costs[undecided].min()))
+        largest.append(float(costs[undecided].max()))
+    return least, largest
