@@ -31,6 +31,8 @@ UNITS = {
 COSTS = {"latency": "latency_ms", "energy": "energy_mj"}
 NAME = re.compile(rf"(?P<device>[a-z0-9][a-z0-9._-]*?)(_(?P<cost>{'|'.join(COSTS)}))?(_(?P<unit>{'|'.join(UNITS)}))?")
 FORMS = ("DEVICE_ms", "DEVICE_us", "DEVICE_s", "DEVICE_latency_ms", "DEVICE_mj", "DEVICE_uj", "DEVICE_j", "DEVICE_energy_mj")
+# what is measured and no device, as in latency_ms or train_s
+COST_WORDS = (*COSTS, "train", "training", "train_time", "time", "power", "cost")
 ENTRY_KEYS = ("cost", "unit", "device", "dataset", "note")
 DATASET = re.compile(r"[A-Za-z0-9_.-]+|\*")
 
@@ -75,8 +77,8 @@ def read_meanings(path: Path) -> Meanings:
         UnknownName: An object has another key, or a unit or cost that does not exist; the nearest one is suggested.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not readable as JSON ({error}).") from None
     if not isinstance(found, dict):
         raise DataError(f"{path} is an object that maps columns to what they mean, got {type(found).__name__}.")
@@ -85,6 +87,15 @@ def read_meanings(path: Path) -> Meanings:
     for column, entry in entries.items():
         _check_entry(f"{path}, column {column!r}", entry)
     return Meanings(texts, entries)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file; a key that is there twice would count once only."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return found
 
 
 def _check_entry(where: str, entry: Any) -> None:
@@ -113,7 +124,7 @@ def column_meanings(path: Path, header: Sequence[str], meanings: Meanings) -> li
     Raises:
         UnknownName: A column has a name that is not allowed, or the JSON file has an object for a column that is not there; the
             nearest one is suggested.
-        DataError: Name and JSON file contradict each other, a unit is not stated, two columns are one cost, or none is a cost.
+        DataError: Name and JSON file contradict each other, a unit is not stated, no device is, two columns are one cost, or none is a cost.
     """
     for column in meanings.entries:
         if column not in header:
@@ -143,7 +154,8 @@ def _meaning(path: Path, column: str, entry: Mapping[str, str]) -> CostMeaning:
     cost = _agreed(where, "cost", parts and parts["cost"], entry.get("cost"))
     if unit is None:
         if cost is None:
-            stem = column.rpartition("_")[0] or column
+            # nothing is suggested that would be refused like the column itself
+            stem = re.sub(r"[^a-z0-9._-]+", "-", (column.rpartition("_")[0] or column).lower()).lstrip("._-") or "device"
             likely = [KEY_COLUMN, "arch_index", "rep_arch_index", *(f"{stem}_{known}" for known in UNITS)]
             error = unknown_name(f"column in {path}:", column, likely)
             raise type(error)(
@@ -163,6 +175,11 @@ def _meaning(path: Path, column: str, entry: Mapping[str, str]) -> CostMeaning:
         raise DataError(
             f'{where}: {device!r} is no name of a device: lower-case letters, digits, dot, dash, underscore; give one as "device" in '
             "the JSON file."
+        )
+    if device in COST_WORDS:
+        raise DataError(
+            f'{where}: {device!r} is no device; rename the column, for example DEVICE_{column}, give "device" in the JSON file, or leave '
+            "the column out."
         )
     return CostMeaning(column, dataset, f"{COSTS[measured]}@{device}", factor, entry.get("note", note))
 

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.data.features import ArchFeatures
-from nasgym.data.folder import find_table
+from nasgym.data.resolve import load_table, space_of
 from nasgym.data.sample_range import SampleRange
 from nasgym.data.surrogate_file import Surrogate, surrogate_path, write_surrogate
 from nasgym.data.table_file import Table
 from nasgym.data.trees import MAX_LEAVES, Trees
 from nasgym.errors import DataError, InvalidValue, MissingPackage
 from nasgym.provenance import provenance
-from nasgym.spaces.described import space_from_description
 
 __all__ = ["BOOSTING", "fit_surrogate", "fit_table"]
 
@@ -39,7 +38,7 @@ ROWS_A_FOLD = 10
 
 
 def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0, progress: Progress | None = None) -> Path:
-    """Fits a surrogate to an imported sampled table and writes it into the data folder.
+    """Fits a surrogate to a sampled table, imported or of another package, and writes it into the data folder.
 
     Args:
         name: Name of the table.
@@ -58,7 +57,7 @@ def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0,
         MissingPackage: scikit-learn or scipy is not installed.
     """
     return write_surrogate(
-        fit_table(find_table(name), folds=folds, members=members, seed=seed, progress=progress), surrogate_path(name)
+        fit_table(load_table(name), folds=folds, members=members, seed=seed, progress=progress), surrogate_path(name)
     )
 
 
@@ -77,15 +76,14 @@ def fit_table(table: Table, *, folds: int = 5, members: int = 1, seed: int = 0, 
             f"table {table.name!r} has {len(table.archs)} architectures, and {folds} folds need {ROWS_A_FOLD * folds}; train more, or "
             "take fewer folds with --folds."
         )
-    space = space_from_description(table.card["space"])
-    features = ArchFeatures(space)
+    features = ArchFeatures(space_of(table))
     matrix = features.matrix(table.archs)
     columns = _columns(table)
     fitter = _Fitter(matrix, folds, members, seed, progress, total=len(columns) * members * (folds + 1))
     targets, models = [], []
     for column, values in columns.items():
-        low, high = (0.0, 1.0) if column.startswith("accuracy/") else (float(values.min()), float(values.max()))
-        targets.append({"column": column, "low": low, "high": high, **fitter.quality(column, values, low, high)})
+        low, high = _range_of(column, values)
+        targets.append({"column": column, "low": low, "high": high, **fitter.quality(column, values)})
         models += fitter.fit(values, np.arange(len(values)), 0)
     card = {
         "table": table.name,
@@ -132,6 +130,11 @@ def _columns(table: Table) -> dict[str, Floats]:
     return found
 
 
+def _range_of(column: str, values: Floats) -> tuple[float, float]:
+    """What predictions are brought into: for costs and seconds, what the models were fitted to."""
+    return (0.0, 1.0) if column.startswith("accuracy/") else (float(values.min()), float(values.max()))
+
+
 class _Fitter:
     """Fits models to rows of one matrix and counts them."""
 
@@ -158,7 +161,7 @@ class _Fitter:
                 self.progress(self.done, self.total)
         return models
 
-    def quality(self, column: str, values: Floats, low: float, high: float) -> dict[str, Any]:
+    def quality(self, column: str, values: Floats) -> dict[str, Any]:
         """R2, Kendall's tau and the residuals' spread of predictions for folds that a model has not seen."""
         from scipy.stats import kendalltau
 
@@ -167,7 +170,8 @@ class _Fitter:
             return {"r2": None, "kendall_tau": None, "residual_std": 0.0}
         r2, tau, residuals = [], [], np.empty(len(values))
         for number, held in enumerate(self.folds, 1):
-            models = self.fit(values, np.setdiff1d(np.arange(len(values)), held), number)
+            seen = np.setdiff1d(np.arange(len(values)), held)
+            models, (low, high) = self.fit(values, seen, number), _range_of(column, values[seen])
             found = np.mean([np.clip(model.predict(self.matrix[held]), low, high) for model in models], axis=0)
             residuals[held] = values[held] - found
             spread = values[held] - values[held].mean()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from nasgym.data.cost_columns import imported_columns, read_columns
 from nasgym.data.folder import data_folder
 from nasgym.data.ofa_predictor import read_predictor
+from nasgym.data.resolve import load_table
 from nasgym.data.surrogate_file import read_surrogate
 from nasgym.devices.device_file import read_device
 from nasgym.devices.folder import device_files
@@ -119,5 +120,6 @@ def _predictor(path: Path) -> _Found:
 
 def _surrogate(path: Path) -> _Found:
     surrogate = read_surrogate(path)
+    surrogate.check_table(load_table(surrogate.table))
     contents = f"fitted to {len(surrogate.sample):,} architectures, {len(surrogate.targets)} columns"
     return _Found(surrogate.table, surrogate.space.name, contents, surrogate.fingerprint)

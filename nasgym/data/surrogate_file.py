@@ -17,18 +17,32 @@ import numpy.typing as npt
 
 from nasgym.data.features import ArchFeatures
 from nasgym.data.folder import data_folder
+from nasgym.data.resolve import named_or_described
 from nasgym.data.sample_range import SampleRange
 from nasgym.data.table_file import Table, verify_checksum, write_arrays
 from nasgym.data.trees import Trees
 from nasgym.errors import DataError, InvalidValue, MissingData
-from nasgym.spaces.described import space_from_description
 from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["Surrogate", "Target", "find_surrogate", "read_surrogate", "surrogate_path", "write_surrogate"]
 
 FORMAT = "nasgym-surrogate-1"
 # a table column, in the words of the table's file: accuracy/DATASET/EPOCHS/SPLIT, train_seconds/..., cost/...
-CARD_KEYS = ("table", "space", "table_fingerprint", "targets", "members", "folds", "seed", "radius")
+CARD_KEYS = (
+    "table",
+    "space",
+    "table_fingerprint",
+    "targets",
+    "members",
+    "folds",
+    "seed",
+    "radius",
+    "features",
+    "versions",
+    "date",
+)
+# which whole numbers the card has, and the least that each can be
+LEAST = {"members": 1, "folds": 2, "seed": 0, "radius": 0}
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,8 +98,20 @@ class Surrogate:
         for key in CARD_KEYS:
             if key not in self.card:
                 raise DataError(f"the card of a surrogate lacks {key!r}; it has {', '.join(sorted(self.card))}.")
+        for key, least in LEAST.items():
+            number = self.card[key]
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise DataError(
+                    f"{key!r} of the card of the surrogate of table {self.table!r} is a whole number from {least} on, got {number!r}; "
+                    "fit it again."
+                )
+        if not isinstance(self.card["space"], str | Mapping) or not isinstance(self.card["versions"], Mapping):
+            raise DataError(
+                f"the card of the surrogate of table {self.table!r} has a space or versions that are none; fit it again."
+            )
         fits = len(self.trees.baseline) == len(self.targets) * self.members
         fits &= self.sample.dtype == np.int8 and self.sample.ndim == 2 and self.sample.shape[1] == self.space.num_decisions
+        fits = fits and len(self.sample) > 0 and bool(self.space.is_valid(self.sample).all())
         if not fits or int(self.trees.feature.max(initial=-1)) >= len(self.features.values):
             raise DataError(f"the arrays of the surrogate of table {self.table!r} do not fit its card; fit it again.")
 
@@ -107,14 +133,18 @@ class Surrogate:
                 Target(**{**entry, "r2": _pair(entry["r2"]), "kendall_tau": _pair(entry["kendall_tau"])})
                 for entry in self.card["targets"]
             ]
-        except (TypeError, KeyError) as error:
+            for target in found:
+                numbers = [target.low, target.high, target.residual_std, *(target.r2 or ()), *(target.kendall_tau or ())]
+                if not np.isfinite(numbers).all() or target.low > target.high:
+                    raise ValueError(f"numbers of {target.column!r} that are none")
+        except (TypeError, KeyError, ValueError) as error:
             raise DataError(f"the card of the surrogate of table {self.table!r} has targets that are none ({error}).") from None
         return {target.column: target for target in found}
 
     @cached_property
     def space(self) -> SearchSpace:
         """The table's whole space."""
-        return space_from_description(self.card["space"])
+        return named_or_described(self.card["space"])
 
     @cached_property
     def features(self) -> ArchFeatures:
@@ -221,14 +251,15 @@ def read_surrogate(path: Path) -> Surrogate:
     Raises:
         DataError: The file is damaged, foreign, or of another version.
     """
-    verify_checksum(path)
+    again = f"fit it again with `nasgym data fit-surrogate {path.stem}`"
+    verify_checksum(path, again)
     try:
         # opened here: numpy leaves a file open that it fails to read
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         card = json.loads(str(arrays.pop("card", "")))
     except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} is no surrogate ({error}); fit it again with `nasgym data fit-surrogate`.") from None
+        raise DataError(f"{path} is no surrogate ({error}); {again}.") from None
     if not isinstance(card, dict) or card.pop("format", None) != FORMAT or set(arrays) != {*Trees.names(), "sample"}:
-        raise DataError(f"{path} is a surrogate of another format; expected {FORMAT!r}. Fit it again.")
+        raise DataError(f"{path} is a surrogate of another format; expected {FORMAT!r}; {again}.")
     return Surrogate(card, Trees(**{name: arrays[name] for name in Trees.names()}), arrays["sample"])

@@ -83,6 +83,16 @@ class Table:
                 f"the architectures of table {self.name!r} are {self.archs.dtype} of shape {self.archs.shape}, expected int8, "
                 f"({self.num_rows}, decisions)."
             )
+        if self.archs is not None:
+            # stable: the first of equal rows comes first
+            order = np.lexsort(self.archs.T)
+            again = np.flatnonzero((np.diff(self.archs[order], axis=0) == 0).all(axis=1))
+            if len(again):
+                first, second = order[again[0]], order[again[0] + 1]
+                raise DataError(
+                    f"the architectures of table {self.name!r} are not different: rows {first} and {second} are both "
+                    f"{self.archs[first].tolist()}; keep one of them."
+                )
 
     def _check_seconds(self) -> None:
         for key, values in self.train_seconds.items():
@@ -197,21 +207,23 @@ def write_arrays(path: Path, card: Mapping[str, Any], arrays: Mapping[str, Array
     return path
 
 
-def verify_checksum(path: Path) -> str:
+def verify_checksum(path: Path, remedy: str = "import it again") -> str:
     """The SHA-256 of a file after comparing it with the one beside it.
+
+    Args:
+        path: The file.
+        remedy: What to do about a damaged one; ends the message.
 
     Raises:
         DataError: There is no checksum, or it differs.
     """
     kept = checksum_path(path)
     if not kept.is_file():
-        raise DataError(f"{path} has no checksum beside it ({kept.name}); import it again.")
+        raise DataError(f"{path} has no checksum beside it ({kept.name}); {remedy}.")
     # not split(): a checksum file cut off to nothing is a wrong checksum, not an IndexError
     wanted, found = kept.read_text(errors="replace").partition(" ")[0].strip(), sha256_of(path)
     if wanted != found:
-        raise DataError(
-            f"{path} is damaged: its SHA-256 is {found[:16]}..., {kept.name} says {wanted[:16]}...; import it again."
-        )
+        raise DataError(f"{path} is damaged: its SHA-256 is {found[:16]}..., {kept.name} says {wanted[:16]}...; {remedy}.")
     return found
 
 

@@ -21,6 +21,12 @@ Bits = npt.NDArray[np.uint8]
 MAX_LEAVES = 8
 LEAF_OF_BIT = np.zeros(256, dtype=np.int32)
 LEAF_OF_BIT[1 << np.arange(MAX_LEAVES)] = np.arange(MAX_LEAVES)
+# numpy's letter for what an array holds: whole numbers, fractions, truth values
+KINDS = {
+    **dict.fromkeys(("feature", "left", "right", "first_nodes", "first_trees"), "i"),
+    **dict.fromkeys(("threshold", "value", "baseline"), "f"),
+    "missing_left": "b",
+}
 # rows at a time: what they need stays in the processor's cache
 CHUNK = 512
 
@@ -57,25 +63,33 @@ class Trees:
     _models: dict[int, _BitTrees] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        nodes, trees = len(self.feature), len(self.first_nodes) - 1
-        whole = all(array.shape == (nodes,) for array in (self.threshold, self.missing_left, self.left, self.right, self.value))
-        whole &= _ascend(self.first_nodes, nodes) and _ascend(self.first_trees, trees)
-        whole &= self.baseline.shape == (len(self.first_trees) - 1,)
-        if whole:
-            ends = np.repeat(self.first_nodes[1:], np.diff(self.first_nodes))
-            inner = self.feature >= 0
-            for child in (self.left[inner], self.right[inner]):
-                whole &= bool(((child > np.flatnonzero(inner)) & (child < ends[inner])).all())
-            # a node is the child of one other, unless its tree begins with it
-            parents = np.bincount(np.concatenate([self.left[inner], self.right[inner]]), minlength=nodes)
-            wanted = np.ones(nodes, dtype=np.int64)
-            wanted[self.first_nodes[:-1]] = 0
-            whole &= bool((parents == wanted).all()) if whole else False
-            whole &= bool(np.isfinite(self.value).all() and np.isfinite(self.baseline).all())
-            leaves = np.bincount(self.tree_of_node[~inner], minlength=trees)
-            whole &= not trees or int(leaves.max()) <= MAX_LEAVES
-        if not whole:
+        if not self._fit_together():
             raise DataError(f"the arrays of these trees do not fit together; trees have at most {MAX_LEAVES} leaves.")
+
+    def _fit_together(self) -> bool:
+        # in this order: each check may rely on those before it
+        if any(array.ndim != 1 or array.dtype.kind != KINDS[name] for name, array in self.arrays().items()):
+            return False
+        nodes, trees = len(self.feature), len(self.first_nodes) - 1
+        if any(len(array) != nodes for array in (self.threshold, self.missing_left, self.left, self.right, self.value)):
+            return False
+        if not _ascend(self.first_nodes, nodes) or not _ascend(self.first_trees, trees) or not np.diff(self.first_nodes).all():
+            return False
+        # a threshold may be infinite, where a node asks whether a number is missing
+        finite = np.isfinite(self.value).all() and np.isfinite(self.baseline).all() and not np.isnan(self.threshold).any()
+        if len(self.baseline) != len(self.first_trees) - 1 or not finite:
+            return False
+        ends = np.repeat(self.first_nodes[1:], np.diff(self.first_nodes))
+        inner = self.feature >= 0
+        for child in (self.left[inner], self.right[inner]):
+            if not ((child > np.flatnonzero(inner)) & (child < ends[inner])).all():
+                return False
+        # a node is the child of one other, unless its tree begins with it
+        parents = np.bincount(np.concatenate([self.left[inner], self.right[inner]]), minlength=nodes)
+        wanted = np.ones(nodes, dtype=np.int64)
+        wanted[self.first_nodes[:-1]] = 0
+        leaves = np.bincount(self.tree_of_node[~inner], minlength=trees)
+        return bool((parents == wanted).all()) and int(leaves.max(initial=0)) <= MAX_LEAVES
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

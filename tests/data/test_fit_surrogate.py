@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
+import nasgym
+from nasgym import registry
 from nasgym.data import fit_surrogate as fitting
 from nasgym.data.fit_surrogate import fit_surrogate, fit_table
 from nasgym.data.folder import table_path
@@ -143,11 +146,15 @@ def test_playing_needs_neither_scikit_learn_nor_scipy(written, tmp_path):
 def test_a_damaged_file_is_told(written):
     whole = written.read_bytes()
     written.write_bytes(whole[:-50] + bytes(50))
-    with pytest.raises(DataError, match="is damaged: its SHA-256"):
+    remedy = r"fit it again with `nasgym data fit-surrogate mine`\.$"
+    with pytest.raises(
+        DataError,
+        match=rf"mine\.npz is damaged: its SHA-256 is \w{{16}}\.\.\., mine\.npz\.sha256 says \w{{16}}\.\.\.; {remedy}",
+    ):
         read_surrogate(written)
     written.write_bytes(whole)
     checksum_path(written).unlink()
-    with pytest.raises(DataError, match="has no checksum"):
+    with pytest.raises(DataError, match=rf"mine\.npz has no checksum beside it \(mine\.npz\.sha256\); {remedy}"):
         read_surrogate(written)
     write_arrays(written, {"format": "nasgym-table-1"}, {"archs": np.zeros(3)})
     with pytest.raises(DataError, match="another format"):
@@ -174,6 +181,60 @@ def test_models_that_do_not_fit_the_card(tmp_path):
             replace(surrogate, card={**surrogate.card, **changes})
     with pytest.raises(DataError, match="targets that are none"):
         replace(surrogate, card={**surrogate.card, "targets": [{"column": "x"}]})
+
+
+def test_what_a_card_and_a_sample_cannot_be():
+    surrogate = fit_table(replace(sampled_table(), train_seconds={}, costs={}))
+    for key, value in (("members", "x"), ("members", 0), ("folds", True), ("radius", -1), ("radius", 1.5), ("seed", None)):
+        with pytest.raises(DataError, match=f"'{key}' of the card of the surrogate of table 'mine' is a whole number"):
+            replace(surrogate, card={**surrogate.card, key: value})
+    for key in ("space", "versions"):
+        with pytest.raises(DataError, match="space or versions that are none"):
+            replace(surrogate, card={**surrogate.card, key: 3})
+    first, *others = surrogate.card["targets"]
+    for wrong in ({"low": np.nan}, {"low": 2.0}, {"high": "x"}, {"r2": [1, 2, 3]}, {"residual_std": None}):
+        with pytest.raises(DataError, match="targets that are none"):
+            replace(surrogate, card={**surrogate.card, "targets": [{**first, **wrong}, *others]})
+    outside = surrogate.sample.copy()
+    outside[2, 0] = 9
+    for sample in (outside, surrogate.sample[:0], surrogate.sample[:, 0]):
+        with pytest.raises(DataError, match="do not fit its card"):
+            replace(surrogate, sample=sample)
+
+
+def test_a_fold_lends_nothing_to_the_range_of_its_predictions():
+    """Of 0, 1, ..., 79 the fold that holds 79 is predicted at most the largest number of the others."""
+    values = np.arange(ROWS, dtype=np.float64)
+    fitter = fitting._Fitter(values[:, None], 5, 1, 0, None, total=6)
+
+    class Boundless:
+        def predict(self, matrix):
+            return np.where(matrix[:, 0] == ROWS - 1, 1e9, matrix[:, 0])
+
+    fitter.fit = lambda values, rows, fold: [Boundless()]
+    residuals = np.zeros(ROWS)
+    for held in fitter.folds:
+        seen = np.setdiff1d(values, values[held])
+        residuals[held] = values[held] - np.clip(values[held], seen.min(), seen.max())
+    assert residuals[-1] >= 1
+    assert fitter.quality("cost/*/x", values)["residual_std"] == pytest.approx(residuals.std(ddof=1))
+
+
+def test_a_sample_of_another_package_in_a_registered_space(tmp_path, monkeypatch):
+    """Fitting finds what playing finds."""
+    monkeypatch.setitem(registry.SPACES.builtin, "mine", "tests.sampled:sampled_space")
+    path = write_table(sampled_table(name="theirs", space="mine"), tmp_path / "package" / "theirs.npz")
+    point = EntryPoint("theirs", "tests.data.test_fit_surrogate:where_it_lies", "nasgym.tables")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "nasgym.tables" else [])
+    monkeypatch.setattr("tests.data.test_fit_surrogate.where_it_lies", lambda: path)
+    fitted = read_surrogate(fit_surrogate("theirs"))
+    assert (fitted.table, fitted.space.name) == ("theirs", "mine")
+    problem = nasgym.make_problem("nasgym/Table-v0", table="theirs", accuracy="surrogate", cost="latency_ms@phone")
+    assert 0.5 < problem.optimum().accuracy < 1
+
+
+def where_it_lies():
+    raise RuntimeError("not set up")
 
 
 def test_a_table_that_has_changed_since(written):

@@ -9,6 +9,7 @@ import pytest
 from nasgym import registry
 from nasgym.data.catalog import list_tables, verify_tables
 from nasgym.data.cost_columns import CostColumns, columns_path, write_columns
+from nasgym.data.folder import table_path
 from nasgym.data.holdings import list_holdings, verify_holdings
 from nasgym.data.ofa_predictor import FEATURES, HIDDEN, Predictor, predictor_path, write_predictor
 from nasgym.data.surrogate_file import surrogate_path
@@ -16,6 +17,7 @@ from nasgym.data.table_file import write_table
 from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.folder import device_path
+from tests.sampled import quicken, sampled_table
 from tests.tiny import SIZE, tiny_table
 
 PHONE = Device("my-phone", "ofa", "tflite", 1, 1, "float32", {Block("conv", in_ch=3, out_ch=8): Latency(1.0)})
@@ -97,6 +99,26 @@ def test_a_damaged_surrogate_is_named():
     whole, words = said("surrogate my-table")
     assert not whole
     assert "no checksum" in words
+
+
+def test_a_surrogate_goes_with_its_table(monkeypatch, own_data_folder):
+    pytest.importorskip("sklearn")
+    from nasgym.data.fit_surrogate import fit_surrogate
+
+    quicken(monkeypatch)
+    path = write_table(sampled_table(), table_path("mine"))
+    fit_surrogate("mine")
+    assert said("surrogate mine")[0]
+    assert held("surrogate").contents == "fitted to 80 architectures, 6 columns"
+    write_table(sampled_table(rows=70), path)
+    whole, words = said("surrogate mine")
+    assert not whole
+    assert words.endswith("Fit it again: nasgym data fit-surrogate mine")
+    assert held("surrogate").problem == words
+    path.unlink()
+    whole, words = said("surrogate mine")
+    assert not whole
+    assert "table 'mine' is not in" in words
 
 
 @pytest.fixture

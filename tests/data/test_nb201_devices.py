@@ -112,10 +112,12 @@ def test_a_json_file_says_what_names_do_not(tmp_path):
     entries = {
         "edgegpu_latency": {"unit": "us", "dataset": "cifar10"},
         "Column 7": {"cost": "energy", "unit": "j", "device": "x"},
+        "latency_ms": {"device": "phone"},
     }
-    assert meant(tmp_path, ["edgegpu_latency", "Column 7"], **entries) == [
+    assert meant(tmp_path, ["edgegpu_latency", "Column 7", "latency_ms"], **entries) == [
         ("cifar10", "latency_ms@edgegpu", 1e-3),
         ("*", "energy_mj@x", 1e3),
+        ("*", "latency_ms@phone", 1.0),
     ]
 
 
@@ -130,6 +132,11 @@ def test_a_json_file_says_what_names_do_not(tmp_path):
         (["phone_ms"], {"fone_ms": {"unit": "ms"}}, UnknownName, "Did you mean 'phone_ms'"),
         (["help_x_ms", "hwnas_y_ms", "x_latency_us"], {}, DataError, "'help_x_ms' and 'x_latency_us' are both latency_ms@x"),
         (["arch_index"], {}, DataError, "no column of costs"),
+        (["Pixel3_ms"], {}, UnknownName, "'Pixel3_ms'. Did you mean 'pixel3_ms'"),
+        (["My Phone_us"], {}, UnknownName, "Did you mean 'my-phone_us'"),
+        (["latency_ms"], {}, DataError, "'latency' is no device; rename the column, for example DEVICE_latency_ms"),
+        (["energy_mj"], {}, DataError, "'energy' is no device"),
+        (["train_s"], {}, DataError, "'train' is no device.* or leave the column out"),
         (["Phone_ms"], {"Phone_ms": {"unit": "ms", "cost": "latency"}}, DataError, "no name of a device"),
     ],
 )
@@ -148,6 +155,9 @@ def test_architectures_need_their_column(tmp_path):
     [
         ("[1]", DataError, "got list"),
         ("{", DataError, "not readable as JSON"),
+        ("[" * 100_000, DataError, "not readable as JSON"),
+        ('{"a": {"unit": "ms"}, "a": {"unit": "us"}}', DataError, "the key 'a' is there twice"),
+        ('{"a": {"unit": "ms", "unit": "us"}}', DataError, "the key 'unit' is there twice"),
         ('{"a": 3}', DataError, "a sentence, or an object"),
         ('{"a": {"units": "ms"}}', UnknownName, "Did you mean 'unit'"),
         ('{"a": {"unit": "sec"}}', UnknownName, "Known: ms, us, s"),
@@ -160,6 +170,11 @@ def test_json_mistakes(tmp_path, text, error, message):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(error, match=message):
         read_meanings(tmp_path / "m.json")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    (tmp_path / "m.json").write_text('\ufeff{"a": "words"}', encoding="utf-8")
+    assert read_meanings(tmp_path / "m.json").texts == {"a": "words"}
 
 
 def test_sentences_are_kept_and_notes_told(sheet, tmp_path):

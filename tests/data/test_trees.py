@@ -41,6 +41,12 @@ def test_a_tree_by_hand():
     assert len(trees.predict(0, FEATURES, CODES[:0])) == 0
 
 
+def test_an_infinite_threshold_asks_whether_a_number_is_missing():
+    trees = replace(by_hand(), threshold=np.array([1.5, 0, np.inf, 0, 0, 0]), missing_left=np.zeros(6, dtype=bool))
+    archs = SPACE.from_str(["conv:7:relu,64,3,96", "pool,64,3,96"])
+    assert trees.predict(0, FEATURES, FEATURES.codes(archs)) == pytest.approx([10.7, 10.9])
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e8])
 def test_equal_to_scikit_learn(scale):
     pytest.importorskip("sklearn")
@@ -77,6 +83,16 @@ def test_equal_to_scikit_learn(scale):
         {"left": np.array([1, 0, 5, 0, 0, 0])},  # a child in the next tree
         {"left": np.array([2, 0, 3, 0, 0, 0])},  # a node of two parents
         {"value": np.array([0, np.nan, 0, 0, 0, 0])},
+        {"feature": np.array(-1)},
+        {"feature": np.array([DEPTH, -1, KERNEL, -1, -1, -1.0])},
+        {"threshold": np.array([1.5, 0, np.nan, 0, 0, 0])},
+        {"threshold": np.zeros(6, dtype=np.int64)},
+        {"missing_left": np.zeros(6)},
+        {"left": np.array([-1, 0, 3, 0, 0, 0])},
+        {"left": np.array([2**62, 0, 3, 0, 0, 0])},
+        {"first_nodes": np.array([], dtype=np.int64)},
+        {"first_nodes": np.array([0, 6, 6])},  # a tree without a node
+        {"first_trees": np.array(0)},
     ],
 )
 def test_arrays_that_do_not_fit_together(changes):

@@ -71,8 +71,8 @@ def test_others_are_refused_with_what_to_do():
         TableOracle(TABLE, SPACE).measure(SPACE.enumerate()[absent], 5, np.full(1, -1))
     with pytest.raises(DataError, match="was measured for a sample of 80 architectures; fit a surrogate with"):
         TableCost(TABLE, SPACE, PHONE, "toy")
-    wrong = replace(TABLE, archs=TABLE.archs[:, :5])
-    with pytest.raises(DataError, match="has architectures of 5 decisions"):
+    wrong = replace(TABLE, archs=np.hstack([TABLE.archs, TABLE.archs[:, :1]]))
+    with pytest.raises(DataError, match="has architectures of 7 decisions"):
         TableOracle(wrong, SPACE)
 
 
@@ -83,6 +83,13 @@ def test_a_card_and_architectures_go_together():
     for archs in (TABLE.archs[:9], TABLE.archs.astype(np.int64)):
         with pytest.raises(DataError, match="expected int8"):
             replace(TABLE, archs=archs)
+
+
+def test_no_architecture_is_there_twice():
+    archs = TABLE.archs.copy()
+    archs[7] = archs[3]
+    with pytest.raises(DataError, match=r"rows 3 and 7 are both \[.*\]; keep one of them"):
+        replace(TABLE, archs=archs)
 
 
 def test_as_a_table_it_has_no_exact_answers(play):
@@ -178,6 +185,30 @@ def test_one_warning_outside_of_the_sample(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         oracle.report(outside)
+
+
+def test_exact_answers_neither_warn_nor_use_the_warning_up(tmp_path, monkeypatch):
+    """A regret needs predictions of the whole space, which no search asked for."""
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    quicken(monkeypatch)
+    kept = TABLE.archs[:, 5] != 1
+    accuracy = {key: values[kept] for key, values in TABLE.accuracy.items()}
+    narrow = replace(TABLE, archs=TABLE.archs[kept], accuracy=accuracy, train_seconds={}, costs={})
+    write_table(narrow, table_path("mine"))
+    write_surrogate(fit_table(narrow, folds=2), surrogate_path("mine"))
+    env = gymnasium.make("nasgym/Table-v0", table="mine", accuracy="surrogate", disable_env_checker=True)
+
+    def play(arch):
+        env.reset(seed=0)
+        for choice in arch.tolist():
+            *_, info = env.step(choice)
+        return info
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OutsideSampleWarning)
+        assert play(narrow.archs[-1])["regret"] >= 0
+    with pytest.warns(OutsideSampleWarning, match="1 of 1 architectures"):
+        play(SPACE.from_str(["conv:3:relu,64,1,160"])[0])
 
 
 # ---- costs -----------------------------------------------------------------------------------------------------------------------
