@@ -29,8 +29,9 @@ COLOURS = {
     "ppo": "#0072b2",
     "nsga2": "#cc79a7",
     "layernas": "#d55e00",
+    "ofa-evolution": "#7a5195",
 }
-SPARE_COLOURS = ("#000000", "#8c6d00", "#7a5195", "#2f7f86")
+SPARE_COLOURS = ("#000000", "#8c6d00", "#2f7f86")
 SECONDS_POINTS = 300
 # from here on a curve counts for the vertical range; the first evaluations would flatten everything that matters
 SETTLED_SHARE = 0.25
