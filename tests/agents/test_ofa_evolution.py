@@ -122,7 +122,7 @@ def test_it_is_ahead_of_random_search():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"population": 0}, {"parents": 0.0}, {"parents": 1.5}, {"mutants": -0.1}, {"mutation": 1.1}]
+    "fields", [{"population": 1}, {"parents": 0.0}, {"parents": 1.5}, {"mutants": -0.1}, {"mutation": 1.1}]
 )
 def test_numbers_are_checked(fields):
     with pytest.raises(InvalidValue, match=next(iter(fields))):
