@@ -58,7 +58,9 @@ class OFAEvolution(AskTellAgent):
 
     def __post_init__(self) -> None:
         if self.population < 2:
-            raise InvalidValue(f"population must be at least 2, for a mutant and a child of two parents; got {self.population!r}.")
+            raise InvalidValue(
+                f"population must be at least 2, for a mutant and a child of two parents; got {self.population!r}."
+            )
         if not 0.0 < self.parents <= 1.0:
             raise InvalidValue(f"parents is a part of the population, above 0 and up to 1, got {self.parents!r}.")
         for name in ("mutants", "mutation"):
