@@ -16,9 +16,9 @@ import numpy as np
 
 from nasgym.agents import SearchResult, make_agent
 from nasgym.factory import make_problem
+from nasgym.files.provenance import provenance
 from nasgym.ledger import Budget
 from nasgym.problem import Problem
-from nasgym.provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 

@@ -16,11 +16,11 @@ from nasgym.data.table_file import Table, read_table, write_table
 from nasgym.data.table_quality import quality
 from nasgym.errors import DataError
 from nasgym.files import write_file
+from nasgym.files.provenance import provenance
 from nasgym.networks.packed_modules import pack_key
 from nasgym.oracles.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Floats, Ints, Measurements
 from nasgym.oracles.training import TrainingOracle, training_oracle
-from nasgym.provenance import provenance
 from nasgym.spaces.space import Archs
 from nasgym.store import Key, Store
 

@@ -19,10 +19,10 @@ from nasgym.data.nas_bench_macro import import_nas_bench_macro
 from nasgym.data.nb201_devices import import_cost_columns
 from nasgym.data.ofa_device import import_ofa_device
 from nasgym.data.ofa_predictor import import_ofa_predictor, predictor_path
-from nasgym.data.source import describe_source, sha256_of
 from nasgym.data.table_file import Table, read_table, verify_checksum, write_table
 from nasgym.devices.folder import device_path
 from nasgym.errors import DataError
+from nasgym.files.source import describe_source, sha256_of
 from nasgym.spaces.nats_bench import OPS, WIDTHS, SizeSpace, TopologySpace
 
 ROOT = Path(__file__).parents[1]

@@ -23,6 +23,7 @@ from nasgym.compare.leaderboard import (
 )
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
+from nasgym.files.provenance import provenance
 from nasgym.oracles.columns import ColumnCost
 from nasgym.oracles.fitted import FittedCost
 from nasgym.oracles.lookup import LookupCost
@@ -30,7 +31,6 @@ from nasgym.oracles.measured import MeasuredCost
 from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
-from nasgym.provenance import provenance
 
 __all__ = ["source_lines", "write_comparison", "write_files"]
 

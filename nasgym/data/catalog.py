@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nasgym.data.folder import imported_tables, shipped_tables
-from nasgym.data.source import sha256_of
 from nasgym.data.table_file import Table, checksum_path, read_table, verify_checksum
 from nasgym.errors import DataError, NasgymError
+from nasgym.files.source import sha256_of
 from nasgym.registry import SPACES, TABLES
 from nasgym.spaces.described import space_from_description
 

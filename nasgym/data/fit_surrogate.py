@@ -17,7 +17,7 @@ from nasgym.data.surrogate_file import Surrogate, surrogate_path, write_surrogat
 from nasgym.data.table_file import Table
 from nasgym.data.trees import MAX_LEAVES, Trees
 from nasgym.errors import DataError, InvalidValue, MissingPackage
-from nasgym.provenance import provenance
+from nasgym.files.provenance import provenance
 
 __all__ = ["BOOSTING", "fit_surrogate", "fit_table"]
 

@@ -10,9 +10,9 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from nasgym.data.folder import table_path
-from nasgym.data.source import describe_source
 from nasgym.data.table_file import Table, write_table
 from nasgym.errors import DataError
+from nasgym.files.source import describe_source
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 __all__ = ["EPOCHS", "import_nas_bench_macro", "read_nas_bench_macro"]

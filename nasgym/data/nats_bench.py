@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from nasgym.data.folder import table_path
 from nasgym.data.nats_archive import Archive, ArchRecord, open_archive
-from nasgym.data.source import describe_source
 from nasgym.data.table_file import Table, write_table
 from nasgym.errors import DataError
+from nasgym.files.source import describe_source
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from nasgym.data.column_names import KEY_COLUMN, Meanings, column_meanings, read_meanings
 from nasgym.data.cost_columns import CostColumns, columns_path, write_columns
-from nasgym.data.sheet import Sheet, read_sheet
-from nasgym.data.source import describe_source
 from nasgym.errors import DataError, InvalidValue, NasgymError
+from nasgym.files.csv_file import Sheet, read_sheet
+from nasgym.files.source import describe_source
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from nasgym.data.block_yaml import Key, read_blocks
-from nasgym.data.source import describe_source
 from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.devices.missing import fill_missing
 from nasgym.errors import DataError
+from nasgym.files.source import describe_source
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 
 __all__ = ["import_ofa_device", "ofa_device_files", "read_ofa_device"]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.data.folder import data_folder
-from nasgym.data.source import describe_source
 from nasgym.data.table_file import verify_checksum, write_arrays
 from nasgym.errors import DataError, MissingData, MissingPackage
+from nasgym.files.source import describe_source
 
 __all__ = [
     "FEATURES",

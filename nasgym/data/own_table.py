@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from nasgym.data.folder import table_path
 from nasgym.data.own_spec import AccuracyColumns, OwnSpec, read_spec
-from nasgym.data.sheet import Sheet, read_sheet
-from nasgym.data.source import describe_source
 from nasgym.data.table_file import Table, write_table
 from nasgym.errors import DataError, unknown_name
+from nasgym.files.csv_file import Sheet, read_sheet
+from nasgym.files.source import describe_source
 from nasgym.spaces.space import Archs, Decision
 
 __all__ = ["import_own_table", "read_own_table"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nasgym.data.block_yaml import Key, read_blocks
-from nasgym.data.source import describe_source
 from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, write_device
 from nasgym.devices.folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.devices.missing import fill_missing
 from nasgym.errors import DataError
+from nasgym.files.source import describe_source
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 
 __all__ = ["import_proxylessnas_device", "read_proxylessnas_device"]

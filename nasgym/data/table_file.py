@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.data.source import sha256_of
 from nasgym.errors import DataError, unknown_name
 from nasgym.files import write_file
+from nasgym.files.source import sha256_of
 
 __all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_arrays", "write_table"]
 
