@@ -20,10 +20,10 @@ import numpy as np
 from benchmarks.contest import Work, race, rate, spread, times_faster
 from benchmarks.official_layout import SAMPLES, sample_table
 from benchmarks.rows import Goal, Row
-from nasgym.data.folder import find_table
 from nasgym.errors import MissingData
 from nasgym.oracles.table import MEAN, TableOracle
 from nasgym.spaces.nats_bench import TopologySpace
+from nasgym.tables.table_folder import find_table
 
 DATASET, EPOCHS = "cifar100", 12
 BATCHES = (1, 1024, 4096)

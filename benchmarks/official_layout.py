@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.data.nats_archive import open_archive
-from nasgym.data.nats_bench import build_table
-from nasgym.data.table_file import Table, write_table
+from nasgym.importers.nats_archive import open_archive
+from nasgym.importers.nats_bench import build_table
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
+from nasgym.tables.table_file import Table, write_table
 from tests.build_data import SHARED
 
 SAMPLES = {

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.data.fit_surrogate import fit_table
-from nasgym.data.folder import find_table
-from nasgym.data.own_table import read_own_table
-from nasgym.data.surrogate_file import Surrogate
+from nasgym.importers.own_table import read_own_table
 from nasgym.spaces.digits import DigitsSpace
+from nasgym.surrogates.fit import fit_table
+from nasgym.surrogates.surrogate import Surrogate
+from nasgym.tables.table_folder import find_table
 
 EPOCHS, BATCH, REPEATS = 14, 4096, 10
 

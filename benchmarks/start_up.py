@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.official_layout import samples_there, write_filled
 from benchmarks.rows import Goal, Row
-from nasgym.data.folder import table_path
+from nasgym.tables.table_folder import table_path
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ("nats-tss", "nats-sss")

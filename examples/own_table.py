@@ -22,7 +22,7 @@ import numpy as np
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.data import import_own_table
+from nasgym.importers import import_own_table
 
 OPERATIONS = (("pool", ""), ("conv", 3), ("conv", 5))
 WIDTHS = (16, 24, 32, 48)

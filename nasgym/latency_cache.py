@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasgym.data.folder import data_folder
 from nasgym.errors import DataError
+from nasgym.tables.table_folder import data_folder
 
 __all__ = ["THIS_MACHINE", "LatencyCache", "MeasuredLatency"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from nasgym.data.surrogate_file import find_surrogate
-from nasgym.data.table_file import Table
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.factory import Parts
@@ -19,7 +17,9 @@ from nasgym.oracles.table import TableOracle
 from nasgym.oracles.training import training_oracle_for
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
+from nasgym.surrogates.surrogate import find_surrogate
 from nasgym.tabled import load_table, space_of
+from nasgym.tables.table_file import Table
 
 __all__ = ["mobile_parts"]
 

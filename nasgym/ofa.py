@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from nasgym.data.ofa_predictor import Predictor, find_predictor, predictor_path
 from nasgym.devices.folder import device_names
 from nasgym.devices.missing import Missing
 from nasgym.errors import unknown_name
 from nasgym.factory import Parts
+from nasgym.importers.ofa_predictor import Predictor, find_predictor, predictor_path
 from nasgym.oracles.device_spec import DeviceSpec
 from nasgym.oracles.once_for_all import OnceForAllModel
 from nasgym.oracles.oracle import SeedChoice

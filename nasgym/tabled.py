@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from nasgym.data.resolve import load_table, space_of
-from nasgym.data.surrogate_file import find_surrogate
-from nasgym.data.table_file import Table
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.factory import Parts
@@ -21,6 +18,9 @@ from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
+from nasgym.surrogates.surrogate import find_surrogate
+from nasgym.tables.resolve import load_table, space_of
+from nasgym.tables.table_file import Table
 
 __all__ = ["load_table", "space_of", "table_devices", "table_parts"]
 

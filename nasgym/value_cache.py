@@ -9,9 +9,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from nasgym.data.folder import data_folder
 from nasgym.files import write_file
 from nasgym.oracles.oracle import Floats
+from nasgym.tables.table_folder import data_folder
 
 __all__ = ["KEPT_FROM", "kept_values"]
 

@@ -15,9 +15,9 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 def need_table(name: str) -> str:
     """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
-    from nasgym.data.folder import data_folder, imported_tables, shipped_tables
     from nasgym.ofa import is_imported
     from nasgym.registration import IDS
+    from nasgym.tables.table_folder import data_folder, imported_tables, shipped_tables
 
     if name in {known.table for known in IDS.values() if known.trains}:
         pytest.importorskip("torch")
@@ -45,3 +45,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not there")
     return SHARED
+
+
+@pytest.fixture
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder for one test; the conftest of a folder whose tests write into it makes it their default."""
+    folder = tmp_path / "nasgym-data"
+    monkeypatch.setenv("NASGYM_DATA", str(folder))
+    return folder

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasgym.data.table_file import Table
 from nasgym.spaces.described import DescribedSpace, space_from_description
+from nasgym.tables.table_file import Table
 
 DESCRIPTION: dict[str, Any] = {
     "name": "mine",
@@ -27,7 +27,7 @@ ROWS = 80
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer and bolder trees: enough for what tests ask."""
-    from nasgym.data import fit_surrogate
+    from nasgym.surrogates import fit as fit_surrogate
 
     monkeypatch.setitem(fit_surrogate.BOOSTING, "max_iter", 15)
     monkeypatch.setitem(fit_surrogate.BOOSTING, "learning_rate", 0.4)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import nasgym
-from nasgym.data.cost_columns import columns_path
-from nasgym.data.folder import table_path
-from nasgym.data.nb201_devices import import_cost_columns
 from nasgym.errors import DataError, UnknownName
+from nasgym.importers.nb201_devices import import_cost_columns
 from nasgym.spaces.nats_bench import TopologySpace
 from nasgym.tabled import table_devices
+from nasgym.tables.cost_columns import columns_path
+from nasgym.tables.table_folder import table_path
 
 ENV = "nasgym/NATS-TSS-v0"
 

@@ -12,12 +12,12 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import nasgym
-from nasgym.data.table_file import write_table
 from nasgym.env import NASEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.registration import IDS, live_id, mo_id
 from nasgym.rewards import MnasNetSoft
+from nasgym.tables.table_file import write_table
 from tests.tiny import completions_of, tiny_problem, tiny_table
 
 # ids that are a table; others know other keywords (`tests/test_ofa.py`)

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from nasgym.data.table_file import write_table
 from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
 from nasgym.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.oracles.counted import MEMORY
 from nasgym.registration import IDS
+from nasgym.tables.table_file import write_table
 from tests.tiny import SIZE, tiny_table
 
 
@@ -257,8 +257,8 @@ def test_memory_needs_networks_that_are_described(imported):
 def test_a_column_of_the_table_takes_the_place_of_a_counted_size(tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from nasgym.data.folder import shipped_tables
-    from nasgym.data.table_file import read_table
+    from nasgym.tables.table_file import read_table
+    from nasgym.tables.table_folder import shipped_tables
 
     digits = read_table(shipped_tables()["digits"])
     monkeypatch.setenv("NASGYM_DATA", str(tmp_path))

@@ -8,7 +8,6 @@ import gymnasium
 import numpy as np
 import pytest
 
-from nasgym.data.table_file import Table
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue
 from nasgym.granularity import MOST_OPTIONS, Steps
@@ -18,6 +17,7 @@ from nasgym.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy, MnasNetSoft
 from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.tables.table_file import Table
 from nasgym.vector_env import NASVectorEnv
 from tests.tiny import completions_of, tiny_problem, tiny_space
 

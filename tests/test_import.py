@@ -20,7 +20,7 @@ OPTIONAL = [
 # modules that are about an optional package; everything else must import without any
 NEED = {
     "nasgym.networks.torch_modules": "torch",
-    "nasgym.networks.packed_modules": "torch",
+    "nasgym.training.packed_modules": "torch",
     "nasgym.tabulate": "torch",
     "nasgym.agents.ppo": "torch",
     "nasgym.agents.nsga2": "pymoo",

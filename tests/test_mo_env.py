@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasgym import walks
-from nasgym.data.table_file import Table
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
@@ -27,6 +26,7 @@ from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.problem import Objective, Problem
 from nasgym.registration import IDS, mo_id
 from nasgym.rewards import Constrained, MnasNetSoft
+from nasgym.tables.table_file import Table
 from tests.tiny import DESCRIPTION, SIZE, tiny_problem, tiny_space, tiny_table
 
 # ids that are a table; others know other keywords (`tests/test_ofa.py`)

@@ -12,10 +12,6 @@ from gymnasium.utils.env_checker import check_env
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.data import fit_surrogate as fitting
-from nasgym.data.folder import table_path
-from nasgym.data.surrogate_file import surrogate_path, write_surrogate
-from nasgym.data.table_file import Table, write_table
 from nasgym.devices import write_device
 from nasgym.devices.block import Block
 from nasgym.devices.device_file import Device, Latency
@@ -27,6 +23,10 @@ from nasgym.networks.of_space import plan_of
 from nasgym.oracles.training import TrainingOracle
 from nasgym.registration import IDS, mo_id
 from nasgym.registry import SPACES
+from nasgym.surrogates import fit as fitting
+from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
+from nasgym.tables.table_file import Table, write_table
+from nasgym.tables.table_folder import table_path
 from nasgym.vector_env import NASVectorEnv
 from tests import test_mo_env as mo
 from tests.sampled import quicken

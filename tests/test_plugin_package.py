@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from nasgym import cli
-from nasgym.data.own_table import read_own_table
-from nasgym.data.table_file import read_table
+from nasgym.importers.own_table import read_own_table
+from nasgym.tables.table_file import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(__file__).parent / "plugin_package"

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.sampled_digits import truth, write_sample
 from nasgym import cli
-from nasgym.data.folder import find_table
-from nasgym.data.own_table import read_own_table
-from nasgym.data.surrogate_file import read_surrogate, surrogate_path
+from nasgym.importers.own_table import read_own_table
 from nasgym.spaces.digits import DigitsSpace
+from nasgym.surrogates.surrogate import read_surrogate, surrogate_path
+from nasgym.tables.table_folder import find_table
 
 
 @pytest.fixture

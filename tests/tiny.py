@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.data.table_file import Table
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.oracle import SeedChoice
 from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.problem import Objective, Problem
 from nasgym.rewards import Accuracy, RewardRule
 from nasgym.spaces.described import DescribedSpace, space_from_description
+from nasgym.tables.table_file import Table
 
 DESCRIPTION: dict[str, Any] = {
     "name": "tiny",

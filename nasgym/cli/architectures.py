@@ -67,10 +67,10 @@ def named_space(name: str) -> SearchSpace:
     Raises:
         UnknownName: There is none.
     """
-    from nasgym.data.folder import find_table
     from nasgym.registration import IDS
     from nasgym.registry import SPACES
     from nasgym.spaces.described import space_from_description
+    from nasgym.tables.table_folder import find_table
 
     wanted = IDS[name].table if name in IDS else name
     tables = _own_tables()
@@ -83,8 +83,8 @@ def named_space(name: str) -> SearchSpace:
 
 
 def _own_tables() -> list[str]:
-    from nasgym.data.folder import imported_tables
     from nasgym.registry import SPACES
+    from nasgym.tables.table_folder import imported_tables
 
     return [name for name in imported_tables() if name not in SPACES.names()]
 

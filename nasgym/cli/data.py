@@ -27,7 +27,7 @@ def import_nats_bench_command(
     ] = False,
 ) -> None:
     """NATS-Bench: topology or size space, recognised by itself."""
-    from nasgym.data import import_nats_bench
+    from nasgym.importers import import_nats_bench
 
     with progress("reading") as told:
         written = import_nats_bench(path, told, partial=partial)
@@ -39,7 +39,7 @@ def import_nas_bench_macro_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The official nas-bench-macro_cifar10.json.")],
 ) -> None:
     """NAS-Bench-Macro on CIFAR-10."""
-    from nasgym.data import import_nas_bench_macro
+    from nasgym.importers import import_nas_bench_macro
 
     with progress("reading") as told:
         written = import_nas_bench_macro(path, told)
@@ -57,7 +57,7 @@ def import_ofa_command(
     device: Annotated[str, typer.Option(metavar="NAME", help="Name of the device whose latencies these are.")] = "note10",
 ) -> None:
     """Once-for-All: the accuracy predictor, or the latencies of a phone; nasgym/OFA-v0 needs both."""
-    from nasgym.data.ofa import import_ofa
+    from nasgym.importers.ofa import import_ofa
 
     for written in import_ofa(path, device):
         typer.echo(f"wrote {written}")
@@ -68,7 +68,7 @@ def import_proxylessnas_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The published mobile_trim.yaml.")],
 ) -> None:
     """ProxylessNAS: the latencies of its blocks on a phone."""
-    from nasgym.data.proxylessnas_device import import_proxylessnas_device
+    from nasgym.importers.proxylessnas_device import import_proxylessnas_device
 
     typer.echo(f"wrote {import_proxylessnas_device(path)}")
 
@@ -78,7 +78,7 @@ def import_tunas_command(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The published cost_model_data.py, or a CSV of coefficients.")],
 ) -> None:
     """TuNAS: its linear model of the latency of a Pixel 1."""
-    from nasgym.data.tunas_device import import_tunas_device
+    from nasgym.importers.tunas_device import import_tunas_device
 
     typer.echo(f"wrote {import_tunas_device(path)}")
 
@@ -129,8 +129,8 @@ def import_nb201_devices_command(
     name: Annotated[str, typer.Option(metavar="NAME", help="Of the columns together.")] = "nb201-devices",
 ) -> None:
     """Latencies and energies of the NAS-Bench-201 cells on many devices, for nasgym/NATS-TSS-v0."""
-    from nasgym.data.cost_columns import read_columns
-    from nasgym.data.nb201_devices import import_cost_columns
+    from nasgym.importers.nb201_devices import import_cost_columns
+    from nasgym.tables.cost_columns import read_columns
 
     with progress("reading") as told:
         written = import_cost_columns(path, meanings, name=name, progress=told)
@@ -147,7 +147,8 @@ def import_table_command(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="What the columns mean.")],
 ) -> None:
     """Your own table, from a CSV file and a spec."""
-    from nasgym.data import import_own_table, read_table
+    from nasgym.importers import import_own_table
+    from nasgym.tables.table_file import read_table
 
     with progress("reading") as told:
         written = import_own_table(csv, spec, told)
@@ -168,8 +169,8 @@ def fit_surrogate_command(
     seed: Annotated[int, typer.Option(metavar="SEED", help="Draws folds and resamples.")] = 0,
 ) -> None:
     """Fits a model to a sampled table, so that its whole space can be played."""
-    from nasgym.data.fit_surrogate import fit_surrogate
-    from nasgym.data.surrogate_file import read_surrogate
+    from nasgym.surrogates.fit import fit_surrogate
+    from nasgym.surrogates.surrogate import read_surrogate
 
     with progress("fitting") as told:
         written = fit_surrogate(name, folds=folds, members=members, seed=seed, progress=told)
@@ -192,8 +193,9 @@ def fit_surrogate_command(
 @data_app.command("list")
 def data_list() -> None:
     """The tables, devices, cost columns, predictors and surrogates that there are."""
-    from nasgym.data import data_folder, list_tables
-    from nasgym.data.holdings import list_holdings
+    from nasgym.cli.artifacts import list_holdings
+    from nasgym.cli.catalog import list_tables
+    from nasgym.tables.table_folder import data_folder
 
     shown = table(
         f"Tables (data folder {data_folder()})", "name", "where", "space", "rows", "data sets", "epochs", "seeds", "search sees"
@@ -221,8 +223,8 @@ def data_list() -> None:
 @data_app.command("verify")
 def data_verify() -> None:
     """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 where a file is damaged."""
-    from nasgym.data import verify_tables
-    from nasgym.data.holdings import verify_holdings
+    from nasgym.cli.artifacts import verify_holdings
+    from nasgym.cli.catalog import verify_tables
 
     checked = [*verify_tables(), *verify_holdings()]
     for name, whole, found in checked:

@@ -41,7 +41,7 @@ def tabulate(
 
 
 def _train(space: str, folder: Path, jobs: int, told: Callable[[float, float], None]) -> Path:
-    from nasgym.tabulate import tabulate as train_all
+    from nasgym.tabulate.train import tabulate as train_all
 
     return train_all(space, folder, jobs, told)
 
@@ -49,8 +49,8 @@ def _train(space: str, folder: Path, jobs: int, told: Callable[[float, float], N
 def _measure(space: str, folder: Path, accept_noise: bool, told: Callable[[float, float], None]) -> Path:
     from nasgym.errors import MissingData
     from nasgym.profiling.measure import Options
-    from nasgym.profiling.table_latency import add_latency
     from nasgym.registry import SPACES
+    from nasgym.tabulate.latency import add_latency
 
     path = folder / f"{space}.npz"
     if not path.is_file():

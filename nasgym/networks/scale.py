@@ -76,6 +76,6 @@ class Scale:
 
 
 IMAGENET = Scale()
-# what the mobile spaces are trained at where nothing better is at hand (`nasgym.data.images`): 8 x 8 pixels that shrink to
+# what the mobile spaces are trained at where nothing better is at hand (`nasgym.training.images`): 8 x 8 pixels that shrink to
 # 2 x 2, a quarter of the width
 DIGITS = Scale((1, 8, 8), 10, 0.25, reduction=4)

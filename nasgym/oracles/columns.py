@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasgym.data.cost_columns import CostColumns
 from nasgym.errors import DataError
 from nasgym.oracles.enumerated import EnumeratedCost
 from nasgym.spaces.space import SearchSpace
+from nasgym.tables.cost_columns import CostColumns
 
 __all__ = ["ColumnCost"]
 

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.data.surrogate_file import Surrogate
-from nasgym.data.table_file import Table
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.enumerated import EnumeratedCost
 from nasgym.oracles.oracle import Floats, Measurements, Split
 from nasgym.spaces.space import ENUMERATION_LIMIT, Archs, SearchSpace
+from nasgym.surrogates.surrogate import Surrogate
+from nasgym.tables.table_file import Table
 
 __all__ = ["FittedCost", "FittedModel"]
 
@@ -82,7 +82,7 @@ class FittedModel:
         return Measurements(*found)
 
     def outside(self, archs: Archs) -> npt.NDArray[np.bool_]:
-        """``(N,)`` which valid architectures lie outside of the sample (`nasgym.data.sample_range.SampleRange`)."""
+        """``(N,)`` which valid architectures lie outside of the sample (`nasgym.surrogates.sample_range.SampleRange`)."""
         return self.surrogate.range.outside(self.surrogate.features.codes(archs))
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from nasgym.data.cost_columns import IMPORT_COMMANDS, CostColumns, columns_path, find_columns
-from nasgym.data.table_file import Table
 from nasgym.devices.folder import device_files, device_names
 from nasgym.errors import DataError, UnknownName, unknown_name
 from nasgym.oracles.columns import ColumnCost
 from nasgym.oracles.oracle import LATENCY, CostOracle
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
+from nasgym.tables.cost_columns import IMPORT_COMMANDS, CostColumns, columns_path, find_columns
+from nasgym.tables.table_file import Table
 
 __all__ = ["NamedCosts"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.data.ofa_predictor import FEATURES, Predictor
+from nasgym.importers.ofa_predictor import FEATURES, Predictor
 from nasgym.oracles.oracle import Floats, Measurements, Split
 from nasgym.spaces.mobile_ofa import BLOCKS, RESOLUTIONS, STAGES, OnceForAllSpace
 from nasgym.spaces.space import Archs, SearchSpace

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.data.table_file import Table
 from nasgym.errors import DataError, unknown_name
 from nasgym.oracles.enumerated import EnumeratedCost
 from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
 from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.tables.table_file import Table
 
 __all__ = ["MEAN", "TableCost", "TableOracle"]
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from nasgym.data.images import ImageSet
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
 from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
 from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.training.images import ImageSet
 
 if TYPE_CHECKING:
     import torch
 
-    from nasgym.networks.packed_modules import PackedNetwork
+    from nasgym.training.packed_modules import PackedNetwork
 
 __all__ = ["PlanBuilder", "Schedule", "TrainingOracle", "training_oracle", "training_oracle_for"]
 
@@ -138,7 +138,7 @@ class TrainingOracle:
         Raises:
             UnknownName: `fidelity` is none of `fidelities`.
         """
-        from nasgym.networks.packed_modules import pack_key
+        from nasgym.training.packed_modules import pack_key
 
         if fidelity not in self.fidelities:
             raise unknown_name("fidelity (epochs) of the training oracle", fidelity, self.fidelities)
@@ -165,8 +165,8 @@ class TrainingOracle:
         """``(3, K)`` validation accuracy, test accuracy, processor seconds."""
         import torch
 
-        from nasgym.networks.packed_modules import PackedNetwork
         from nasgym.networks.torch_modules import build_module, initialise
+        from nasgym.training.packed_modules import PackedNetwork
 
         torch.set_num_threads(1)
         start = time.process_time()
@@ -241,7 +241,7 @@ def training_oracle(space: str, **options: Any) -> TrainingOracle:
     Raises:
         UnknownName: The space has no networks that can be trained here.
     """
-    from nasgym.data.images import load_digits_images
+    from nasgym.training.images import load_digits_images
 
     if space == "digits":
         from nasgym.networks.digits import digits_plan

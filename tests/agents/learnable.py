@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasgym.data.table_file import Table
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.counted import counted_cost
 from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.digits import DigitsSpace
+from nasgym.tables.table_file import Table
 from tests.tiny import SIZE, tiny_problem, tiny_space, tiny_table
 
 

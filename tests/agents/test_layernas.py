@@ -6,7 +6,6 @@ import pytest
 from nasgym.agents import make_agent
 from nasgym.agents.layernas import LayerNAS
 from nasgym.agents.layernas_steps import make_steps, reachable_costs, wanted_costs
-from nasgym.data.table_file import Table
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
@@ -16,6 +15,7 @@ from nasgym.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description
 from nasgym.spaces.digits import DigitsSpace
+from nasgym.tables.table_file import Table
 from tests.tiny import tiny_problem
 
 WIDE = {

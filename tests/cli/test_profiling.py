@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nasgym import cli
-from nasgym.data.ofa_predictor import predictor_path
 from nasgym.devices import read_device
+from nasgym.importers.ofa_predictor import predictor_path
 
 QUICK = ("--check", "2", "--max-rounds", "2", "--tolerance", "9", "--accept-noise")
 
@@ -160,10 +160,10 @@ def test_latencies_of_a_whole_table(call, tmp_path):
 
     import numpy as np
 
-    from nasgym.data.table_file import read_table
-    from nasgym.profiling import table_latency
     from nasgym.profiling.measure import Options, Timing
     from nasgym.spaces.digits import DigitsSpace
+    from nasgym.tables.table_file import read_table
+    from nasgym.tabulate import latency as table_latency
 
     shipped = Path(cli.__file__).parents[1] / "envs_data" / "tables"
     for name in ("digits.npz", "digits.npz.sha256"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasgym.data.table_file import Table, write_table
+from nasgym.tables.table_file import Table, write_table
 
 DECISIONS = 5
 CHOICES = 4

@@ -16,12 +16,12 @@ from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, result
 from nasgym.compare.plots import colours, curves, plots_of
 from nasgym.compare.report import write_comparison, write_files
 from nasgym.compare.run_result import RunResult
-from nasgym.data.table_file import Table
 from nasgym.ledger import Budget
 from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description
+from nasgym.tables.table_file import Table
 
 DESCRIPTION = {
     "name": "four",

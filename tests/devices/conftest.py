@@ -6,7 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_data_folder(tmp_path, monkeypatch):
-    folder = tmp_path / "nasgym-data"
-    monkeypatch.setenv("NASGYM_DATA", str(folder))
-    return folder
+def own_folder(own_data_folder):
+    return own_data_folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nasgym.data.folder import find_table
 from nasgym.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.count import count_macs
 from nasgym.oracles.measured import MeasuredCost
@@ -10,6 +9,7 @@ from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem
 from nasgym.rewards import Constrained
 from nasgym.spaces import DigitsSpace
+from nasgym.tables.table_folder import find_table
 
 
 class FakeLatency(MeasuredCost):

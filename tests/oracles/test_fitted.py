@@ -10,16 +10,16 @@ import pytest
 pytest.importorskip("sklearn")
 
 import nasgym
-from nasgym.data import fit_surrogate as fitting
-from nasgym.data.fit_surrogate import fit_table
-from nasgym.data.folder import table_path
-from nasgym.data.surrogate_file import surrogate_path, write_surrogate
-from nasgym.data.table_file import write_table
 from nasgym.errors import DataError, InvalidValue, OutsideSampleWarning, UnknownName
 from nasgym.oracles.fitted import FittedCost, FittedModel
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle
 from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.oracles.table import TableCost, TableOracle
+from nasgym.surrogates import fit as fitting
+from nasgym.surrogates.fit import fit_table
+from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
+from nasgym.tables.table_file import write_table
+from nasgym.tables.table_folder import table_path
 from tests.sampled import quicken, sampled_space, sampled_table
 from tests.tiny import completions_of, partial_archs
 

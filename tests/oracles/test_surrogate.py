@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nasgym.data.ofa_predictor import SHAPES, Predictor
 from nasgym.errors import InvalidValue, UnknownName
+from nasgym.importers.ofa_predictor import SHAPES, Predictor
 from nasgym.oracles.once_for_all import OnceForAllModel, ofa_features
 from nasgym.oracles.oracle import AccuracyOracle
 from nasgym.oracles.surrogate import SurrogateOracle

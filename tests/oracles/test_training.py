@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from nasgym.data.folder import find_table
-from nasgym.data.images import ImageSet
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.digits import digits_plan
 from nasgym.oracles.oracle import AccuracyOracle
 from nasgym.oracles.training import Schedule, TrainingOracle, training_oracle
 from nasgym.spaces import DigitsSpace
+from nasgym.tables.table_folder import find_table
+from nasgym.training.images import ImageSet
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -25,7 +25,7 @@ TEXTS = ["k3e3,k5e3,skip,skip,k3e3", "k5e3,k3e3,skip,skip,k3e3", "skip,skip,k3e3
 
 @pytest.fixture(scope="module")
 def images() -> ImageSet:
-    from nasgym.data.images import load_digits_images
+    from nasgym.training.images import load_digits_images
 
     whole = load_digits_images()
     return replace(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasgym.data.folder import find_table
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace
+from nasgym.tables.table_folder import find_table
 
 CELL = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
 

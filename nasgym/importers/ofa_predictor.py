@@ -1,0 +1,207 @@
+"""Importer of Once-for-All's accuracy predictor, and the file in which a predictor is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasgym.errors import DataError, MissingData, MissingPackage
+from nasgym.files.source import describe_source
+from nasgym.tables.table_file import verify_checksum, write_arrays
+from nasgym.tables.table_folder import data_folder
+
+__all__ = [
+    "FEATURES",
+    "Predictor",
+    "find_predictor",
+    "import_ofa_predictor",
+    "predictor_path",
+    "read_ofa_predictor",
+    "read_predictor",
+    "write_predictor",
+]
+
+FORMAT = "nasgym-predictor-1"
+FEATURES, HIDDEN = 128, 400
+# of torch's Sequential: linear layers with ReLU between them
+LAYERS = (0, 2, 4, 6)
+SHAPES = ((HIDDEN, FEATURES), (HIDDEN, HIDDEN), (HIDDEN, HIDDEN), (1, HIDDEN))
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A multi-layer perceptron with ReLU between its layers.
+
+    Attributes:
+        card: JSON-able description: name, space, and where the weights come from.
+        weights: ``(out, in)`` float32, one for each layer; the last has one output.
+        biases: ``(out,)`` float32.
+
+    Raises:
+        DataError: Shapes do not fit together, or a number is not finite.
+    """
+
+    card: Mapping[str, Any]
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    def __post_init__(self) -> None:
+        for number, (weight, bias, shape) in enumerate(zip(self.weights, self.biases, SHAPES, strict=True)):
+            if weight.shape != shape or bias.shape != shape[:1]:
+                raise DataError(
+                    f"layer {number} of the predictor has weights {weight.shape} and biases {bias.shape}, expected {shape} and "
+                    f"{shape[:1]}."
+                )
+            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise DataError(f"layer {number} of the predictor has a number that is not finite.")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the weights and biases (16 hex digits)."""
+        digest = hashlib.sha256(FORMAT.encode())
+        for array in (*self.weights, *self.biases):
+            digest.update(np.ascontiguousarray(array, dtype=np.float32).tobytes())
+        return digest.hexdigest()[:16]
+
+    def __call__(self, features: Array) -> Array:
+        """``(N,)`` float32 outputs of ``(N, 128)`` float32 features; single precision, as it was trained."""
+        values = features
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            values = values @ weight.T
+            values += bias
+            np.maximum(values, 0.0, out=values)
+        # not a product with a vector, whose rounding would depend on the number of rows
+        return np.asarray((values * self.weights[-1]).sum(axis=1) + self.biases[-1])
+
+
+def predictor_path(name: str = "ofa") -> Path:
+    """Where the imported predictor lies, or will lie."""
+    return data_folder() / "predictors" / f"{name}.npz"
+
+
+def find_predictor(name: str = "ofa") -> Predictor:
+    """Reads the imported predictor.
+
+    Raises:
+        MissingData: It is not there; the message has the command that gets it.
+        DataError: The file is damaged.
+    """
+    path = predictor_path(name)
+    if not path.is_file():
+        raise MissingData(
+            f"predictor {name!r} is not in {data_folder()}; get it with `nasgym data import ofa PATH` (NASGYM_DATA names another "
+            "folder)."
+        )
+    return read_predictor(path)
+
+
+def import_ofa_predictor(path: str | Path) -> Path:
+    """Converts the published weights and writes the predictor into the data folder.
+
+    Args:
+        path: ``acc_predictor.pth`` [C ``han-cai/files:ofa/``], which needs torch and is read with ``weights_only=True``; or an ``.npz`` file of
+            the same arrays, named ``0.weight`` or ``0_weight`` and so on.
+
+    Returns:
+        The predictor file.
+
+    Raises:
+        DataError: The file is damaged, foreign, or its arrays have other shapes.
+        MissingPackage: torch is not installed.
+    """
+    return write_predictor(read_ofa_predictor(Path(path)), predictor_path())
+
+
+def read_ofa_predictor(path: Path) -> Predictor:
+    """The predictor of a published file, not yet written; see `import_ofa_predictor`.
+
+    128 inputs: 60 for kernels (20 blocks, 3 choices each), 60 for expansions, 8 for resolutions from 112 in steps of 16; three
+    hidden layers of 400; one output, the top-1 accuracy in [0, 1] on 10,000 images held out of ImageNet's training set.
+    [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py; the images M]
+    """
+    arrays = _read_torch(path) if path.suffix in (".pth", ".pt") else _read_npz(path)
+    named = {key.replace(".", "_"): values for key, values in arrays.items()}
+    wanted = [f"{layer}_{kind}" for layer in LAYERS for kind in ("weight", "bias")]
+    if sorted(named) != sorted(wanted):
+        raise DataError(
+            f"{path} has the arrays {', '.join(sorted(named)) or 'none'}, expected {', '.join(wanted)}; is it the published "
+            "predictor?"
+        )
+    for key, values in named.items():
+        if values.dtype.kind != "f":
+            raise DataError(f"{path}: array {key!r} has the type {values.dtype}, expected floating-point numbers.")
+    card = {
+        "name": "ofa",
+        "space": "ofa",
+        "notes": [
+            "Accuracies are predictions of a network that was fitted to sub-networks of the Once-for-All supernet; real top-1 "
+            "accuracies on ImageNet's validation set are lower by some points for what a search finds.",
+        ],
+        **describe_source(path),
+    }
+    weights, biases = (tuple(named[f"{layer}_{kind}"].astype(np.float32) for layer in LAYERS) for kind in ("weight", "bias"))
+    return Predictor(card, weights, biases)
+
+
+def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"{path.name} is a file of torch, which is not installed: pip install 'nasgym[train]'.") from error
+    torch.set_num_threads(1)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(key): tensor.numpy() for key, tensor in state.items()}
+    except Exception as error:  # a damaged file makes torch fail with anything
+        raise DataError(f"{path} is not readable as weights of torch ({type(error).__name__}: {_first_line(error)}).") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        # opened here: numpy leaves a file open that it fails to read
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not readable as arrays of numpy ({error}).") from None
+
+
+def write_predictor(predictor: Predictor, path: Path) -> Path:
+    """Writes a predictor and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    arrays = {f"weight{i}": values for i, values in enumerate(predictor.weights)}
+    arrays |= {f"bias{i}": values for i, values in enumerate(predictor.biases)}
+    return write_arrays(path, {"format": FORMAT, **predictor.card}, arrays)
+
+
+def read_predictor(path: Path) -> Predictor:
+    """Reads a predictor file after comparing it with its checksum; nothing in it is executed.
+
+    Raises:
+        DataError: The file is damaged, foreign, or of another version.
+    """
+    verify_checksum(path)
+    arrays = _read_npz(path)
+    try:
+        card = json.loads(str(arrays.pop("card", "")))
+    except ValueError:
+        card = None
+    names = {f"{kind}{i}" for kind in ("weight", "bias") for i in range(len(LAYERS))}
+    if not isinstance(card, dict) or card.pop("format", None) != FORMAT or set(arrays) != names:
+        raise DataError(f"{path} is a predictor of another format; expected {FORMAT!r}. Import it again.")
+    weights, biases = (tuple(arrays[f"{kind}{i}"] for i in range(len(LAYERS))) for kind in ("weight", "bias"))
+    return Predictor(card, weights, biases)

@@ -1,0 +1,1 @@
+"""Models in the place of training: features of architectures, boosted trees, and their files."""

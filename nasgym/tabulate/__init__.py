@@ -1,0 +1,1 @@
+"""Tables of our own: every network of a space trained, timed, and judged."""

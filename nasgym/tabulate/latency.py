@@ -1,0 +1,91 @@
+"""The latency of every network of a space, measured, as a column of its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nasgym.errors import DataError
+from nasgym.files import write_file
+from nasgym.latency_cache import THIS_MACHINE, LatencyCache
+from nasgym.networks.of_space import plan_of
+from nasgym.networks.onnx_graph import plan_onnx
+from nasgym.oracles.oracle import LATENCY, Floats
+from nasgym.profiling.measure import Model, Options, Timing, describe_machine
+from nasgym.profiling.profile import check_quiet, measured
+from nasgym.spaces.space import SearchSpace
+from nasgym.tables.table_file import read_table, write_table
+
+__all__ = ["add_latency", "measure_networks"]
+
+
+def measure_networks(
+    space: SearchSpace, options: Options, log: Path | None = None, told: Callable[[float, float], None] | None = None
+) -> list[Timing]:
+    """Timings of all networks of a space that can be enumerated, in its order; equal networks are measured once.
+
+    Raises:
+        DataError: A network cannot be run, or the log belongs to another measurement.
+        InvalidValue: The space has no plans.
+    """
+    canonical, places = np.unique(space.canonical(space.enumerate()), axis=0, return_inverse=True)
+    names = space.to_str(canonical)
+    models: dict[str, Model] = {}
+    for number, (name, arch) in enumerate(zip(names, canonical, strict=True)):
+        rng = np.random.default_rng([options.seed, number])
+        models[name] = plan_onnx(plan_of(space, arch), rng=rng).SerializeToString()
+    timings = measured(models, options, log, told)
+    return [timings[names[place]] for place in places.reshape(-1).tolist()]
+
+
+def add_latency(
+    space: SearchSpace,
+    path: Path,
+    options: Options,
+    *,
+    log: Path,
+    accept_noise: bool = False,
+    told: Callable[[float, float], None] | None = None,
+) -> Path:
+    """Measures every network of a table and writes the latencies into it, as the cost ``latency_ms``; an older one goes.
+
+    Args:
+        space: The table's space.
+        path: The table.
+        options: How to measure.
+        log: What was measured so far; the same call goes on from it.
+        accept_noise: Measures on a noisy machine, too.
+        told: Called with (networks done, all networks).
+
+    Raises:
+        DataError: The table is of another space, or a network cannot be run.
+        InvalidValue: The machine is too noisy.
+    """
+    table = read_table(path)
+    if table.card["space"] != space.name or table.num_rows != space.size:
+        raise DataError(f"{path} is no table of all networks of space {space.name!r}.")
+    with LatencyCache().sole_measurer(THIS_MACHINE):
+        if not accept_noise:
+            check_quiet(options)
+        timings = measure_networks(space, options, log, told)
+    latency: Floats = np.array([round(timing.latency_ms, 7) for timing in timings])
+    machine = describe_machine(options.provider)
+    about = {
+        **machine,
+        "threads": options.threads,
+        "batch": 1,
+        "statistic": "10th percentile over interleaved rounds",
+        "noisy": int(sum(timing.noisy for timing in timings)),
+        "half_interval_median": round(float(np.median([timing.error for timing in timings])), 4),
+        "half_interval_max": round(max(timing.error for timing in timings), 4),
+        "command": f"nasgym tabulate {space.name} --latency",
+    }
+    costs = {**table.costs, ("*", LATENCY): latency}
+    written = write_table(replace(table, card={**table.card, "latency": about}, costs=costs), path)
+    write_file(path.with_suffix(".json"), json.dumps(read_table(path).card, indent=2, sort_keys=True) + "\n")
+    log.unlink()
+    return written

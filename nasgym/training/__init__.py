@@ -1,0 +1,1 @@
+"""How networks are trained: the images, and many small networks side by side."""
