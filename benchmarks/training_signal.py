@@ -14,8 +14,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks.common import markdown_table, write_page
-from nasgym.oracles.counted import counted_cost
-from nasgym.oracles.training import MOBILE, training_oracle
+from nasgym.oracles.accuracy.training import MOBILE, training_oracle
+from nasgym.oracles.cost.counted import counted_cost
 
 SEEDS = (0, 1)
 HEADER = (

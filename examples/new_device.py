@@ -20,7 +20,7 @@ import numpy as np
 import nasgym
 from nasgym.agents import make_agent
 from nasgym.devices import device_path
-from nasgym.profiling.measure import Options
+from nasgym.measuring.measure import Options
 from nasgym.profiling.profile import profile
 from nasgym.registry import SPACES
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.counted import COUNTED, MEMORY
-from nasgym.oracles.device_spec import DeviceSpec, check_device
-from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.cost.counted import COUNTED, MEMORY
+from nasgym.oracles.cost.device_spec import DeviceSpec, check_device
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
 from nasgym.problem import Objective, Problem
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
@@ -66,8 +66,8 @@ def make_problem(
         device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table or of cost columns imported for its
             space, else a device file of the space (`nasgym.devices`), which needs the blocks that `restrict` leaves. Or measured
             network by network while a search runs, where the space has networks: ``"live"``, on this machine, or
-            ``{"device": "live", "threads": 2}`` (`nasgym.oracles.live.LiveLatency`), or
-            ``{"command": "ssh board bench {onnx}", "timeout": 60, "retries": 2}`` (`nasgym.oracles.command.CommandLatency`).
+            ``{"device": "live", "threads": 2}`` (`nasgym.oracles.cost.live.LiveLatency`), or
+            ``{"command": "ssh board bench {onnx}", "timeout": 60, "retries": 2}`` (`nasgym.oracles.cost.command.CommandLatency`).
             ``"latency_ms@NAME"`` among the costs is that of another device.
         target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the space's cost, or None for no
             limit. By default the id's own target where the rule uses one, else none.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue
 from nasgym.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.oracles.ranges import RangeExtremes
+from nasgym.oracles.range_query import RangeExtremes
 from nasgym.problem import Problem
 from nasgym.spaces.space import Archs
 

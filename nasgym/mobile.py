@@ -8,13 +8,13 @@ from functools import partial
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.factory import Parts
-from nasgym.oracles.device_spec import DeviceSpec
-from nasgym.oracles.fitted import FittedModel
+from nasgym.oracles.accuracy.fitted import FittedModel
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.accuracy.training import training_oracle_for
+from nasgym.oracles.cost.device_spec import DeviceSpec
+from nasgym.oracles.cost.planned_costs import LATENCY, PlannedCosts
 from nasgym.oracles.oracle import AccuracyOracle, SeedChoice
-from nasgym.oracles.planned_costs import LATENCY, PlannedCosts
-from nasgym.oracles.surrogate import SurrogateOracle
-from nasgym.oracles.table import TableOracle
-from nasgym.oracles.training import training_oracle_for
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
@@ -43,7 +43,7 @@ def mobile_parts(
     """Space, accuracy oracle and cost oracles of a mobile space by name; the keywords are those of `nasgym.make_problem`.
 
     No published accuracies come with these spaces. By default (``"training"``) every candidate is trained on this machine, at a
-    quarter of the width on 8 x 8 digits for one epoch (`nasgym.oracles.training`): real trainings of about a second, so that an
+    quarter of the width on 8 x 8 digits for one epoch (`nasgym.oracles.accuracy.training`): real trainings of about a second, so that an
     environment works from nothing. They say nothing about ImageNet, and how well two training seeds agree on the ranking of 30
     random networks depends on the space (Spearman): MnasNet 0.93, TuNAS 0.57, ProxylessNAS 0.54, MoGA 0.41, but FairNAS 0.12 and
     MobileNetV3 0.10, where such a reward is mostly noise. ``"table"`` and ``"surrogate"`` take the accuracies of ``table``, an imported table of

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from nasgym.devices.folder import device_names
+from nasgym.devices.device_folder import device_names
 from nasgym.devices.missing import Missing
 from nasgym.errors import unknown_name
 from nasgym.factory import Parts
 from nasgym.importers.ofa_predictor import Predictor, find_predictor, predictor_path
-from nasgym.oracles.device_spec import DeviceSpec
-from nasgym.oracles.once_for_all import OnceForAllModel
+from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.cost.device_spec import DeviceSpec
+from nasgym.oracles.cost.planned_costs import LATENCY, PlannedCosts
 from nasgym.oracles.oracle import SeedChoice
-from nasgym.oracles.planned_costs import LATENCY, PlannedCosts
-from nasgym.oracles.surrogate import SurrogateOracle
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 
 __all__ = ["DATASET", "DEVICE", "is_imported", "ofa_parts"]
@@ -42,7 +42,7 @@ def ofa_parts(
     """Space, accuracy oracle and cost oracles; the keywords are those of `nasgym.make_problem`.
 
     Costs are ``"latency_ms"``, of the device that ``device`` names, ``"latency_ms@NAME"``, which is that of another device, for
-    comparison, and the counted ones of `nasgym.oracles.counted`. Devices are the device files for space ``ofa``.
+    comparison, and the counted ones of `nasgym.oracles.cost.counted`. Devices are the device files for space ``ofa``.
 
     Raises:
         UnknownName: A keyword has a value that does not exist here.

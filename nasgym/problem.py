@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.evaluation import Bools, Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measurements
-from nasgym.oracles.ranges import RangeExtremes
+from nasgym.oracles.range_query import RangeExtremes
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import Archs, SearchSpace
 from nasgym.value_cache import kept_values

@@ -8,14 +8,14 @@ from functools import partial
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.factory import Parts
-from nasgym.oracles.counted import COUNTED, MEMORY, counted_cost, counted_names
-from nasgym.oracles.device_spec import DeviceSpec, is_measured
-from nasgym.oracles.fitted import FittedCost, FittedModel
-from nasgym.oracles.named_costs import NamedCosts
+from nasgym.oracles.accuracy.fitted import FittedCost, FittedModel
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.cost.counted import COUNTED, MEMORY, counted_cost, counted_names
+from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured
+from nasgym.oracles.cost.named_costs import NamedCosts
+from nasgym.oracles.cost.planned_costs import PlannedCosts
 from nasgym.oracles.oracle import LATENCY, AccuracyOracle, CostOracle, SeedChoice
-from nasgym.oracles.planned_costs import PlannedCosts
-from nasgym.oracles.surrogate import SurrogateOracle
-from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
@@ -77,7 +77,7 @@ def _accuracy(
     if kind == "table":
         return TableOracle(table, space, dataset=dataset, seed=seed, search_fidelity=fidelity)
     if kind == "training":
-        from nasgym.oracles.training import training_oracle_for
+        from nasgym.oracles.accuracy.training import training_oracle_for
 
         if dataset not in (None, table.datasets[0]):
             raise InvalidValue(f"accuracy='training' trains on {table.datasets[0]!r}, got dataset={dataset!r}.")

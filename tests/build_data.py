@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.devices.folder import device_path
+from nasgym.devices.device_folder import device_path
 from nasgym.errors import DataError
 from nasgym.files.source import describe_source, sha256_of
 from nasgym.importers.nas_bench_macro import import_nas_bench_macro

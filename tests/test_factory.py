@@ -9,7 +9,7 @@ import pytest
 
 from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
 from nasgym.factory import PROBLEM_KEYWORDS, make_problem
-from nasgym.oracles.counted import MEMORY
+from nasgym.oracles.cost.counted import MEMORY
 from nasgym.registration import IDS
 from nasgym.tables.table_file import write_table
 from tests.tiny import SIZE, tiny_table
@@ -218,7 +218,7 @@ def test_nothing_is_measured_where_there_are_no_networks(imported, keywords):
 
 
 def test_the_measured_cost_is_made_once(tmp_path, monkeypatch):
-    from nasgym.oracles import planned_costs
+    from nasgym.oracles.cost import planned_costs
 
     pytest.importorskip("onnx")
     monkeypatch.setenv("NASGYM_DATA", str(tmp_path))

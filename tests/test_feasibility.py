@@ -17,8 +17,8 @@ from nasgym.feasibility import Feasibility
 from nasgym.granularity import Steps
 from nasgym.ledger import Ledger
 from nasgym.observation import View
-from nasgym.oracles.counted import ChainCost
-from nasgym.oracles.table import TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy

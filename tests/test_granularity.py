@@ -11,8 +11,8 @@ import pytest
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue
 from nasgym.granularity import MOST_OPTIONS, Steps
-from nasgym.oracles.counted import ChainCost
-from nasgym.oracles.table import TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy, MnasNetSoft

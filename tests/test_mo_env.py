@@ -21,8 +21,8 @@ from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
 from nasgym.mo_env import MONASEnv, MONASVectorEnv
-from nasgym.oracles.counted import ChainCost
-from nasgym.oracles.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problem import Objective, Problem
 from nasgym.registration import IDS, mo_id
 from nasgym.rewards import Constrained, MnasNetSoft

@@ -13,14 +13,14 @@ from gymnasium.utils.env_checker import check_env
 import nasgym
 from nasgym.agents import make_agent
 from nasgym.devices import write_device
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency
-from nasgym.devices.folder import device_path
+from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.errors import DataError, InvalidValue, MissingData, NasgymError
 from nasgym.networks.count import count_macs
-from nasgym.networks.of_space import plan_of
-from nasgym.oracles.training import TrainingOracle
+from nasgym.networks.space_plans import plan_of
+from nasgym.oracles.accuracy.training import TrainingOracle
 from nasgym.registration import IDS, mo_id
 from nasgym.registry import SPACES
 from nasgym.surrogates import fit as fitting

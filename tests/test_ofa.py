@@ -12,11 +12,11 @@ from gymnasium.utils.env_checker import check_env
 import nasgym
 from nasgym.agents import make_agent
 from nasgym.devices import find_device, write_device
-from nasgym.devices.folder import device_path
+from nasgym.devices.device_folder import device_path
 from nasgym.errors import MissingData, NasgymError, UnknownName
-from nasgym.oracles.counted import MEASURES
-from nasgym.oracles.lookup import LookupCost
-from nasgym.oracles.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.cost.counted import MEASURES
+from nasgym.oracles.cost.lookup import LookupCost
 from tests import test_mo_env as mo
 from tests.test_vector_env import MODES, OBSERVATIONS, play_door
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nasgym.ledger import Budget, Ledger
+from nasgym.oracles.accuracy.table import TableCost, TableOracle
 from nasgym.oracles.oracle import SeedChoice
-from nasgym.oracles.table import TableCost, TableOracle
 from nasgym.problem import Objective, Problem
 from nasgym.rewards import Accuracy, RewardRule
 from nasgym.spaces.described import DescribedSpace, space_from_description

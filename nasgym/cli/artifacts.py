@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nasgym.devices.device_file import read_device
-from nasgym.devices.folder import device_files
+from nasgym.devices.device_folder import device_files
 from nasgym.errors import DataError, NasgymError
 from nasgym.importers.ofa_predictor import read_predictor
 from nasgym.registry import SPACES

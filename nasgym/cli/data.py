@@ -94,7 +94,7 @@ def import_device_command(
 ) -> None:
     """A device of your own: a kit that was measured on it, or a device file."""
     from nasgym.devices.device_file import DEVICE_NAME, read_device, write_device
-    from nasgym.devices.folder import device_path
+    from nasgym.devices.device_folder import device_path
     from nasgym.errors import InvalidValue, unknown_name
     from nasgym.registry import SPACES
 

@@ -82,8 +82,8 @@ def _network(
 ) -> tuple[NetworkPlan, str, Scale]:
     """The plan at the wanted scale, the name of its space (empty for a published network), and the scale."""
     from nasgym.networks.named import named_plan
-    from nasgym.networks.of_space import plan_of
     from nasgym.networks.scale import IMAGENET, Scale
+    from nasgym.networks.space_plans import plan_of
     from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
 
     channels, size, _ = IMAGENET.input_shape

@@ -71,8 +71,8 @@ def profile_command(
             )
         _write_kit(known, kit, batch, PRECISIONS[precision], check, seed)
         return
-    from nasgym.devices.folder import device_path
-    from nasgym.profiling.measure import MeasureError, Options
+    from nasgym.devices.device_folder import device_path
+    from nasgym.measuring.measure import MeasureError, Options
     from nasgym.profiling.profile import profile
     from nasgym.registration import IDS
     from nasgym.tables.table_folder import data_folder

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nasgym.agents.agent import SearchResult
     from nasgym.ledger import Budget
-    from nasgym.oracles.measured import MeasuredCost
+    from nasgym.oracles.cost.measured import MeasuredCost
     from nasgym.problem import Evaluations, Problem
 
 __all__ = ["search"]
@@ -64,7 +64,7 @@ def search(
 
 def _measured(problem: Problem) -> dict[str, MeasuredCost]:
     """The costs that were measured during the search, by name."""
-    from nasgym.oracles.measured import MeasuredCost
+    from nasgym.oracles.cost.measured import MeasuredCost
 
     return {name: cost for name, cost in problem.cost_oracles.items() if isinstance(cost, MeasuredCost)}
 

@@ -48,7 +48,7 @@ def _train(space: str, folder: Path, jobs: int, told: Callable[[float, float], N
 
 def _measure(space: str, folder: Path, accept_noise: bool, told: Callable[[float, float], None]) -> Path:
     from nasgym.errors import MissingData
-    from nasgym.profiling.measure import Options
+    from nasgym.measuring.measure import Options
     from nasgym.registry import SPACES
     from nasgym.tabulate.latency import add_latency
 

@@ -13,8 +13,8 @@ from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.oracle import Floats
-from nasgym.oracles.table import TableOracle
 from nasgym.problem import Problem, Report
 from nasgym.spaces.space import Archs
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from nasgym.compare.judgement import Judgement, Spread, Standing
-from nasgym.oracles.fitted import FittedCost
-from nasgym.oracles.lookup import LookupCost
-from nasgym.oracles.measured import MeasuredCost
-from nasgym.oracles.surrogate import SurrogateOracle
-from nasgym.oracles.training import TrainingOracle
+from nasgym.oracles.accuracy.fitted import FittedCost
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.training import TrainingOracle
+from nasgym.oracles.cost.lookup import LookupCost
+from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problem import Problem
 
 __all__ = [

@@ -24,12 +24,12 @@ from nasgym.compare.leaderboard import (
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
-from nasgym.oracles.columns import ColumnCost
-from nasgym.oracles.fitted import FittedCost
-from nasgym.oracles.lookup import LookupCost
-from nasgym.oracles.measured import MeasuredCost
-from nasgym.oracles.surrogate import SurrogateOracle
-from nasgym.oracles.table import TableOracle
+from nasgym.oracles.accuracy.fitted import FittedCost
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.columns import ColumnCost
+from nasgym.oracles.cost.lookup import LookupCost
+from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problem import Problem
 
 __all__ = ["source_lines", "write_comparison", "write_files"]

@@ -29,7 +29,7 @@ from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult, condense
 from nasgym.errors import InvalidValue, NasgymError
 from nasgym.ledger import Ledger
-from nasgym.oracles.device_spec import is_measured, runs_command
+from nasgym.oracles.cost.device_spec import is_measured, runs_command
 from nasgym.problem import Evaluations, Problem
 from nasgym.store import Store
 

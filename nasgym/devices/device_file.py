@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from nasgym.devices.block import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
+from nasgym.devices.block_key import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeAlias
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Model
 from nasgym.errors import unknown_name
 from nasgym.spaces.space import SearchSpace
@@ -57,7 +57,7 @@ def block_layout(space: SearchSpace, model: Model = "lookup") -> BlockLayout:
     """The blocks of a space, or of a restriction of it.
 
     Args:
-        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.of_space.PLANNED`).
+        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.space_plans.PLANNED`).
         model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear model.
 
     Raises:

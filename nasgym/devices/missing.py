@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from nasgym.devices.block import Block, nearest_blocks
+from nasgym.devices.block_key import Block, nearest_blocks
 from nasgym.devices.device_file import Device, Latency
 from nasgym.errors import DataError, unknown_name
 

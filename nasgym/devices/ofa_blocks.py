@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.spaces.mobile_ofa import DEPTHS, EXPANSIONS, KERNELS, RESOLUTIONS
 from nasgym.spaces.space import SearchSpace

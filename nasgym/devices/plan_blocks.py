@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.errors import InvalidValue
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Block as PlanBlock
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
+from nasgym.networks.space_plans import plan_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.space import SearchSpace
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.spaces.mobile_proxylessnas import STAGES
 from nasgym.spaces.space import Layer, SearchSpace

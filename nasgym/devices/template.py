@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from nasgym.devices.block import KEY_COLUMNS
+from nasgym.devices.block_key import KEY_COLUMNS
 from nasgym.devices.device_file import DEVICE_NAME, FORMAT, RESERVED, UNKNOWN, VALUE_COLUMNS
 from nasgym.devices.layout import block_layout
 from nasgym.errors import InvalidValue

@@ -6,7 +6,7 @@ left-out block too, and equal networks whose blocks are left out at different pl
 
 from __future__ import annotations
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.layout import BlockLayout
 from nasgym.devices.proxylessnas_blocks import Slot, slot_options, slots
 from nasgym.spaces.mobile_tunas import TuNASSpace

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import block_macs, count_macs, count_params, head_macs
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.plan import Block, Conv, Identity, MBConv, NetworkPlan, Pool, out_channels, out_size
-from nasgym.oracles.counted import COUNTED, counted_cost
+from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, write_device
-from nasgym.devices.folder import device_path
+from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.devices.missing import fill_missing
 from nasgym.errors import DataError

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency, write_device
-from nasgym.devices.folder import device_path
+from nasgym.devices.device_folder import device_path
 from nasgym.devices.tunas_blocks import CONSTANT, model_terms
 from nasgym.errors import DataError
 from nasgym.files.source import describe_source

@@ -14,9 +14,9 @@ import numpy as np
 from nasgym.devices.device_file import Device
 from nasgym.errors import InvalidValue
 from nasgym.files import write_file
-from nasgym.oracles.lookup import LookupCost
+from nasgym.measuring.measure import Timing
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.oracle import Floats
-from nasgym.profiling.measure import Timing
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["Additivity", "additivity", "draw_additivity", "write_report"]

@@ -11,11 +11,12 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from nasgym.devices.block import KEY_COLUMNS, TEXT_COLUMNS, Block
+from nasgym.devices.block_key import KEY_COLUMNS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
-from nasgym.networks.of_space import plan_of
+from nasgym.measuring import measure
 from nasgym.networks.onnx_graph import empty_onnx, plan_onnx
+from nasgym.networks.space_plans import plan_of
 from nasgym.profiling.parts import parts_of
 from nasgym.spaces.space import SearchSpace
 
@@ -81,7 +82,7 @@ def write_kit(
         space: A space with plans whose blocks' latencies add up.
         folder: Empty or not there yet; ``kit.json`` is written last, so a folder that has it is whole.
         batch: Images at once.
-        precision: ``"int8"`` quantises weights (by channel) and activations (`nasgym.profiling.quantize`).
+        precision: ``"int8"`` quantises weights (by channel) and activations (`nasgym.measuring.quantize`).
         check: Number of whole networks, drawn uniformly, against which sums of blocks are checked.
         seed: Of the weights and of the networks.
         told: Called with (models written, all models).
@@ -114,7 +115,7 @@ def write_kit(
         else:
             model = empty_onnx(batch)
         if precision == "int8" and name != EMPTY:
-            from nasgym.profiling.quantize import quantize
+            from nasgym.measuring.quantize import quantize
 
             model = quantize(model, rng, begins=begins, ends=ends)
         path.write_bytes(model.SerializeToString())
@@ -123,7 +124,7 @@ def write_kit(
     write_file(
         folder / PLACES["readme"], README.format(space=space.name, models=len(kit.models), batch=batch, folder=folder.name)
     )
-    script = Path(__file__).with_name("measure.py")
+    script = Path(measure.__file__)
     shutil.copyfile(script, folder / PLACES["script"])
     about: dict[str, Any] = {"format": FORMAT, "space": space.name, "batch": batch, "precision": precision}
     about["blocks"] = [{"model": name, **_key(block)} for name, block in blocks.items()]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from nasgym.devices.device_file import UNKNOWN
 from nasgym.errors import DataError, unknown_name
+from nasgym.measuring.measure import COLUMNS, Timing
 from nasgym.profiling.kit import EMPTY, read_kit
-from nasgym.profiling.measure import COLUMNS, Timing
 from nasgym.profiling.profile import Profiled, device_of, write_results
 from nasgym.registry import SPACES
 

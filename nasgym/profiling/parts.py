@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.layout import Blocks, block_layout
 from nasgym.devices.plan_blocks import picked_plans
 from nasgym.errors import InvalidValue

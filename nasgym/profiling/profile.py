@@ -14,12 +14,8 @@ import numpy as np
 from nasgym.devices.device_file import DEVICE_NAME, RESERVED, Device, Latency, write_device
 from nasgym.devices.layout import block_layout
 from nasgym.errors import DataError, InvalidValue
-from nasgym.latency_cache import THIS_MACHINE, LatencyCache
-from nasgym.networks.onnx_graph import block_onnx
-from nasgym.networks.plan import MBConv
-from nasgym.profiling.additivity import Additivity, additivity, draw_additivity, write_report
-from nasgym.profiling.kit import EMPTY, Kit, Precision, read_kit, write_kit
-from nasgym.profiling.measure import (
+from nasgym.measuring.latency_cache import THIS_MACHINE, LatencyCache
+from nasgym.measuring.measure import (
     MeasureError,
     Model,
     Options,
@@ -31,6 +27,10 @@ from nasgym.profiling.measure import (
     time_burst,
     timing_of,
 )
+from nasgym.networks.onnx_graph import block_onnx
+from nasgym.networks.plan import MBConv
+from nasgym.profiling.additivity import Additivity, additivity, draw_additivity, write_report
+from nasgym.profiling.kit import EMPTY, Kit, Precision, read_kit, write_kit
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["Profiled", "check_quiet", "device_of", "measured", "profile", "write_results"]
@@ -90,7 +90,7 @@ def measured(
     log: Path | None = None,
     told: Callable[[float, float], None] | None = None,
 ) -> dict[str, Timing]:
-    """`nasgym.profiling.measure.measure`, with the errors of this package."""
+    """`nasgym.measuring.measure.measure`, with the errors of this package."""
     try:
         return measure(models, options, log=log, told=told)
     except MeasureError as error:

@@ -11,11 +11,11 @@ import numpy as np
 
 from nasgym.errors import DataError
 from nasgym.files import write_file
-from nasgym.latency_cache import THIS_MACHINE, LatencyCache
-from nasgym.networks.of_space import plan_of
+from nasgym.measuring.latency_cache import THIS_MACHINE, LatencyCache
+from nasgym.measuring.measure import Model, Options, Timing, describe_machine
 from nasgym.networks.onnx_graph import plan_onnx
+from nasgym.networks.space_plans import plan_of
 from nasgym.oracles.oracle import LATENCY, Floats
-from nasgym.profiling.measure import Model, Options, Timing, describe_machine
 from nasgym.profiling.profile import check_quiet, measured
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import read_table, write_table

@@ -15,9 +15,9 @@ import numpy as np
 from nasgym.errors import DataError
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
-from nasgym.oracles.counted import COUNTED, counted_cost
+from nasgym.oracles.accuracy.training import TrainingOracle, training_oracle
+from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Floats, Ints, Measurements
-from nasgym.oracles.training import TrainingOracle, training_oracle
 from nasgym.spaces.space import Archs
 from nasgym.store import Key, Store
 from nasgym.tables.table_file import Table, read_table, write_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.counted import counted_cost
-from nasgym.oracles.table import TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.counted import counted_cost
 from nasgym.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.digits import DigitsSpace

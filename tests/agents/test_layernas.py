@@ -9,8 +9,8 @@ from nasgym.agents.layernas_steps import make_steps, reachable_costs, wanted_cos
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.counted import ChainCost
-from nasgym.oracles.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description

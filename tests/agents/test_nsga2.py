@@ -7,7 +7,7 @@ from nasgym.agents.agent import make_agent
 from nasgym.agents.nsga2 import NSGA2
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.counted import counted_cost
+from nasgym.oracles.cost.counted import counted_cost
 from nasgym.oracles.oracle import Measurements
 from nasgym.problem import Objective, Problem
 from nasgym.rewards import Accuracy, Constrained

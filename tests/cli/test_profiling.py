@@ -160,7 +160,7 @@ def test_latencies_of_a_whole_table(call, tmp_path):
 
     import numpy as np
 
-    from nasgym.profiling.measure import Options, Timing
+    from nasgym.measuring.measure import Options, Timing
     from nasgym.spaces.digits import DigitsSpace
     from nasgym.tables.table_file import read_table
     from nasgym.tabulate import latency as table_latency

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasgym.devices.block import KEY_COLUMNS, Block, nearest_blocks
+from nasgym.devices.block_key import KEY_COLUMNS, Block, nearest_blocks
 from nasgym.devices.device_file import Device, Latency, read_device, write_device
 from nasgym.errors import DataError, InvalidValue, NasgymError, UnknownName
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nasgym.devices.block import Block
+from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.missing import estimate_ms, fill_missing
 from nasgym.errors import DataError, UnknownName

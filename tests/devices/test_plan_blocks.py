@@ -7,9 +7,9 @@ from nasgym.devices import Device, Latency, block_layout
 from nasgym.devices.plan_blocks import key_of
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.count import count_macs
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Conv, Identity, MBConv, NetworkPlan, out_size
-from nasgym.oracles.lookup import LookupCost
+from nasgym.networks.space_plans import plan_of
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.registry import SPACES
 
 SUMMED = ("digits", "nas-bench-macro", "fairnas", "moga", "mobilenetv3", "tunas", "proxylessnas")

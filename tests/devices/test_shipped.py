@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasgym.devices import block_layout, read_device
-from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.registry import SPACES
 
 FOLDER = Path(str(resources.files("nasgym.envs_data"))) / "devices"

@@ -11,8 +11,8 @@ from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
-from nasgym.oracles.counted import counted_cost
+from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.oracles.cost.counted import counted_cost
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace

@@ -10,9 +10,9 @@ import pytest
 from nasgym.errors import DataError, NasgymError, UnknownName
 from nasgym.export.json_text import plan_from_json, plan_json
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import Scale
+from nasgym.networks.space_plans import PLANNED, plan_of
 
 SMALL = NetworkPlan(
     "a name, \N{SNOWMAN}",

@@ -14,9 +14,9 @@ from nasgym.export.exporting import export
 from nasgym.export.pytorch_code import class_name, pytorch_code
 from nasgym.networks.count import count_params
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.networks.weights import random_weights, weight_shapes
 from tests.export.written import imported, onnx_output
 

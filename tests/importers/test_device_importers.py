@@ -11,7 +11,7 @@ from nasgym.errors import DataError
 from nasgym.importers.ofa_device import import_ofa_device, read_ofa_device
 from nasgym.importers.proxylessnas_device import import_proxylessnas_device, read_proxylessnas_device
 from nasgym.importers.tunas_device import import_tunas_device, read_tunas_device
-from nasgym.oracles.lookup import LookupCost
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from nasgym.spaces.mobile_tunas import TuNASSpace

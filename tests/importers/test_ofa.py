@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nasgym.cli.data import data_app
-from nasgym.devices.folder import device_names, device_path
+from nasgym.devices.device_folder import device_names, device_path
 from nasgym.errors import DataError
 from nasgym.importers.ofa import import_ofa
 from nasgym.importers.ofa_predictor import predictor_path

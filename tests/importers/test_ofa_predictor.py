@@ -13,7 +13,7 @@ from nasgym.importers.ofa_predictor import (
     read_ofa_predictor,
     read_predictor,
 )
-from nasgym.oracles.once_for_all import OnceForAllModel
+from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.tables.table_file import checksum_path
 

@@ -11,7 +11,7 @@ import pytest
 from nasgym.cli.catalog import list_tables, verify_tables
 from nasgym.errors import DataError, NasgymError, UnknownName
 from nasgym.importers.own_table import import_own_table, read_own_table
-from nasgym.oracles.table import TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.spaces.described import space_from_description
 from nasgym.tables.table_folder import find_table, table_path
 

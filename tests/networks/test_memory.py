@@ -9,10 +9,10 @@ import pytest
 
 from nasgym.networks.memory import block_bytes, block_peak, head_peak, peak_memory_kb, size_kb
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.onnx_graph import plan_onnx
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.networks.weights import random_weights, weight_shapes
 from nasgym.spaces.digits import DigitsSpace
 

@@ -8,9 +8,9 @@ import pytest
 from nasgym.devices.ofa_blocks import layout
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.mobile_ofa import image_size
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Conv, Head, MBConv, out_size
 from nasgym.networks.scale import Scale
+from nasgym.networks.space_plans import plan_of
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 
 SPACE = OnceForAllSpace()

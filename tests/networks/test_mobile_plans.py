@@ -8,9 +8,9 @@ import pytest
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, Pool, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from tests.tiny import tiny_space

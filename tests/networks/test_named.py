@@ -10,9 +10,9 @@ import pytest
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Conv, Identity, MBConv, out_channels
 from nasgym.networks.scale import IMAGENET, Scale, divisible
+from nasgym.networks.space_plans import plan_of
 from nasgym.spaces.mobile_fairnas import FairNASSpace
 from nasgym.spaces.mobile_mobilenetv3 import MobileNetV3Space
 from nasgym.spaces.mobile_moga import MoGASpace

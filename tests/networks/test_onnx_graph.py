@@ -7,10 +7,10 @@ import pytest
 
 from nasgym.errors import InvalidValue, MissingPackage
 from nasgym.networks.named import NAMED, named_plan
-from nasgym.networks.of_space import PLANNED, plan_of
 from nasgym.networks.onnx_graph import block_onnx, plan_onnx
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import Scale
+from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.networks.weights import random_weights, weight_shapes
 
 torch = pytest.importorskip("torch")

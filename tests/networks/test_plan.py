@@ -73,7 +73,7 @@ def test_fields_that_came_later_show_only_where_they_are_used():
 
 def test_the_shipped_table_was_trained_with_these_plans():
     pytest.importorskip("sklearn")
-    from nasgym.oracles.training import training_oracle
+    from nasgym.oracles.accuracy.training import training_oracle
     from nasgym.tables.table_folder import find_table
 
     assert training_oracle("digits").fingerprint in str(find_table("digits").card)

@@ -12,12 +12,12 @@ import pytest
 
 from nasgym.devices import block_layout, read_device
 from nasgym.errors import DataError, InvalidValue, UnknownName
-from nasgym.oracles.lookup import LookupCost
+from nasgym.measuring.measure import Log, Options, Timing
+from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.profiling import profile as profiling
 from nasgym.profiling.additivity import additivity
 from nasgym.profiling.kit import EMPTY, Kit, read_kit, write_kit
 from nasgym.profiling.kit_results import import_kit, read_results
-from nasgym.profiling.measure import Log, Options, Timing
 from nasgym.profiling.profile import device_of, profile
 from nasgym.spaces.digits import DigitsSpace
 
@@ -278,7 +278,7 @@ def test_two_profiles_are_measured_one_after_the_other(tmp_path: Path, monkeypat
     """Two processes share one work folder; the second waits, and builds anew."""
     monkeypatch.setenv("NASGYM_DATA", str(tmp_path / "data"))
     code = (
-        "import sys; from pathlib import Path; from nasgym.profiling.profile import profile; from nasgym.profiling.measure import Options\n"
+        "import sys; from pathlib import Path; from nasgym.profiling.profile import profile; from nasgym.measuring.measure import Options\n"
         "from nasgym.spaces.digits import DigitsSpace\n"
         "options = Options(min_rounds=2, max_rounds=2, burst_ms=0.2, max_runs=20, tolerance=50.0)\n"
         "folder = Path(sys.argv[1])\n"
@@ -327,7 +327,7 @@ def test_results_name_the_line(kit: Kit, tmp_path: Path) -> None:
 
 def test_rows_of_results_have_the_intervals(kit: Kit) -> None:
     """What the script writes is what is read."""
-    from nasgym.profiling.measure import write_timings
+    from nasgym.measuring.measure import write_timings
 
     timings = {name: Timing(1.0, 0.5, 1.5, 0.25, 7, name == EMPTY) for name in kit.models}
     path = kit.folder / "other.csv"

@@ -5,9 +5,9 @@ import onnxruntime
 import pytest
 
 from nasgym.devices import block_layout
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.onnx_graph import head_onnx, plan_onnx
 from nasgym.networks.plan import Head
+from nasgym.networks.space_plans import plan_of
 from nasgym.networks.weights import head_shapes, random_weights
 from nasgym.profiling.parts import Part, parts_of
 from nasgym.registry import SPACES

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from nasgym.errors import UnknownName
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.memory import peak_memory_kb, size_kb
-from nasgym.networks.of_space import plan_of
 from nasgym.networks.plan import Identity
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.oracles.counted import MEASURES, counted_cost
+from nasgym.networks.space_plans import plan_of
+from nasgym.oracles.cost.counted import MEASURES, counted_cost
 from nasgym.registry import SPACES
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_mobilenetv3 import MobileNetV3Space

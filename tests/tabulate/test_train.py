@@ -20,7 +20,7 @@ pytest.importorskip("sklearn")
 @pytest.fixture
 def oracle():
     """Four networks, two seeds, two lengths; nothing is trained here."""
-    from nasgym.oracles.training import TrainingOracle
+    from nasgym.oracles.accuracy.training import TrainingOracle
     from nasgym.training.images import load_digits_images
 
     space = DigitsSpace().restrict(

@@ -10,9 +10,9 @@ import pytest
 from nasgym.errors import InvalidValue
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.networks.of_space import plan_of as plan_of_space
 from nasgym.networks.plan import Conv, Pool
 from nasgym.networks.scale import DIGITS
+from nasgym.networks.space_plans import plan_of as plan_of_space
 from nasgym.registry import SPACES
 from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
 

@@ -1,0 +1,1 @@
+"""Accuracy oracles: how good architectures are."""

@@ -1,0 +1,1 @@
+"""Cost oracles: what architectures cost."""

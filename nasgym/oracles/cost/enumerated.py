@@ -1,0 +1,57 @@
+"""`EnumeratedCost`: a cost that is known for every architecture of a space, with exact bounds."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from typing import Self
+
+from nasgym.oracles.oracle import Floats
+from nasgym.oracles.range_query import RangeExtremes
+from nasgym.spaces.space import Archs, SearchSpace
+
+__all__ = ["EnumeratedCost"]
+
+
+class EnumeratedCost:
+    """Values in the order of `SearchSpace.enumerate`; bounds of prefixes are the extremes over all their completions.
+
+    Args:
+        space: The space.
+        name: Name with unit.
+        fingerprint: Changes whenever a value could change.
+
+    Attributes:
+        values: ``(size,)`` costs, set by the class that knows them.
+    """
+
+    free = True
+    values: Floats
+
+    def __init__(self, space: SearchSpace, name: str, fingerprint: str) -> None:
+        self.space, self.name, self.fingerprint = space, name, fingerprint
+
+    def cost(self, archs: Archs) -> Floats:
+        """``(N,)`` cost of complete valid architectures."""
+        return self.values[self.space.index_of(archs)]
+
+    @cached_property
+    def _ranges(self) -> tuple[RangeExtremes, RangeExtremes]:
+        return RangeExtremes(self.values, largest=False), RangeExtremes(self.values, largest=True)
+
+    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
+        """``(N,)`` least and largest cost over the completions of prefixes.
+
+        Raises:
+            InvalidValue: A row decides something behind an open decision, or has no completion.
+        """
+        first, last = self.space.completions(archs)
+        least, largest = self._ranges
+        return least.query(first, last), largest.query(first, last)
+
+    def narrow(self, space: SearchSpace) -> Self:
+        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        narrowed = copy.copy(self)
+        narrowed.__dict__.pop("_ranges", None)
+        narrowed.values, narrowed.space = self.cost(space.enumerate()), space
+        return narrowed

@@ -1,0 +1,211 @@
+"""`MeasuredCost`: a latency that is measured network by network, during the search."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
+from nasgym.networks.plan import Identity, NetworkPlan
+from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.oracles.cost.counted import counted_cost
+from nasgym.oracles.oracle import Floats
+from nasgym.registry import SPACES
+from nasgym.spaces.space import Archs, SearchSpace
+
+if TYPE_CHECKING:
+    from nasgym.oracles.cost.cases import CasesCost
+    from nasgym.oracles.cost.chain import ChainCost
+
+__all__ = ["MARGIN", "MeasuredCost", "Precision", "network_key", "network_onnx"]
+
+Precision: TypeAlias = Literal["float32", "int8"]
+Planner: TypeAlias = Callable[[Archs], NetworkPlan]
+# what the range of a cost is widened by, since fewest multiply-accumulates need not be fastest
+MARGIN = 0.1
+
+
+class MeasuredCost:
+    """Base of the latencies that are measured; a subclass says how, in `_measure`.
+
+    Networks that are equal block by block, as those of one canonical form are, share a measurement. It is kept in
+    the data folder (`LatencyCache`) under the fingerprint before it is used, and never made again: a search that is repeated or
+    resumed reads the same numbers.
+
+    Bounds of a measured latency are not known. `bounds` gives, for every architecture, the range of the whole space as it is
+    estimated from two measurements: 10 % below the faster to 10 % above the slower of the networks with the fewest and the most
+    multiply-accumulates. Targets as fractions, rewards and features are scaled by it; whoever needs exact bounds looks
+    at `free` and refuses.
+
+    Args:
+        space: A space with plans, or a restriction of one.
+        name: Name with unit under which the cost goes.
+        fingerprint: Of everything that latencies depend on except the network.
+        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the publication.
+        cache: Where measurements are kept.
+
+    Attributes:
+        provenance: One sentence: where the numbers come from.
+
+    Raises:
+        InvalidValue: The space has no plans.
+    """
+
+    free = False
+    provenance = ""
+
+    def __init__(
+        self, space: SearchSpace, name: str, fingerprint: str, planner: Planner | None = None, cache: LatencyCache | None = None
+    ) -> None:
+        if not isinstance(space, PLANNED):
+            names = ", ".join(kind().name for kind in PLANNED)  # type: ignore[call-arg]  # none takes an argument
+            raise InvalidValue(
+                f"latencies are measured of networks that are built, and nothing here builds those of space {space.name!r}; "
+                f"spaces with networks are {names}."
+            )
+        self.space, self.name, self.fingerprint = space, name, fingerprint
+        self._planner = planner or (lambda arch: plan_of(space, arch))
+        self._cache = cache or LatencyCache()
+        self._keys: dict[bytes, str] = {}
+        self._known: dict[str, MeasuredLatency] = {}
+
+    # ---- how it is measured ---------------------------------------------------------------------------------------------
+
+    def _measure(self, plans: dict[str, NetworkPlan], keep: Callable[[dict[str, MeasuredLatency]], None]) -> None:
+        """Hook: measures networks by key and hands over what it has as soon as it has it.
+
+        Raises:
+            DataError: A network cannot be measured; those that were handed over are kept.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must say how a network is measured")
+
+    @property
+    def _lock(self) -> str:
+        """Hook: what two processes must not use at the same time."""
+        return "this-machine"
+
+    # ---- asking ---------------------------------------------------------------------------------------------------------
+
+    def cost(self, archs: Archs) -> Floats:
+        """``(N,)`` latencies of complete valid architectures; what is not known is measured, all new ones together.
+
+        Raises:
+            InvalidValue: An architecture is not complete, or not valid in the space.
+            DataError: A network cannot be measured, or what was measured cannot be kept.
+        """
+        return np.array([one.latency_ms for one in self.latencies(archs)], dtype=np.float64)
+
+    def latencies(self, archs: Archs) -> list[MeasuredLatency]:
+        """As `cost`, with intervals."""
+        self.space.valid_options(archs)
+        keys = [self._key(arch) for arch in archs]
+        wanted = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._known}
+        if wanted:
+            self._known |= self._cache.read(self.fingerprint, wanted)
+            self._measure_missing(archs, sorted((row, key) for key, row in wanted.items() if key not in self._known))
+        return [self._known[key] for key in keys]
+
+    def _measure_missing(self, archs: Archs, missing: Sequence[tuple[int, str]]) -> None:
+        if not missing:
+            return
+        with self._cache.sole_measurer(self._lock):
+            # another process may have measured them while this one waited
+            self._known |= self._cache.read(self.fingerprint, [key for _, key in missing])
+            rows = {key: row for row, key in missing if key not in self._known}
+            texts = {key: self.space.to_str(archs[row][None])[0] for key, row in rows.items()}
+
+            def keep(found: dict[str, MeasuredLatency]) -> None:
+                self._known |= self._cache.keep(self.fingerprint, [(key, texts[key], one) for key, one in found.items()])
+
+            if rows:
+                self._measure({key: self._planner(archs[row]) for key, row in rows.items()}, keep)
+
+    def _key(self, arch: Archs) -> str:
+        raw = arch.tobytes()
+        if raw not in self._keys:
+            self._keys[raw] = network_key(self._planner(arch))
+        return self._keys[raw]
+
+    def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
+        """``(N,)`` the estimated range of the whole space, the same for every row; see the class.
+
+        Raises:
+            InvalidValue: A row has the wrong shape or an entry that does not exist.
+            DataError: As `cost`.
+        """
+        rows = self.space.check(archs, complete=False)
+        least, largest = self._range
+        return np.full(len(rows), least), np.full(len(rows), largest)
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        macs = _macs(self.space.name)
+        macs = macs if macs.space.fingerprint == self.space.fingerprint else macs.narrow(self.space)
+        found = self.cost(np.stack([_extreme(macs, largest) for largest in (False, True)]))
+        return float(found.min() * (1 - MARGIN)), float(found.max() * (1 + MARGIN))
+
+    def narrow(self, space: SearchSpace) -> MeasuredCost:
+        """The same cost over a restriction of the space; what was measured stays known."""
+        narrowed = copy.copy(self)
+        narrowed.__dict__.pop("_range", None)
+        narrowed.space = space
+        return narrowed
+
+
+@lru_cache(maxsize=16)
+def _macs(name: str) -> ChainCost | CasesCost:
+    """Of a whole space; counting takes seconds in large ones, and is the same for every problem."""
+    return counted_cost(SPACES.load(name)(), "macs")
+
+
+def _extreme(macs: ChainCost | CasesCost, largest: bool) -> Archs:
+    """``(D,)`` an architecture with the fewest or the most multiply-accumulates, decided layer by layer by exact bounds."""
+    space = macs.space
+    arch = np.full(space.num_decisions, -1, dtype=np.int8)
+    for layer in space.layers:
+        rows = np.repeat(arch[None], len(layer.options), axis=0)
+        rows[:, layer.slice] = layer.options
+        low, high = macs.bounds(rows)
+        arch = rows[int(high.argmax() if largest else low.argmin())]
+    return arch
+
+
+def network_key(plan: NetworkPlan) -> str:
+    """Hash of what a network computes, however its layers are called: 32 hex digits."""
+    blocks = tuple(block for block in plan.blocks if not isinstance(block, Identity))
+    return hashlib.sha256(repr((plan.input_shape, blocks, plan.head)).encode()).hexdigest()[:32]
+
+
+def network_onnx(plan: NetworkPlan, batch: int, precision: Precision) -> bytes:
+    """The network as an ONNX file, with random weights that follow from its key.
+
+    Raises:
+        MissingPackage: onnx, or for int8 onnxruntime, is not installed.
+        InvalidValue: `batch` is no count from 1 on.
+        UnknownName: There is no such precision.
+    """
+    from nasgym.networks.onnx_graph import plan_onnx
+
+    check_batch(batch, precision)
+    rng = np.random.default_rng(int(network_key(plan), 16))
+    model = plan_onnx(plan, rng=rng, batch=batch)
+    if precision == "int8":
+        from nasgym.measuring.quantize import quantize
+
+        model = quantize(model, rng, begins=True, ends=True)
+    found: bytes = model.SerializeToString()
+    return found
+
+
+def check_batch(batch: int, precision: str) -> None:
+    """Raises `InvalidValue` or `UnknownName` where a batch or a precision does not exist."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise InvalidValue(f"batch is a count of images from 1 on, got {batch!r}.")
+    if precision not in get_args(Precision):
+        raise unknown_name("precision", precision, get_args(Precision))

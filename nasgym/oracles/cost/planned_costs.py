@@ -1,0 +1,91 @@
+"""`PlannedCosts`: the costs of a space whose architectures are plans, by name: counted, of a device file, or measured live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nasgym.devices.device_folder import device_names, find_device
+from nasgym.devices.missing import Missing
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.oracles.cost.counted import MEASURES, counted_cost
+from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured, measured_cost
+from nasgym.oracles.cost.lookup import LookupCost
+from nasgym.oracles.oracle import LATENCY, CostOracle
+from nasgym.registry import SPACES
+from nasgym.spaces.space import SearchSpace
+
+__all__ = ["LATENCY", "PlannedCosts"]
+
+
+@dataclass(frozen=True)
+class PlannedCosts:
+    """Costs by name of a built-in space with plans (`nasgym.networks.space_plans.PLANNED`).
+
+    Attributes:
+        space: The whole space.
+        device: Of ``"latency_ms"``; None where there is none.
+        missing: What to do about blocks that a device file lacks.
+    """
+
+    space: SearchSpace
+    device: DeviceSpec = None
+    missing: Missing = "error"
+
+    def all(self, names: Sequence[str]) -> list[CostOracle]:
+        """The costs of these names, each once.
+
+        Raises:
+            UnknownName: There is no such cost.
+            InvalidValue: A latency is asked for without a device, or the space has no look-up tables.
+            MissingData: A device is not there, asked for or not.
+            DataError: A device file is damaged.
+        """
+        self.check_device(names)
+        return [self.make(name) for name in dict.fromkeys(names)]
+
+    def check_device(self, names: Sequence[str]) -> None:
+        """Refuses a device that cannot be used, where no cost of `names` is its latency, whose making would refuse it.
+
+        Raises:
+            NasgymError: As `all`, and as `measured_cost`.
+        """
+        if LATENCY in names or self.device is None:
+            return
+        if is_measured(self.device):
+            measured_cost(self.space, self.device)
+        else:
+            find_device(self.space.name, str(self.device))
+
+    def make(self, name: str) -> CostOracle:
+        """The cost of a name: a counted one, ``"latency_ms"``, or ``"latency_ms@NAME"``, which is that of another device.
+
+        Whether a device file has all blocks is not looked at here, but by the cost when it is first asked: a restriction of the
+        space may need fewer (`LookupCost`).
+
+        Raises:
+            NasgymError: As `all`.
+        """
+        if name in MEASURES:
+            return _counted(self.space.name, name)
+        kind, _, other = name.partition("@")
+        known = device_names(self.space.name)
+        if kind != LATENCY:
+            latencies = [LATENCY, *(f"{LATENCY}@{device}" for device in known)]
+            raise unknown_name("cost", name, [*latencies, *MEASURES])
+        if not other and is_measured(self.device):
+            return measured_cost(self.space, self.device, name)
+        if not other and self.device is None:
+            raise InvalidValue(
+                f"cost {name!r} is that of a device; give device=NAME, a device of {self.space.name!r} (there are: "
+                f"{', '.join(known) or 'none'}), or device='live'."
+            )
+        device = find_device(self.space.name, other or str(self.device))
+        return LookupCost(self.space, device, name=name, missing=self.missing)
+
+
+@lru_cache(maxsize=64)
+def _counted(space: str, name: str) -> CostOracle:
+    """Counting every option takes a while in large spaces, and is the same for every problem."""
+    return counted_cost(SPACES.load(space)(), name)

@@ -1,0 +1,142 @@
+"""Training: the same seed gives the same network, alone or in company; short trainings on a few images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from nasgym.errors import InvalidValue, UnknownName
+from nasgym.networks.digits import digits_plan
+from nasgym.oracles.accuracy.training import Schedule, TrainingOracle, training_oracle
+from nasgym.oracles.oracle import AccuracyOracle
+from nasgym.spaces import DigitsSpace
+from nasgym.tables.table_folder import find_table
+from nasgym.training.images import ImageSet
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+# mixed kernels in one pack, and a network of another skeleton
+TEXTS = ["k3e3,k5e3,skip,skip,k3e3", "k5e3,k3e3,skip,skip,k3e3", "skip,skip,k3e3,skip,skip"]
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    from nasgym.training.images import load_digits_images
+
+    whole = load_digits_images()
+    return replace(
+        whole,
+        name="few digits",
+        train=whole.train[:400],
+        train_labels=whole.train_labels[:400],
+        validation=whole.validation[:200],
+        validation_labels=whole.validation_labels[:200],
+        test=whole.test[:200],
+        test_labels=whole.test_labels[:200],
+    )
+
+
+@pytest.fixture(scope="module")
+def oracle(images) -> TrainingOracle:
+    space = DigitsSpace()
+    schedule = Schedule(batch=50, images_per_epoch=400)
+    return TrainingOracle(space, partial(digits_plan, space), images, schedule=schedule, fidelities=(1, 8), seeds=(0, 1))
+
+
+def test_alone_and_packed(oracle):
+    archs = oracle.space.from_str([*TEXTS, TEXTS[0]])
+    seeds = np.array([0, 0, 0, 1])
+    packed = oracle.measure(archs, 1, seeds)
+    alone = [oracle.measure(archs[i : i + 1], 1, seeds[i : i + 1]) for i in range(4)]
+    np.testing.assert_allclose(packed.validation, np.concatenate([found.validation for found in alone]), atol=0.02)
+    np.testing.assert_allclose(packed.test, np.concatenate([found.test for found in alone]), atol=0.02)
+    assert (packed.train_seconds > 0).all()
+
+
+def test_the_same_seed_gives_the_same_network_and_another_does_not(oracle):
+    arch = oracle.space.from_str(TEXTS[0])
+    one, again, other = (oracle.measure(arch, 1, np.array([seed])) for seed in (3, 3, 4))
+    assert (one.validation, one.test) == (again.validation, again.test)
+    assert (one.validation, one.test) != (other.validation, other.test)
+
+
+def test_training_learns(oracle):
+    arch = oracle.space.from_str("k3e6,k3e6,skip,k3e6,k3e6")
+    found = oracle.measure(arch, 8, np.array([0]))
+    assert found.validation[0] > 0.3  # chance is 0.1
+    assert found.test[0] > 0.3
+
+
+def test_report_is_the_mean_over_its_seeds_at_the_largest_fidelity(oracle):
+    archs = oracle.space.from_str(TEXTS[:1])
+    report = oracle.report(archs)
+    found = oracle.measure(np.repeat(archs, 2, axis=0), 8, np.array([0, 1]))
+    np.testing.assert_allclose(report.test, found.test.mean(keepdims=True), atol=0.02)
+
+
+def test_seeds_are_drawn_from_the_generator(oracle):
+    archs = np.repeat(oracle.space.from_str(TEXTS[:1]), 40, axis=0)
+    one, again = (oracle.draw(archs, 1, np.random.default_rng(0)) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    assert set(one.tolist()) == {0, 1}
+
+
+def test_fingerprint_knows_images_and_schedule(oracle, images):
+    space = oracle.space
+    assert isinstance(oracle, AccuracyOracle)
+    for other in (
+        TrainingOracle(space, oracle.plan_of, images),
+        TrainingOracle(space, oracle.plan_of, replace(images, train=images.train + 1), schedule=oracle.schedule),
+        TrainingOracle(space, lambda arch: replace(oracle.plan_of(arch), stem=()), images, schedule=oracle.schedule),
+    ):
+        assert other.fingerprint != oracle.fingerprint
+
+
+def test_learning_rate_rises_and_falls():
+    schedule = Schedule(learning_rate=1.0, final_fraction=0.1, warmup=0.2)
+    rates = [schedule.rate(step, 10) for step in range(10)]
+    assert rates[:3] == pytest.approx([0.5, 1.0, 1.0])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert schedule.rate(10, 10) == pytest.approx(0.1)
+    assert schedule.rate(0, 1) == pytest.approx(1.0)
+
+
+def test_errors_teach(oracle, images):
+    with pytest.raises(UnknownName, match="Known: 1, 8"):
+        oracle.measure(oracle.space.default[None], 2, np.array([0]))
+    with pytest.raises(InvalidValue, match="ascending"):
+        TrainingOracle(oracle.space, oracle.plan_of, images, fidelities=(4, 1))
+    with pytest.raises(UnknownName, match="Did you mean 'digits'"):
+        training_oracle("digit")
+
+
+def test_the_shipped_table_can_be_trained_again():
+    """Three networks of the shipped table, trained once more: the short training, up to what rounding does to it."""
+    oracle, table = training_oracle("digits"), find_table("digits")
+    rows, seeds = np.array([5, 700, 2500]), np.array([0, 1, 2])
+    found = oracle.measure(oracle.space.enumerate()[rows], 3, seeds)
+    np.testing.assert_allclose(found.validation, table.accuracy["digits", 3, "validation"][rows, seeds], atol=0.03)
+    np.testing.assert_allclose(found.test, table.accuracy["digits", 3, "test"][rows, seeds], atol=0.03)
+    assert table.card["oracle"] == oracle.fingerprint
+
+
+def test_running_statistics_follow_as_quickly_as_the_schedule_says(oracle, images):
+    """The field came later: a schedule with its default has the fingerprint of before, and others have their own."""
+    quick = TrainingOracle(
+        oracle.space,
+        oracle.plan_of,
+        images,
+        schedule=replace(oracle.schedule, momentum=0.5),
+        fidelities=oracle.fidelities,
+        seeds=oracle.seeds,
+    )
+    assert "momentum" not in oracle.schedule.describe()
+    assert quick.schedule.describe()["momentum"] == 0.5
+    assert quick.fingerprint != oracle.fingerprint
+    arch, seed = oracle.space.from_str(TEXTS[:1]), np.array([0])
+    # same weights, other statistics
+    assert quick.measure(arch, 1, seed).validation[0] != oracle.measure(arch, 1, seed).validation[0]
