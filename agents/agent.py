@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 import numpy as np
 
 from nasgym.errors import BudgetExhausted, InvalidValue, unknown_name
-from nasgym.ledger import Budget, History, Ledger
-from nasgym.problem import Evaluations, Problem
+from nasgym.ledger.budget import Budget
+from nasgym.ledger.ledger import History, Ledger
+from nasgym.problems.evaluation import Evaluations
+from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS
 from nasgym.spaces.space import Archs
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Archs, SearchSpace

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nasgym.agents.agent import Agent
 from nasgym.errors import InvalidValue
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.spaces.space import Archs
 
 __all__ = ["LocalSearch"]

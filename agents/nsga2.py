@@ -21,9 +21,9 @@ from pymoo.problems.static import StaticProblem
 
 from nasgym.agents.agent import AskTellAgent
 from nasgym.errors import InvalidValue
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.problem import Constraint, Evaluations, Objective
+from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["NSGA2"]

@@ -12,9 +12,9 @@ from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.operators import draw_choices
 from nasgym.agents.rejection import make_feasible, propose_feasible
 from nasgym.errors import InvalidValue
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Ints
-from nasgym.problem import Evaluations
+from nasgym.problems.evaluation import Evaluations
 from nasgym.spaces.space import Archs, SearchSpace
 
 __all__ = ["OFAEvolution"]

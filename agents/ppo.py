@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from nasgym.agents.agent import Agent
 from nasgym.agents.reward_scale import RewardScale, Scaling
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.observation import MaskKind
 from nasgym.vector_env import NASVectorEnv
 from nasgym.wrappers.sb3_vec_env import SB3VecEnv

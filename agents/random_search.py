@@ -10,7 +10,7 @@ import numpy as np
 from nasgym.agents.agent import Agent
 from nasgym.agents.rejection import Draw, drawer, propose_feasible
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 
 __all__ = ["RandomSearch"]
 

@@ -11,8 +11,8 @@ from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.operators import mutation
 from nasgym.agents.rejection import Draw, drawer, make_feasible, propose_feasible, within_limits
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
-from nasgym.problem import Evaluations
+from nasgym.ledger.ledger import Ledger
+from nasgym.problems.evaluation import Evaluations
 from nasgym.spaces.space import Archs
 
 __all__ = ["RegularizedEvolution"]

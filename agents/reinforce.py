@@ -10,7 +10,7 @@ import numpy as np
 from nasgym.agents.agent import Agent
 from nasgym.agents.reward_scale import RewardScale, Scaling
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats
 from nasgym.spaces.space import Archs, SearchSpace
 

@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nasgym.errors import InvalidValue
-from nasgym.feasibility import Feasibility
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
+from nasgym.problems.feasibility import Feasibility
 from nasgym.spaces.space import Archs
 
 __all__ = ["Draw", "drawer", "make_feasible", "propose_feasible", "walk_feasible", "within_limits"]

@@ -34,9 +34,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import markdown_table, write_page
 from nasgym.agents.agent import make_agent
 from nasgym.errors import BudgetExhausted, MissingData
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
-from nasgym.problem import Evaluations, Problem
+from nasgym.problems.evaluation import Evaluations
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS
 from nasgym.spaces.space import Archs
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from nasgym.agents import SearchResult, make_agent
-from nasgym.factory import make_problem
 from nasgym.files.provenance import provenance
 from nasgym.ledger import Budget
-from nasgym.problem import Problem
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 
 HERE = Path(__file__).resolve().parent
 

@@ -26,8 +26,8 @@ from benchmarks.rows import Goal, Row
 from benchmarks.side.client import Unusable, start
 from nasgym.env import NASEnv
 from nasgym.errors import MissingData
-from nasgym.factory import make_problem
-from nasgym.problem import Problem
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 from nasgym.vector_env import NASVectorEnv
 
 IDS = ("nasgym/NASBenchMacro-v0", "nasgym/Digits-v0")

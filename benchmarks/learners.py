@@ -10,8 +10,8 @@ import torch
 from benchmarks.contest import rate
 from benchmarks.rows import Row
 from nasgym.agents import make_agent
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget
+from nasgym.problems.factory import make_problem
 
 ENV_ID = "nasgym/Digits-v0"
 AGENTS = ("ppo", "reinforce")

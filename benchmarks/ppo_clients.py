@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.common import arguments, interval, markdown_table, run_all, write_page
 from examples import ppo_cleanrl_style, ppo_sb3
 from nasgym.agents import make_agent
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget
-from nasgym.problem import Problem
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 
 EVALUATIONS = 300
 CLIENTS = {"MaskablePPO, adapter": ppo_sb3, "single-file PPO": ppo_cleanrl_style}

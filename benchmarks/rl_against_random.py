@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import arguments, interval, markdown_table, write_page
 from nasgym.agents import make_agent
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget
-from nasgym.problem import Problem
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 
 EVALUATIONS = 300
 AGENTS = ("reinforce", "ppo")

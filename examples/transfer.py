@@ -29,7 +29,7 @@ from torch import nn
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.tabled import table_devices
+from nasgym.problems.sources.table import table_devices
 
 ENV_ID = "nasgym/NATS-TSS-v0"
 REWARD = "constrained"

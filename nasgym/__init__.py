@@ -13,9 +13,11 @@ from nasgym.registration import register_envs
 
 if TYPE_CHECKING:
     from nasgym.errors import BudgetExhausted, NasgymError
-    from nasgym.factory import make_problem
-    from nasgym.ledger import Budget, Ledger
-    from nasgym.problem import Constraint, Evaluations, Objective, Problem
+    from nasgym.ledger.budget import Budget
+    from nasgym.ledger.ledger import Ledger
+    from nasgym.problems.evaluation import Constraint, Evaluations, Objective
+    from nasgym.problems.factory import make_problem
+    from nasgym.problems.problem import Problem
     from nasgym.spaces.space import Decision, SearchSpace
 
 __all__ = [
@@ -37,15 +39,15 @@ __version__ = "0.1.0"
 _WHERE = {
     "Budget": "nasgym.ledger",
     "BudgetExhausted": "nasgym.errors",
-    "Constraint": "nasgym.problem",
+    "Constraint": "nasgym.problems.problem",
     "Decision": "nasgym.spaces.space",
-    "Evaluations": "nasgym.problem",
+    "Evaluations": "nasgym.problems.problem",
     "Ledger": "nasgym.ledger",
     "NasgymError": "nasgym.errors",
-    "Objective": "nasgym.problem",
-    "Problem": "nasgym.problem",
+    "Objective": "nasgym.problems.problem",
+    "Problem": "nasgym.problems.problem",
     "SearchSpace": "nasgym.spaces.space",
-    "make_problem": "nasgym.factory",
+    "make_problem": "nasgym.problems.factory",
 }
 
 

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.evaluation import Bools, Evaluations
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.payoff import Payoff
-from nasgym.problem import Problem
+from nasgym.problems.evaluation import Bools, Evaluations
+from nasgym.problems.problem import Problem
 from nasgym.setting import Setting
 from nasgym.spaces.space import Archs
 

@@ -12,12 +12,13 @@ from gymnasium.envs.registration import EnvSpec
 from nasgym.endings import Endings
 from nasgym.errors import InvalidValue
 from nasgym.granularity import Granularity
-from nasgym.ledger import Budget, Ledger
+from nasgym.ledger.budget import Budget
+from nasgym.ledger.ledger import Ledger
 from nasgym.observation import MaskKind, Observation, ObservationKind, map_arrays
 from nasgym.oracles.oracle import Floats
 from nasgym.payoff import Payoff, RulePayoff
 from nasgym.potential import ShapingSpec
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rendering import RENDER_MODES, Rendering, check_render_mode, render
 from nasgym.setting import Setting
 from nasgym.spaces.decision import OPEN

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue
-from nasgym.evaluation import nondominated
 from nasgym.payoff import ObjectivePayoff, default_objectives
-from nasgym.problem import Problem
+from nasgym.problems.evaluation import nondominated
+from nasgym.problems.problem import Problem
 from nasgym.setting import Setting
 from nasgym.vector_env import NASVectorEnv
 

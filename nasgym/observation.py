@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import unknown_name
-from nasgym.feasibility import Feasibility
 from nasgym.granularity import Steps
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.problem import Problem
+from nasgym.problems.feasibility import Feasibility
+from nasgym.problems.problem import Problem
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Archs
 

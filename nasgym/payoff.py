@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats
-from nasgym.problem import Evaluations, Objective, Problem
+from nasgym.problems.evaluation import Evaluations, Objective
+from nasgym.problems.problem import Problem
 
 __all__ = ["ObjectivePayoff", "Payoff", "RulePayoff", "default_objectives"]
 

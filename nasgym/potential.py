@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.spaces.space import Archs
 
 __all__ = ["Potential", "ShapingSpec"]

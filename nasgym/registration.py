@@ -23,7 +23,7 @@ class Benchmark:
         reward: Default rule.
         target: Default target, used by every rule that has one.
         any_table: Whether the keyword ``table`` may name another table.
-        loader: ``"module:function"`` that gives the `nasgym.factory.Parts` of an id that is no table, from the keywords of
+        loader: ``"module:function"`` that gives the `nasgym.problems.factory.Parts` of an id that is no table, from the keywords of
             `make_problem` about accuracies and costs; empty for tables.
         networks: Whether the networks of its space can be built here, so that ``device="live"`` can time them.
         trains: Whether every candidate is trained by default; Gymnasium then knows the id as nondeterministic.
@@ -46,7 +46,7 @@ def _mobile(space: str, summary: str) -> Benchmark:
         f"{summary}; candidates are trained on digits at a quarter of the width for one epoch",
         "constrained",
         any_table=True,
-        loader=f"nasgym.mobile:{space}_parts",
+        loader=f"nasgym.problems.sources.mobile:{space}_parts",
         networks=True,
         trains=True,
     )
@@ -73,7 +73,7 @@ IDS: dict[str, Benchmark] = {
         "most 25 ms on a phone",
         "constrained",
         target=25.0,
-        loader="nasgym.ofa:ofa_parts",
+        loader="nasgym.problems.sources.ofa:ofa_parts",
         networks=True,
     ),
     "nasgym/ProxylessNAS-v0": _mobile(

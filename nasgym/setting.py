@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
-from nasgym.budget import Budget
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
-from nasgym.feasibility import Feasibility
 from nasgym.granularity import Granularity, Steps
-from nasgym.ledger import Ledger
+from nasgym.ledger.budget import Budget
+from nasgym.ledger.ledger import Ledger
 from nasgym.observation import MaskKind, ObservationKind, View
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.potential import Potential, ShapingSpec
-from nasgym.problem import Problem
+from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
+from nasgym.problems.feasibility import Feasibility
+from nasgym.problems.problem import Problem
 from nasgym.spaces.space import Archs
 
 __all__ = ["Setting", "TargetRange"]

@@ -17,12 +17,13 @@ from nasgym.endings import Endings, Told
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.granularity import Granularity
-from nasgym.ledger import Budget, Ledger
+from nasgym.ledger.budget import Budget
+from nasgym.ledger.ledger import Ledger
 from nasgym.observation import MaskKind, Observation, ObservationKind
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.payoff import Payoff, RulePayoff
 from nasgym.potential import ShapingSpec
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rendering import Rendering, check_render_mode, render
 from nasgym.setting import Setting
 from nasgym.walks import make_walks

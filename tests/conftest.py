@@ -15,7 +15,7 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 def need_table(name: str) -> str:
     """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
-    from nasgym.ofa import is_imported
+    from nasgym.problems.sources.ofa import is_imported
     from nasgym.registration import IDS
     from nasgym.tables.table_folder import data_folder, imported_tables, shipped_tables
 

@@ -13,7 +13,7 @@ from nasgym.errors import InvalidValue
 from nasgym.granularity import MOST_OPTIONS, Steps
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy, MnasNetSoft
 from nasgym.spaces.space import Decision, SearchSpace
@@ -56,7 +56,7 @@ def test_the_same_architectures_with_the_same_rewards(restrict, mask):
     assert set(layers) == set(problem.space.to_str(problem.space.enumerate()[fits]))
 
 
-# those that train every candidate: `tests/test_mobile.py`
+# those that train every candidate: `tests/problems/sources/test_mobile.py`
 @pytest.mark.parametrize("env_id", [env_id for env_id, known in IDS.items() if not known.trains])
 def test_every_id_by_layers(imported, env_id):
     imported(IDS[env_id].table)

@@ -18,18 +18,19 @@ from hypothesis import strategies as st
 
 from nasgym import walks
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
 from nasgym.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
 from nasgym.oracles.cost.counted import ChainCost
-from nasgym.problem import Objective, Problem
+from nasgym.problems.evaluation import Objective
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 from nasgym.registration import IDS, mo_id
 from nasgym.rewards import Constrained, MnasNetSoft
 from nasgym.tables.table_file import Table
 from tests.tiny import DESCRIPTION, SIZE, tiny_problem, tiny_space, tiny_table
 
-# ids that are a table; others know other keywords (`tests/test_ofa.py`)
+# ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
 TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
 MO = "nasgym/mo-Digits-v0"
 TWO = [Objective("accuracy", "max"), Objective("latency_ms@phone", "min")]

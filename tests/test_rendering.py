@@ -14,7 +14,7 @@ from nasgym.env import NASEnv
 from nasgym.errors import BudgetExhausted, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.mo_env import MONASEnv, MONASVectorEnv
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rendering import RENDER_MODES, check_render_mode
 from nasgym.rewards import Constrained
 from nasgym.vector_env import NASVectorEnv

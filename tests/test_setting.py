@@ -15,7 +15,7 @@ from nasgym import walks
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Constrained, MnasNetSoft, make_rule
 from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_ledger, tiny_problem

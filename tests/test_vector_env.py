@@ -19,14 +19,14 @@ from nasgym.granularity import Steps
 from nasgym.ledger import Budget, Ledger
 from nasgym.observation import View, map_arrays
 from nasgym.prefix_tree import PrefixTree
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import MnasNetSoft
 from nasgym.setting import Setting
 from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_problem
 
-# ids that are a table; others know other keywords (`tests/test_ofa.py`)
+# ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
 TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
 MODES = list(AutoresetMode)
 OBSERVATIONS = ("onehot", "tokens", "dict")

@@ -9,7 +9,8 @@ import numpy as np
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
 from nasgym.oracles.oracle import SeedChoice
-from nasgym.problem import Objective, Problem
+from nasgym.problems.evaluation import Objective
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, RewardRule
 from nasgym.spaces.described import DescribedSpace, space_from_description
 from nasgym.tables.table_file import Table

@@ -15,7 +15,7 @@ __all__ = ["list_command"]
 def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.devices.device_folder import device_files
-    from nasgym.ofa import is_imported
+    from nasgym.problems.sources.ofa import is_imported
     from nasgym.registration import IDS, live_id, mo_id
     from nasgym.registry import AGENTS, RULES, SPACES, TABLES
     from nasgym.tables.cost_columns import imported_columns

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nasgym.ledger import Budget
+    from nasgym.ledger.budget import Budget
 
 __all__ = ["Amount", "Identifier", "Settings", "Unit", "make_budget"]
 
@@ -36,6 +36,6 @@ Identifier = Annotated[
 
 def make_budget(unit: str, amount: float) -> Budget:
     """A budget from the two options."""
-    from nasgym.ledger import Budget
+    from nasgym.ledger.budget import Budget
 
     return Budget(unit, amount)  # type: ignore[arg-type]  # Budget itself refuses other units, with the known ones

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nasgym.agents.agent import SearchResult
-    from nasgym.ledger import Budget
+    from nasgym.ledger.budget import Budget
     from nasgym.oracles.cost.measured import MeasuredCost
-    from nasgym.problem import Evaluations, Problem
+    from nasgym.problems.evaluation import Evaluations
+    from nasgym.problems.problem import Problem
 
 __all__ = ["search"]
 
@@ -73,7 +74,7 @@ def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mappi
     """A search with a progress bar, equal to ``make_agent(agent).search(problem, budget=budget, seed=seed)``."""
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
-    from nasgym.ledger import Ledger
+    from nasgym.ledger.ledger import Ledger
 
     with progress(agent) as told:
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import PROBLEM_KEYWORDS, make_problem
-from nasgym.ledger import Budget
-from nasgym.problem import Problem
+from nasgym.ledger.budget import Budget
+from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem
+from nasgym.problems.problem import Problem
 
 __all__ = ["Comparison", "default_folder", "parse_seeds", "parse_settings", "plan_comparison"]
 

@@ -15,7 +15,8 @@ from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.oracle import Floats
-from nasgym.problem import Problem, Report
+from nasgym.problems.evaluation import Report
+from nasgym.problems.problem import Problem
 from nasgym.spaces.space import Archs
 
 __all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge"]

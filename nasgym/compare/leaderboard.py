@@ -17,7 +17,7 @@ from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.accuracy.training import TrainingOracle
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.cost.measured import MeasuredCost
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 
 __all__ = [
     "Sheet",

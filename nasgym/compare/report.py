@@ -30,7 +30,7 @@ from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.columns import ColumnCost
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.cost.measured import MeasuredCost
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 
 __all__ = ["source_lines", "write_comparison", "write_files"]
 

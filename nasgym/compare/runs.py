@@ -28,10 +28,11 @@ import numpy.typing as npt
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult, condense
 from nasgym.errors import InvalidValue, NasgymError
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
+from nasgym.ledger.store import Store
 from nasgym.oracles.cost.device_spec import is_measured, runs_command
-from nasgym.problem import Evaluations, Problem
-from nasgym.store import Store
+from nasgym.problems.evaluation import Evaluations
+from nasgym.problems.problem import Problem
 
 __all__ = ["Progress", "run_all", "store_path"]
 
@@ -244,7 +245,7 @@ def _play(slot: int, agent: str, seed: int) -> None:
     """One search, from opening its run in the store to keeping its result."""
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
-    from nasgym.factory import make_problem
+    from nasgym.problems.factory import make_problem
 
     worker = _worker
     assert worker is not None, "the pool's initialiser has run"

@@ -18,8 +18,9 @@ from nasgym.drawing.pixels import page_pixels
 from nasgym.drawing.shapes import GREY, Canvas, Page, fit
 from nasgym.drawing.svg import page_svg
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger import Ledger
-from nasgym.problem import Constraint, Problem
+from nasgym.ledger.ledger import Ledger
+from nasgym.problems.evaluation import Constraint
+from nasgym.problems.problem import Problem
 from nasgym.spaces.decision import OPEN, Archs
 from nasgym.spaces.space import SearchSpace
 

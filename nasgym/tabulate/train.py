@@ -15,11 +15,11 @@ import numpy as np
 from nasgym.errors import DataError
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
+from nasgym.ledger.store import Key, Store
 from nasgym.oracles.accuracy.training import TrainingOracle, training_oracle
 from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Floats, Ints, Measurements
 from nasgym.spaces.space import Archs
-from nasgym.store import Key, Store
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tabulate.quality import quality
 from nasgym.training.packed_modules import pack_key

@@ -7,7 +7,7 @@ import numpy as np
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import counted_cost
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.tables.table_file import Table

@@ -7,11 +7,11 @@ from nasgym.agents import make_agent
 from nasgym.agents.layernas import LayerNAS
 from nasgym.agents.layernas_steps import make_steps, reachable_costs, wanted_costs
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.factory import make_problem
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
 from nasgym.oracles.cost.counted import ChainCost
-from nasgym.problem import Problem
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description
 from nasgym.spaces.digits import DigitsSpace

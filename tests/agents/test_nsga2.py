@@ -9,7 +9,8 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.cost.counted import counted_cost
 from nasgym.oracles.oracle import Measurements
-from nasgym.problem import Objective, Problem
+from nasgym.problems.evaluation import Objective
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace

@@ -8,7 +8,7 @@ from nasgym.agents import make_agent
 from nasgym.agents.ofa_evolution import OFAEvolution, _genes
 from nasgym.errors import InvalidValue
 from nasgym.ledger import Ledger
-from nasgym.problem import Evaluations
+from nasgym.problems.evaluation import Evaluations
 from nasgym.rewards import Constrained
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace

@@ -6,7 +6,7 @@ import pytest
 from nasgym.agents.regularized_evolution import RegularizedEvolution
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
-from nasgym.problem import Evaluations
+from nasgym.problems.evaluation import Evaluations
 from nasgym.rewards import Constrained
 from tests.tiny import tiny_ledger, tiny_problem, tiny_space
 

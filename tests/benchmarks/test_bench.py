@@ -12,7 +12,7 @@ from benchmarks import bench, env_speed
 from benchmarks.contest import Work, race, rate, short, spread, times_faster
 from benchmarks.rows import COLUMNS, Goal, Row, table_of, verdict
 from benchmarks.side import client, install
-from nasgym.factory import make_problem
+from nasgym.problems.factory import make_problem
 from nasgym.vector_env import NASVectorEnv
 
 TURNS = """

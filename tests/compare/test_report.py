@@ -18,7 +18,7 @@ from nasgym.compare.report import write_comparison, write_files
 from nasgym.compare.run_result import RunResult
 from nasgym.ledger import Budget
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description
 from nasgym.tables.table_file import Table

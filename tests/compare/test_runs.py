@@ -16,7 +16,7 @@ from nasgym.compare.run_result import RunResult
 from nasgym.compare.runs import run_all
 from nasgym.errors import BudgetExhausted, InvalidValue, NasgymError
 from nasgym.ledger import Budget
-from nasgym.store import Store
+from nasgym.ledger.store import Store
 from tests.compare.small import COMPARED, count_charges, fixed_files, run, start, store_contents
 from tests.tiny import tiny_ledger
 

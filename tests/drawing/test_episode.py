@@ -11,9 +11,9 @@ from nasgym.drawing.cost_bar import BEYOND, WITHIN, CostRange, bar_lines, draw_b
 from nasgym.drawing.episode import Frame, frame_of, frame_pixels, frame_svg, frame_text
 from nasgym.drawing.shapes import Canvas, Path, Polygon, Rect
 from nasgym.errors import InvalidValue, MissingPackage, UnknownName
-from nasgym.factory import make_problem
 from nasgym.ledger import Ledger
-from nasgym.problem import Constraint
+from nasgym.problems.evaluation import Constraint
+from nasgym.problems.factory import make_problem
 from nasgym.rewards import Accuracy
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace

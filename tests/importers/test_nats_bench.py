@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError
-from nasgym.factory import make_problem
 from nasgym.importers import nats_bench
 from nasgym.importers.nats_archive import open_archive
 from nasgym.importers.nats_bench import LATENCY, build_table, import_nats_bench, space_of
+from nasgym.problems.factory import make_problem
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.tables.table_folder import find_table, table_path
 from tests.importers import nats_files

@@ -9,7 +9,7 @@ from nasgym.devices.device_folder import device_names, device_path
 from nasgym.errors import DataError
 from nasgym.importers.ofa import import_ofa
 from nasgym.importers.ofa_predictor import predictor_path
-from nasgym.ofa import is_imported
+from nasgym.problems.sources.ofa import is_imported
 from tests.importers.test_ofa_predictor import arrays
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError
+from nasgym.ledger.store import Store
 from nasgym.networks.digits import digits_plan
 from nasgym.spaces import DigitsSpace
-from nasgym.store import Store
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")

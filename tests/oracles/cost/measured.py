@@ -6,7 +6,7 @@ from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.count import count_macs
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.measured import MeasuredCost
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import Constrained
 from nasgym.spaces import DigitsSpace
 from nasgym.tables.table_folder import find_table

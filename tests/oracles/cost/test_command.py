@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError, InvalidValue, UnknownName
-from nasgym.factory import make_problem
 from nasgym.measuring.latency_cache import LatencyCache
 from nasgym.oracles.cost.command import CommandLatency, read_latency
+from nasgym.problems.factory import make_problem
 from nasgym.spaces import DigitsSpace
 
 pytest.importorskip("onnx")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError, InvalidValue, UnknownName
-from nasgym.factory import make_problem
 from nasgym.measuring.latency_cache import LatencyCache
 from nasgym.measuring.measure import Timing, describe_machine
 from nasgym.networks.scale import Scale
 from nasgym.networks.space_plans import plan_of
 from nasgym.oracles.cost import live
 from nasgym.oracles.cost.live import LiveLatency
+from nasgym.problems.factory import make_problem
 from nasgym.spaces import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.evaluation import Bools, Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measurements
 from nasgym.oracles.range_query import RangeExtremes
+from nasgym.problems.evaluation import Bools, Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
+from nasgym.problems.value_cache import kept_values
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import Archs, SearchSpace
-from nasgym.value_cache import kept_values
 
 __all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
 
@@ -365,7 +365,7 @@ class Problem:
         """``(N,)`` best reward that prefixes (first decisions made, the rest ``-1``) can still reach, exactly.
 
         That is what backward induction over the tree of decisions gives; the order of the space being lexicographic, it is the
-        largest reward in a range of positions. Rewards of large spaces are kept on disk (`nasgym.value_cache`).
+        largest reward in a range of positions. Rewards of large spaces are kept on disk (`nasgym.problems.value_cache`).
 
         Args:
             archs: ``(N, D)`` prefixes.

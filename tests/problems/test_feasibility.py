@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from nasgym import walks
 from nasgym.env import NASEnv
 from nasgym.errors import InvalidValue
-from nasgym.feasibility import Feasibility
 from nasgym.granularity import Steps
 from nasgym.ledger import Ledger
 from nasgym.observation import View
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
-from nasgym.problem import Problem
+from nasgym.problems.feasibility import Feasibility
+from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy
 from nasgym.setting import Setting

@@ -15,8 +15,8 @@ import pytest
 
 from nasgym.errors import BudgetExhausted, DataError
 from nasgym.ledger import Budget, Ledger
-from nasgym.store import Store
-from tests.test_ledger import counted_oracle
+from nasgym.ledger.store import Store
+from tests.ledger.test_ledger import counted_oracle
 from tests.tiny import tiny_problem, tiny_space
 
 ALL = tiny_space().enumerate()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
-from nasgym.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.oracles.cost.counted import MEMORY
+from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.registration import IDS
 from nasgym.tables.table_file import write_table
 from tests.tiny import SIZE, tiny_table

@@ -7,7 +7,6 @@ from functools import partial
 
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import Parts
 from nasgym.oracles.accuracy.fitted import FittedCost, FittedModel
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
@@ -16,6 +15,7 @@ from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured
 from nasgym.oracles.cost.named_costs import NamedCosts
 from nasgym.oracles.cost.planned_costs import PlannedCosts
 from nasgym.oracles.oracle import LATENCY, AccuracyOracle, CostOracle, SeedChoice
+from nasgym.problems.factory import Parts
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasgym import value_cache
-from nasgym.value_cache import kept_values
+from nasgym.problems import value_cache
+from nasgym.problems.value_cache import kept_values
 from tests.tiny import SIZE, partial_archs, tiny_problem
 
 

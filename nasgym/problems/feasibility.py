@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.ledger import Ledger
+from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.oracles.range_query import RangeExtremes
-from nasgym.problem import Problem
+from nasgym.problems.problem import Problem
 from nasgym.spaces.space import Archs
 
 __all__ = ["Feasibility"]

@@ -9,8 +9,8 @@ import pytest
 import nasgym
 from nasgym.errors import DataError, UnknownName
 from nasgym.importers.nb201_devices import import_cost_columns
+from nasgym.problems.sources.table import table_devices
 from nasgym.spaces.nats_bench import TopologySpace
-from nasgym.tabled import table_devices
 from nasgym.tables.cost_columns import columns_path
 from nasgym.tables.table_folder import table_path
 

@@ -16,7 +16,8 @@ from nasgym.oracles.cost.counted import COUNTED, MEMORY
 from nasgym.oracles.cost.device_spec import DeviceSpec, check_device
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
-from nasgym.problem import Objective, Problem
+from nasgym.problems.evaluation import Objective
+from nasgym.problems.problem import Problem
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
 from nasgym.registry import RULES
 from nasgym.rewards import RewardRule, RuleSpec, make_rule
@@ -26,7 +27,7 @@ __all__ = ["PROBLEM_KEYWORDS", "Parts", "TargetSpec", "make_problem", "wanted_co
 
 TargetSpec: TypeAlias = float | Mapping[str, Any] | None
 DEFAULT = "default"
-TABLE_LOADER = "nasgym.tabled:table_parts"
+TABLE_LOADER = "nasgym.problems.sources.table:table_parts"
 
 
 class Parts(NamedTuple):

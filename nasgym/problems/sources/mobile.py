@@ -7,7 +7,6 @@ from functools import partial
 
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.factory import Parts
 from nasgym.oracles.accuracy.fitted import FittedModel
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.accuracy.table import TableOracle
@@ -15,10 +14,11 @@ from nasgym.oracles.accuracy.training import training_oracle_for
 from nasgym.oracles.cost.device_spec import DeviceSpec
 from nasgym.oracles.cost.planned_costs import LATENCY, PlannedCosts
 from nasgym.oracles.oracle import AccuracyOracle, SeedChoice
+from nasgym.problems.factory import Parts
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
-from nasgym.tabled import load_table, space_of
+from nasgym.tables.resolve import load_table, space_of
 from nasgym.tables.table_file import Table
 
 __all__ = ["mobile_parts"]

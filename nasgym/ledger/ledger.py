@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.budget import Budget, BudgetUnit
 from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused
+from nasgym.ledger.budget import Budget, BudgetUnit
+from nasgym.ledger.store import Key, Measured, Store
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.problem import Constraint, Evaluations, Objective, Problem
+from nasgym.problems.evaluation import Constraint, Evaluations, Objective
+from nasgym.problems.problem import Problem
 from nasgym.spaces.space import Archs, SearchSpace
-from nasgym.store import Key, Measured, Store
 
 __all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
 

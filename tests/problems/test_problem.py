@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.factory import make_problem
-from nasgym.problem import Objective, Problem
+from nasgym.problems.evaluation import Objective
+from nasgym.problems.factory import make_problem
+from nasgym.problems.problem import Problem
 from nasgym.rewards import RULES, Constrained, MnasNetSoft, make_rule
 from tests.tiny import SIZE, completions_of, partial_archs, tiny_problem, tiny_space, tiny_table
 

@@ -1,0 +1,6 @@
+"""What agents may spend, and the record of what they have spent."""
+
+from nasgym.ledger.budget import Budget, BudgetUnit
+from nasgym.ledger.ledger import History, Ledger
+
+__all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
