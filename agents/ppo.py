@@ -15,10 +15,10 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.reward_scale import RewardScale, Scaling
+from nasgym.envs.observation import MaskKind
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.observation import MaskKind
-from nasgym.vector_env import NASVectorEnv
 from nasgym.wrappers.sb3_vec_env import SB3VecEnv
 
 __all__ = ["PPO"]
@@ -28,7 +28,7 @@ __all__ = ["PPO"]
 class PPO(Agent):
     """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices, by sb3-contrib's ``MaskablePPO``.
 
-    The policy walks through `nasgym.vector_env.NASVectorEnv`: one step is one decision, and only the last one is rewarded. All
+    The policy walks through `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and only the last one is rewarded. All
     environments share the ledger and march in lock-step, so that an update sees `episodes` architectures. The discount is 1.
 
     The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called this library's choice was

@@ -24,11 +24,11 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from benchmarks.contest import BLOCK_SECONDS, Contestant, Seconds, Work, race, rate, spread, times_faster
 from benchmarks.rows import Goal, Row
 from benchmarks.side.client import Unusable, start
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import MissingData
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
-from nasgym.vector_env import NASVectorEnv
 
 IDS = ("nasgym/NASBenchMacro-v0", "nasgym/Digits-v0")
 SIZES = (1, 64, 1024, 4096)

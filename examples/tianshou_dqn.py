@@ -26,7 +26,7 @@ from tianshou.utils.torch_utils import policy_within_training_step
 import nasgym
 from nasgym.agents import make_agent
 from nasgym.agents.reward_scale import RewardScale
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
 from nasgym.wrappers import MaskInObservation
 
 

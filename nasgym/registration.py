@@ -126,16 +126,16 @@ def register_envs() -> None:
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
-                entry_point="nasgym.env:NASEnv",
-                vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                entry_point="nasgym.envs.env:NASEnv",
+                vector_entry_point="nasgym.envs.vector_env:NASVectorEnv",
                 nondeterministic=IDS[env_id].trains,
                 kwargs={"problem": env_id},
             )
         if mo_id(env_id) not in gymnasium.registry:
             gymnasium.register(
                 mo_id(env_id),
-                entry_point="nasgym.mo_env:MONASEnv",
-                vector_entry_point="nasgym.mo_env:MONASVectorEnv",
+                entry_point="nasgym.envs.mo_env:MONASEnv",
+                vector_entry_point="nasgym.envs.mo_env:MONASVectorEnv",
                 nondeterministic=IDS[env_id].trains,
                 # Gymnasium's checker asks for rewards of one number
                 disable_env_checker=True,
@@ -144,8 +144,8 @@ def register_envs() -> None:
         if IDS[env_id].networks and live_id(env_id) not in gymnasium.registry:
             gymnasium.register(
                 live_id(env_id),
-                entry_point="nasgym.env:NASEnv",
-                vector_entry_point="nasgym.vector_env:NASVectorEnv",
+                entry_point="nasgym.envs.env:NASEnv",
+                vector_entry_point="nasgym.envs.vector_env:NASVectorEnv",
                 nondeterministic=True,
                 kwargs={"problem": env_id, "device": "live"},
             )

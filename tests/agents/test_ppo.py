@@ -10,9 +10,9 @@ from nasgym.agents import make_agent
 from nasgym.agents.ppo import PPO, _ScaledRewards
 from nasgym.agents.reinforce import Reinforce
 from nasgym.agents.reward_scale import RewardScale
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget
-from nasgym.vector_env import NASVectorEnv
 from nasgym.wrappers import SB3VecEnv
 from tests.agents.learnable import digits_problem, gain, learnable_problem
 from tests.tiny import tiny_ledger, tiny_problem

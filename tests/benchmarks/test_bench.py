@@ -12,8 +12,8 @@ from benchmarks import bench, env_speed
 from benchmarks.contest import Work, race, rate, short, spread, times_faster
 from benchmarks.rows import COLUMNS, Goal, Row, table_of, verdict
 from benchmarks.side import client, install
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.problems.factory import make_problem
-from nasgym.vector_env import NASVectorEnv
 
 TURNS = """
 import sys

@@ -7,7 +7,7 @@ import torch
 from torchrl.envs import ActionMask, GymWrapper, TransformedEnv
 from torchrl.envs.utils import check_env_specs
 
-from nasgym.vector_env import NASVectorEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.wrappers import MaskInObservation, VectorMaskInObservation
 from tests.clients.example import run_example
 

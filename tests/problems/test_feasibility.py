@@ -10,21 +10,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nasgym import walks
-from nasgym.env import NASEnv
+from nasgym.envs import episodes as walks
+from nasgym.envs.core import Setting
+from nasgym.envs.env import NASEnv
+from nasgym.envs.granularity import Steps
+from nasgym.envs.observation import View
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
-from nasgym.granularity import Steps
 from nasgym.ledger import Ledger
-from nasgym.observation import View
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy
-from nasgym.setting import Setting
 from nasgym.spaces import space as space_module
-from nasgym.vector_env import NASVectorEnv
 from tests.tiny import completions_of, tiny_problem, tiny_space, tiny_table
 
 HALF = {"fraction": 0.5, "of": "range"}

@@ -14,9 +14,9 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.vector_env import NASVectorEnv
 from nasgym.wrappers import MaskInObservation, VectorMaskInObservation
 from tests.tiny import tiny_problem
 

@@ -16,10 +16,10 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue
 from nasgym.ledger import Budget
-from nasgym.vector_env import NASVectorEnv
 from nasgym.wrappers import MaskInObservation, SB3VecEnv, VectorMaskInObservation
 from tests.tiny import tiny_ledger, tiny_problem
 from tests.wrappers.test_mask_in_observation import wild_actions

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
 from nasgym.networks.space_plans import PLANNED, plan_of
@@ -15,7 +16,6 @@ from nasgym.oracles.cost.counted import counted_cost
 from nasgym.oracles.cost.measured import MARGIN, _extreme, network_key, network_onnx
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces import DigitsSpace, TopologySpace
-from nasgym.vector_env import NASVectorEnv
 from tests.oracles.cost.measured import FakeLatency, fake_problem
 
 SPACE = DigitsSpace()

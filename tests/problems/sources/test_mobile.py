@@ -17,6 +17,7 @@ from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import DataError, InvalidValue, MissingData, NasgymError
 from nasgym.networks.count import count_macs
 from nasgym.networks.space_plans import plan_of
@@ -27,10 +28,9 @@ from nasgym.surrogates import fit as fitting
 from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
-from nasgym.vector_env import NASVectorEnv
-from tests import test_mo_env as mo
+from tests.envs import test_mo_env as mo
+from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_door
 from tests.sampled import quicken
-from tests.test_vector_env import MODES, OBSERVATIONS, play_door
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")

@@ -17,8 +17,8 @@ from nasgym.errors import MissingData, NasgymError, UnknownName
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.cost.counted import MEASURES
 from nasgym.oracles.cost.lookup import LookupCost
-from tests import test_mo_env as mo
-from tests.test_vector_env import MODES, OBSERVATIONS, play_door
+from tests.envs import test_mo_env as mo
+from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_door
 
 ENV = "nasgym/OFA-v0"
 OPTIONS = [

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from nasgym import walks
-from nasgym.env import NASEnv
+from nasgym.envs import episodes as walks
+from nasgym.envs.env import NASEnv
+from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
+from nasgym.envs.rendering import RENDER_MODES, check_render_mode
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.problems.problem import Problem
-from nasgym.rendering import RENDER_MODES, check_render_mode
 from nasgym.rewards import Constrained
-from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_problem
 
 ARCH = (1, 1, 2, 2, 0)

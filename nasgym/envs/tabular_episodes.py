@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.observation import Observation, View, map_arrays
+from nasgym.envs.observation import Observation, View, map_arrays
+from nasgym.envs.potential import Potential
+from nasgym.envs.prefix_tree import PrefixTree
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.potential import Potential
-from nasgym.prefix_tree import PrefixTree
 from nasgym.spaces.space import Archs
 
 __all__ = ["TabledWalks"]

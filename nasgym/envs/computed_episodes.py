@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.observation import Observation, View
+from nasgym.envs.observation import Observation, View
+from nasgym.envs.potential import Potential
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.potential import Potential
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Archs
 

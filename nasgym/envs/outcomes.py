@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.envs.core import Setting
+from nasgym.envs.reward_signal import Payoff
 from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.payoff import Payoff
 from nasgym.problems.evaluation import Bools, Evaluations
 from nasgym.problems.problem import Problem
-from nasgym.setting import Setting
 from nasgym.spaces.space import Archs
 
 __all__ = ["Endings", "Told"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.potential import Potential
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.potential import Potential
 from nasgym.rewards import RULES, make_rule
 from tests.tiny import completions_of, tiny_ledger, tiny_problem
 

@@ -12,18 +12,18 @@ from gymnasium.utils.env_match import check_environments_match
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from nasgym import walks
-from nasgym.env import NASEnv
+from nasgym.envs import episodes as walks
+from nasgym.envs.core import Setting
+from nasgym.envs.env import NASEnv
+from nasgym.envs.granularity import Steps
+from nasgym.envs.observation import View, map_arrays
+from nasgym.envs.prefix_tree import PrefixTree
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
-from nasgym.granularity import Steps
 from nasgym.ledger import Budget, Ledger
-from nasgym.observation import View, map_arrays
-from nasgym.prefix_tree import PrefixTree
 from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import MnasNetSoft
-from nasgym.setting import Setting
-from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_problem
 
 # ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)

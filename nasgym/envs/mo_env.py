@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.env import NASEnv
+from nasgym.envs.core import Setting
+from nasgym.envs.env import NASEnv
+from nasgym.envs.reward_signal import ObjectivePayoff, default_objectives
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
-from nasgym.payoff import ObjectivePayoff, default_objectives
 from nasgym.problems.evaluation import nondominated
 from nasgym.problems.problem import Problem
-from nasgym.setting import Setting
-from nasgym.vector_env import NASVectorEnv
 
 __all__ = ["MONASEnv", "MONASVectorEnv"]
 

@@ -11,8 +11,8 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.envs.granularity import Steps
 from nasgym.errors import unknown_name
-from nasgym.granularity import Steps
 from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.feasibility import Feasibility
@@ -45,7 +45,7 @@ class View:
 
     Attributes:
         door: The problem, or the ledger in front of it.
-        kind: ``"onehot"``, ``"tokens"`` or ``"dict"``; see `nasgym.env.NASEnv`.
+        kind: ``"onehot"``, ``"tokens"`` or ``"dict"``; see `nasgym.envs.env.NASEnv`.
         steps: What one step decides.
         feasibility: Where masks know the constraint; None: masks say what is legal.
 

@@ -11,13 +11,13 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasgym import walks
-from nasgym.env import NASEnv
+from nasgym.envs import episodes as walks
+from nasgym.envs.env import NASEnv
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Constrained, MnasNetSoft, make_rule
-from nasgym.vector_env import NASVectorEnv
 from tests.tiny import tiny_ledger, tiny_problem
 
 DIGITS = "nasgym/Digits-v0"

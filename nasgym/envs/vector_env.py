@@ -13,20 +13,20 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from nasgym.endings import Endings, Told
-from nasgym.env import NASEnv
+from nasgym.envs.core import Setting
+from nasgym.envs.env import NASEnv
+from nasgym.envs.episodes import make_walks
+from nasgym.envs.granularity import Granularity
+from nasgym.envs.observation import MaskKind, Observation, ObservationKind
+from nasgym.envs.outcomes import Endings, Told
+from nasgym.envs.potential import ShapingSpec
+from nasgym.envs.rendering import Rendering, check_render_mode, render
+from nasgym.envs.reward_signal import Payoff, RulePayoff
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.granularity import Granularity
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.observation import MaskKind, Observation, ObservationKind
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.payoff import Payoff, RulePayoff
-from nasgym.potential import ShapingSpec
 from nasgym.problems.problem import Problem
-from nasgym.rendering import Rendering, check_render_mode, render
-from nasgym.setting import Setting
-from nasgym.walks import make_walks
 
 __all__ = ["NASVectorEnv"]
 

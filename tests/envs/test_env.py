@@ -12,7 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import nasgym
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.registration import IDS, live_id, mo_id

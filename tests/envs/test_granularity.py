@@ -8,9 +8,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from nasgym.env import NASEnv
+from nasgym.envs.env import NASEnv
+from nasgym.envs.granularity import MOST_OPTIONS, Steps
+from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
-from nasgym.granularity import MOST_OPTIONS, Steps
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problems.problem import Problem
@@ -18,7 +19,6 @@ from nasgym.registration import IDS
 from nasgym.rewards import Accuracy, MnasNetSoft
 from nasgym.spaces.space import Decision, SearchSpace
 from nasgym.tables.table_file import Table
-from nasgym.vector_env import NASVectorEnv
 from tests.tiny import completions_of, tiny_problem, tiny_space
 
 RESTRICTIONS = [None, {"b.width": [8, 24]}, {"a.kernel": [5], "c.op": ["none", "conv"]}]

@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.computed_walks import ComputedWalks
-from nasgym.observation import Observation, View
+from nasgym.envs.computed_episodes import ComputedWalks
+from nasgym.envs.observation import Observation, View
+from nasgym.envs.potential import Potential
+from nasgym.envs.tabular_episodes import TabledWalks
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.potential import Potential
 from nasgym.spaces.space import Archs
-from nasgym.tabled_walks import TabledWalks
 
 __all__ = ["ComputedWalks", "TabledWalks", "Walks", "make_walks"]
 

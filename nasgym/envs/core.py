@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
+from nasgym.envs.granularity import Granularity, Steps
+from nasgym.envs.observation import MaskKind, ObservationKind, View
+from nasgym.envs.potential import Potential, ShapingSpec
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.granularity import Granularity, Steps
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.observation import MaskKind, ObservationKind, View
 from nasgym.oracles.oracle import Floats, Ints
-from nasgym.potential import Potential, ShapingSpec
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
@@ -70,7 +70,7 @@ class Setting:
         budget: Budget | float | dict[str, Any] | None = None,
         keywords: Mapping[str, Any] | None = None,
     ) -> Setting:
-        """From the arguments of `nasgym.env.NASEnv`; `keywords` are those of `make_problem`.
+        """From the arguments of `nasgym.envs.env.NASEnv`; `keywords` are those of `make_problem`.
 
         Raises:
             NasgymError: A keyword or a value is not known, or two of them do not go together.

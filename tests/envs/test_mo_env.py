@@ -16,10 +16,10 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasgym import walks
+from nasgym.envs import episodes as walks
+from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.oracles.accuracy.table import TableCost, TableOracle
 from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problems.evaluation import Objective

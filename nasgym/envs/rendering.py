@@ -13,7 +13,7 @@ from nasgym.errors import unknown_name
 from nasgym.oracles.oracle import Floats
 
 if TYPE_CHECKING:
-    from nasgym.setting import Setting
+    from nasgym.envs.core import Setting
 
 __all__ = ["RENDER_MODES", "Rendering", "check_render_mode", "render"]
 

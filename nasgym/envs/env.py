@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
-from nasgym.endings import Endings
+from nasgym.envs.core import Setting
+from nasgym.envs.granularity import Granularity
+from nasgym.envs.observation import MaskKind, Observation, ObservationKind, map_arrays
+from nasgym.envs.outcomes import Endings
+from nasgym.envs.potential import ShapingSpec
+from nasgym.envs.rendering import RENDER_MODES, Rendering, check_render_mode, render
+from nasgym.envs.reward_signal import Payoff, RulePayoff
 from nasgym.errors import InvalidValue
-from nasgym.granularity import Granularity
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.observation import MaskKind, Observation, ObservationKind, map_arrays
 from nasgym.oracles.oracle import Floats
-from nasgym.payoff import Payoff, RulePayoff
-from nasgym.potential import ShapingSpec
 from nasgym.problems.problem import Problem
-from nasgym.rendering import RENDER_MODES, Rendering, check_render_mode, render
-from nasgym.setting import Setting
 from nasgym.spaces.decision import OPEN
 
 __all__ = ["NASEnv"]
@@ -55,7 +55,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     ## Rewards
     0 before the last decision, the rule's reward with it. An illegal action (masked or out of range) gives the rule's
     `invalid_reward`, which lies below every valid architecture's. `shaping="potential"` makes the reward dense: every step
-    adds gamma Phi(s') - Phi(s), which leaves the optimal policy as it is (see `nasgym.potential.Potential`).
+    adds gamma Phi(s') - Phi(s), which leaves the optimal policy as it is (see `nasgym.envs.potential.Potential`).
 
     ## Starting State
     Nothing is decided. The target is the problem's, or, with `target=[low, high]`, drawn uniformly.

@@ -1,0 +1,1 @@
+"""The Gymnasium environments of a problem, and their parts."""
