@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from nasgym.agents.agent import AskTellAgent
-from nasgym.agents.operators import draw_choices
-from nasgym.agents.rejection import make_feasible, propose_feasible
+from nasgym.agents.common.feasible import make_feasible, propose_feasible
+from nasgym.agents.common.mutation import draw_choices
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Ints

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from nasgym.agents.agent import Agent
-from nasgym.agents.reward_scale import RewardScale, Scaling
+from nasgym.agents.common.reward_scale import RewardScale, Scaling
 from nasgym.envs.observation import MaskKind
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, unknown_name

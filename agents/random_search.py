@@ -8,7 +8,7 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from nasgym.agents.agent import Agent
-from nasgym.agents.rejection import Draw, drawer, propose_feasible
+from nasgym.agents.common.feasible import Draw, drawer, propose_feasible
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 

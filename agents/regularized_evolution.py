@@ -8,8 +8,8 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from nasgym.agents.agent import AskTellAgent
-from nasgym.agents.operators import mutation
-from nasgym.agents.rejection import Draw, drawer, make_feasible, propose_feasible, within_limits
+from nasgym.agents.common.feasible import Draw, drawer, make_feasible, propose_feasible, within_limits
+from nasgym.agents.common.mutation import mutation
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations

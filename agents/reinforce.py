@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, get_ar
 import numpy as np
 
 from nasgym.agents.agent import Agent
-from nasgym.agents.reward_scale import RewardScale, Scaling
+from nasgym.agents.common.reward_scale import RewardScale, Scaling
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.oracle import Floats

@@ -21,7 +21,7 @@ from torch import nn
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 
 
 @dataclass

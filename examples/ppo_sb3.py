@@ -4,7 +4,7 @@
 
 The usual settings (2,048 steps between updates, discount 0.99, raw rewards) would hardly update within a few hundred evaluations.
 Here an update comes after every ten architectures, nothing is discounted, and rewards are replaced by their rank among the last
-hundred (`nasgym.agents.reward_scale.RewardScale`).
+hundred (`nasgym.agents.common.reward_scale.RewardScale`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.wrappers import SB3VecEnv
 
 

@@ -27,7 +27,7 @@ from ray.rllib.examples.rl_modules.classes.action_masking_rlm import ActionMaski
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.wrappers import MaskInObservation
 
 

@@ -25,7 +25,7 @@ from tianshou.utils.torch_utils import policy_within_training_step
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.envs.env import NASEnv
 from nasgym.wrappers import MaskInObservation
 

@@ -23,7 +23,7 @@ from torchrl.objectives.value import GAE
 
 import nasgym
 from nasgym.agents import make_agent
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.wrappers import VectorMaskInObservation
 

@@ -131,7 +131,7 @@ def test_a_client_notes_what_it_evaluates(name):
 def test_ranks_by_hand():
     pytest.importorskip("torch")
     from examples.ppo_cleanrl_style import ranks
-    from nasgym.agents.reward_scale import RewardScale
+    from nasgym.agents.common.reward_scale import RewardScale
 
     new = np.array([1.0, 2.0, 2.0, -5.0])
     # below / equal of four: 1/4 + 1/8, 2/4 + 2/8, the same, 0 + 1/8

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nasgym.agents import make_agent
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.agents.ppo import PPO, _ScaledRewards
 from nasgym.agents.reinforce import Reinforce
-from nasgym.agents.reward_scale import RewardScale
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
-from nasgym.agents.rejection import make_feasible, propose_feasible, walk_feasible, within_limits
+from nasgym.agents.common.feasible import make_feasible, propose_feasible, walk_feasible, within_limits
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
 from nasgym.rewards import Constrained

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from nasgym.agents.operators import draw_choices, mutate, mutate_choice, mutate_nats_bench, mutation
+from nasgym.agents.common.mutation import draw_choices, mutate, mutate_choice, mutate_nats_bench, mutation
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace

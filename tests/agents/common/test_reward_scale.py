@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasgym.agents.reward_scale import RewardScale
+from nasgym.agents.common.reward_scale import RewardScale
 from nasgym.errors import InvalidValue, UnknownName
 
 UNIT = np.sqrt(4 / 45)
