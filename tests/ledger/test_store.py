@@ -21,7 +21,7 @@ from tests.tiny import tiny_problem, tiny_space
 
 ALL = tiny_space().enumerate()
 KEY = (b"\x00\x01", 3, 7)
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
