@@ -17,7 +17,7 @@ from nasgym.ledger.ledger import History, Ledger
 from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["Agent", "AskTellAgent", "SearchResult", "make_agent", "split_seed"]
 

@@ -12,8 +12,8 @@ from nasgym.agents.agent import Agent
 from nasgym.agents.layernas_steps import Candidate, Cut, Filter, Step, least_costs, make_steps, reachable_costs, wanted_costs
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["LayerNAS"]
 

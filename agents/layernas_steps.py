@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
 from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Floats
 
 __all__ = ["Candidate", "Cut", "Filter", "Step", "least_costs", "make_steps", "reachable_costs", "wanted_costs"]
 
@@ -76,14 +75,14 @@ class Filter:
         for candidate, row in zip(new, possible.reshape(len(new), len(step.options)), strict=True):
             candidate.untried = np.flatnonzero(row).tolist()
 
-    def _legal(self, prefixes: Archs, step: Step) -> npt.NDArray[np.bool_]:
+    def _legal(self, prefixes: Archs, step: Step) -> Bools:
         """An option of a whole layer always is; a single decision may be switched off, and then holds 0."""
         t = step.columns.start
         if step.columns.stop > t + 1:
             return np.ones(len(prefixes), dtype=bool)
         return np.asarray(self._space.mask(prefixes, t)[np.arange(len(prefixes)), prefixes[:, t]])
 
-    def _possible(self, prefixes: Archs) -> npt.NDArray[np.bool_]:
+    def _possible(self, prefixes: Archs) -> Bools:
         limits = self._ledger.constraint
         possible = np.ones(len(prefixes), dtype=bool)
         if limits is None:

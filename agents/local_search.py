@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.agents.agent import Agent
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["LocalSearch"]
 
@@ -65,7 +64,7 @@ class LocalSearch(Agent):
                 return
 
 
-def _rewards(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> npt.NDArray[np.float64]:
+def _rewards(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> Floats:
     """``(N,)`` rewards; only what is not known yet is evaluated."""
     keys = [row.tobytes() for row in archs]
     new = [row for row, key in enumerate(keys) if key not in known]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.evaluator import Evaluator
@@ -22,9 +21,9 @@ from pymoo.problems.static import StaticProblem
 from nasgym.agents.agent import AskTellAgent
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["NSGA2"]
 
@@ -134,7 +133,7 @@ class _Sampling(Sampling):  # type: ignore[misc]  # pymoo ships no types, its cl
 class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
     """Gives each layer, with the same probability, another of its options."""
 
-    def __init__(self, options: npt.NDArray[np.int64], probability: float) -> None:
+    def __init__(self, options: Ints, probability: float) -> None:
         super().__init__()
         self.options, self.probability = options, probability
 
@@ -161,7 +160,7 @@ class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no ty
         """Remembers what was evaluated."""
         self.evaluated.update(self.forms(individuals))
 
-    def _do(self, pop: Population, other: Population | None, is_duplicate: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def _do(self, pop: Population, other: Population | None, is_duplicate: Bools) -> Bools:
         seen = self.evaluated.copy() if other is None else set(self.forms(other))
         for i, form in enumerate(self.forms(pop)):
             is_duplicate[i] = form in seen

@@ -13,9 +13,9 @@ from nasgym.agents.common.feasible import make_feasible, propose_feasible
 from nasgym.agents.common.mutation import draw_choices
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Ints
 from nasgym.problems.evaluation import Evaluations
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["OFAEvolution"]
 

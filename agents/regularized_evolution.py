@@ -13,7 +13,7 @@ from nasgym.agents.common.mutation import mutation
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["RegularizedEvolution"]
 

@@ -11,8 +11,8 @@ from nasgym.agents.agent import Agent
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 if TYPE_CHECKING:
     import torch

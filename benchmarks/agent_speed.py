@@ -39,7 +39,7 @@ from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 ENV_ID = "nasgym/NASBenchMacro-v0"
 PACKAGES = ("torch", "pymoo", "optuna", "stable-baselines3", "sb3-contrib")

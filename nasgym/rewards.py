@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import Floats
+from nasgym.type_aliases import Floats
 
 __all__ = [
     "RULES",

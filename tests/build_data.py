@@ -24,6 +24,7 @@ from nasgym.spaces.nats_bench import OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.tables.cost_columns import columns_path, read_columns
 from nasgym.tables.table_file import Table, read_table, verify_checksum, write_table
 from nasgym.tables.table_folder import data_folder, table_path
+from nasgym.type_aliases import Floats
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -34,8 +35,6 @@ PASSES = (2.5, 1.0, 1.0)
 TRAINED_ON = (0.5, 1.0, 1.0)
 # counts up whenever a table would be built differently
 RECIPE = 2
-
-Floats = npt.NDArray[np.float64]
 
 
 def seconds_to_validation(source: dict[str, npt.NDArray[np.generic]], epochs: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.feasibility import Feasibility
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["Draw", "drawer", "make_feasible", "propose_feasible", "walk_feasible", "within_limits"]
 

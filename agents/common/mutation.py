@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.spaces.nats_bench import EDGES, SizeSpace, TopologySpace
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["MUTATIONS", "Mutation", "draw_choices", "mutate", "mutate_choice", "mutate_nats_bench", "mutation"]
 
@@ -141,12 +142,12 @@ class _Moves:
         inside: ``(L, D)`` which columns belong to a layer.
     """
 
-    radix: npt.NDArray[np.int64]
-    offset: npt.NDArray[np.int64]
-    degree: npt.NDArray[np.int64]
-    start: npt.NDArray[np.int64]
+    radix: Ints
+    offset: Ints
+    degree: Ints
+    start: Ints
     edited: Archs
-    inside: npt.NDArray[np.bool_]
+    inside: Bools
 
     @classmethod
     def of(cls, space: SearchSpace) -> _Moves:

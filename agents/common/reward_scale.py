@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import Floats
+from nasgym.type_aliases import Floats
 
 __all__ = ["RewardScale", "Scaling"]
 

@@ -11,7 +11,7 @@ from nasgym.cli.terminal import progress, stages
 from nasgym.errors import InvalidValue, unknown_name
 
 if TYPE_CHECKING:
-    from nasgym.profiling.kit import Precision
+    from nasgym.networks.memory import Precision
     from nasgym.spaces.space import SearchSpace
 
 __all__ = ["profile_command"]

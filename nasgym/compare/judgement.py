@@ -14,10 +14,9 @@ from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
 from nasgym.oracles.accuracy.table import TableOracle
-from nasgym.oracles.oracle import Floats
 from nasgym.problems.evaluation import Report
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge"]
 

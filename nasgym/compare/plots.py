@@ -13,7 +13,7 @@ import numpy as np
 from nasgym.compare import statistics
 from nasgym.compare.judgement import Judgement
 from nasgym.files import write_file
-from nasgym.oracles.oracle import Floats
+from nasgym.type_aliases import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from nasgym.agents.agent import SearchResult
-from nasgym.oracles.oracle import Floats, Ints
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["RunResult", "condense"]
 

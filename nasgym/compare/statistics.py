@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.oracles.oracle import Floats
+from nasgym.type_aliases import Floats
 
 __all__ = [
     "band",

@@ -21,8 +21,9 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint
 from nasgym.problems.problem import Problem
-from nasgym.spaces.decision import OPEN, Archs
+from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = ["Frame", "Value", "frame_of", "frame_pixels", "frame_svg", "frame_text"]
 

@@ -21,7 +21,8 @@ from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = [
     "Body",

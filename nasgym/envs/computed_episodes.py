@@ -7,13 +7,10 @@ import numpy.typing as npt
 
 from nasgym.envs.observation import Observation, View
 from nasgym.envs.potential import Potential
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["ComputedWalks"]
-
-Bools = npt.NDArray[np.bool_]
 
 
 class ComputedWalks:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
 from nasgym.envs.granularity import Granularity, Steps
@@ -17,15 +16,13 @@ from nasgym.envs.potential import Potential, ShapingSpec
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Setting", "TargetRange"]
 
-Bools = npt.NDArray[np.bool_]
 
 ENV_KEYWORDS = ("observation", "mask", "granularity", "shaping", "budget", "render_mode", "num_envs", "autoreset_mode")
 

@@ -19,9 +19,9 @@ from nasgym.envs.reward_signal import Payoff, RulePayoff
 from nasgym.errors import InvalidValue
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
 from nasgym.problems.problem import Problem
 from nasgym.spaces.decision import OPEN
+from nasgym.type_aliases import Archs, Bools, Floats
 
 __all__ = ["NASEnv"]
 
@@ -220,23 +220,23 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         potential = self._setting.potential
         return 0.0 if potential is None else float(potential.of_prefixes(self._archs(), self._targets)[0])
 
-    def _archs(self) -> npt.NDArray[np.int8]:
+    def _archs(self) -> Archs:
         return self._view.steps.to_archs(self._row)
 
     # ---- what an agent sees ----------------------------------------------------------------------------------------------
 
-    def action_masks(self) -> npt.NDArray[np.bool_]:
+    def action_masks(self) -> Bools:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
-        mask: npt.NDArray[np.bool_] = self._view.masks(self._row, np.array([self._step]), self._targets)[0]
+        mask: Bools = self._view.masks(self._row, np.array([self._step]), self._targets)[0]
         return mask
 
-    def optimal_actions(self) -> npt.NDArray[np.bool_]:
+    def optimal_actions(self) -> Bools:
         """``(max_choices,)`` bool, the allowed actions behind which the best reward that is still possible lies; for study.
 
         Raises:
             InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a budget.
         """
-        best: npt.NDArray[np.bool_] = self._setting.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
+        best: Bools = self._setting.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
         return best
 
     def _observe(self) -> Observation:

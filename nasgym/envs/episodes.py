@@ -11,12 +11,10 @@ from nasgym.envs.computed_episodes import ComputedWalks
 from nasgym.envs.observation import Observation, View
 from nasgym.envs.potential import Potential
 from nasgym.envs.tabular_episodes import TabledWalks
-from nasgym.oracles.oracle import Floats, Ints
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["ComputedWalks", "TabledWalks", "Walks", "make_walks"]
 
-Bools = npt.NDArray[np.bool_]
 
 # tables of observations up to this size are kept; Digits needs 1.6 MB, NATS-Bench size 8 MB
 TABLE_BYTES = 64 * 2**20

@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.spaces.decision import OPEN, Archs, Decision
+from nasgym.spaces.decision import OPEN, Decision
 from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = ["Granularity", "Steps"]
 

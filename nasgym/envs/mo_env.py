@@ -15,6 +15,7 @@ from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
 from nasgym.problems.evaluation import nondominated
 from nasgym.problems.problem import Problem
+from nasgym.type_aliases import Floats
 
 __all__ = ["MONASEnv", "MONASVectorEnv"]
 
@@ -55,7 +56,7 @@ class MONASEnv(NASEnv):
     def _give(self, reward: npt.NDArray[Any]) -> Vector:
         return np.array(reward, dtype=np.float32)
 
-    def pareto_front(self, gamma: float) -> list[npt.NDArray[np.float64]]:
+    def pareto_front(self, gamma: float) -> list[Floats]:
         """The discounted returns of deterministic policies that no other one's dominates, exactly; equal ones once.
 
         Accuracies are means over the training seeds, whatever `seed` is. With ``mask="feasible"`` only what meets the
@@ -93,7 +94,7 @@ class MONASVectorEnv(NASVectorEnv):
     def _make_payoff(self) -> ObjectivePayoff:
         return ObjectivePayoff(self._door, default_objectives(self._door))
 
-    def pareto_front(self, gamma: float) -> list[npt.NDArray[np.float64]]:
+    def pareto_front(self, gamma: float) -> list[Floats]:
         """See `MONASEnv.pareto_front`."""
         return _front(self._setting, self._payoff, gamma)
 
@@ -107,7 +108,7 @@ def _check_keywords(keywords: Mapping[str, Any]) -> None:
         raise InvalidValue(f"an environment with several rewards needs at least two objectives, got {list(named)}.")
 
 
-def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[npt.NDArray[np.float64]]:
+def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[Floats]:
     if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
     if not isinstance(setting.door, Problem):

@@ -9,16 +9,14 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.envs.granularity import Steps
 from nasgym.errors import unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
 from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["MaskKind", "Observation", "ObservationKind", "View", "map_arrays"]
 
@@ -124,7 +122,7 @@ class View:
         """Whether the problem has a target, its own or one for each episode."""
         return self.door.constraint is not None and self.door.constraint.upper is not None
 
-    def cost_features(self, least: Floats, targets: Floats | None = None) -> npt.NDArray[np.float64]:
+    def cost_features(self, least: Floats, targets: Floats | None = None) -> Floats:
         """``(N, 2)`` least cost of the completions over the target, and log of the target over the middle; or zeros."""
         features = np.zeros((len(least), 2))
         upper = None if self.door.constraint is None else self.door.constraint.upper
@@ -141,7 +139,7 @@ class View:
 
     # ---- masks ----------------------------------------------------------------------------------------------------------
 
-    def masks(self, rows: Archs, at: Ints, targets: Floats | None = None) -> npt.NDArray[np.bool_]:
+    def masks(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
         """``(N, max_choices)`` fresh bool: the allowed choices of each current step; index 0 alone after the last one."""
         if (at == at[0]).all():
             return self._masks_at(rows, int(at[0]), targets)
@@ -151,7 +149,7 @@ class View:
             allowed[here] = self._masks_at(rows[here], int(step), None if targets is None else targets[here])
         return allowed
 
-    def _masks_at(self, rows: Archs, step: int, targets: Floats | None) -> npt.NDArray[np.bool_]:
+    def _masks_at(self, rows: Archs, step: int, targets: Floats | None) -> Bools:
         space = self.steps.space
         if step >= space.num_decisions:
             return np.tile(np.arange(space.max_choices) == 0, (len(rows), 1))

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from nasgym.envs.core import Setting
 from nasgym.envs.reward_signal import Payoff
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
-from nasgym.problems.evaluation import Bools, Evaluations
+from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Endings", "Told"]
 

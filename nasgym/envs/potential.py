@@ -11,9 +11,8 @@ import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["Potential", "ShapingSpec"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasgym.oracles.oracle import Ints
 from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["PrefixTree"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import unknown_name
-from nasgym.oracles.oracle import Floats
+from nasgym.type_aliases import Archs, Floats
 
 if TYPE_CHECKING:
     from nasgym.envs.core import Setting
@@ -31,7 +31,7 @@ def check_render_mode(render_mode: str | None) -> None:
 def render(
     mode: str,
     setting: Setting,
-    arch: npt.NDArray[np.int8],
+    arch: Archs,
     step: int,
     targets: Floats | None,
     result: Mapping[str, Any] | None,

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats
 from nasgym.problems.evaluation import Evaluations, Objective
 from nasgym.problems.problem import Problem
+from nasgym.type_aliases import Floats
 
 __all__ = ["ObjectivePayoff", "Payoff", "RulePayoff", "default_objectives"]
 

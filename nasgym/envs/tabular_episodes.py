@@ -12,12 +12,10 @@ import numpy.typing as npt
 from nasgym.envs.observation import Observation, View, map_arrays
 from nasgym.envs.potential import Potential
 from nasgym.envs.prefix_tree import PrefixTree
-from nasgym.oracles.oracle import Floats, Ints
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["TabledWalks"]
 
-Bools = npt.NDArray[np.bool_]
 
 CHUNK = 1 << 14
 

@@ -25,12 +25,11 @@ from nasgym.envs.reward_signal import Payoff, RulePayoff
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.problem import Problem
+from nasgym.type_aliases import Bools, Floats, Ints
 
 __all__ = ["NASVectorEnv"]
 
-Bools = npt.NDArray[np.bool_]
 Info = dict[str, Any]
 
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
+from nasgym.type_aliases import Floats
 
 __all__ = ["Sheet", "read_sheet"]
 
-Floats = npt.NDArray[np.float64]
 GZIP = b"\x1f\x8b"
 
 

@@ -16,6 +16,7 @@ from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
+from nasgym.type_aliases import Ints
 
 __all__ = ["LATENCY", "build_table", "import_nats_bench", "space_of"]
 
@@ -43,7 +44,7 @@ NOTES = (
     "the name of its GPU is not in the archive.",
 )
 
-Floats = npt.NDArray[np.float32]
+Column = npt.NDArray[np.float32]
 
 
 def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | None = None, *, partial: bool = False) -> Path:
@@ -133,7 +134,7 @@ def _check_complete(archive: Archive, indices: Iterable[int]) -> None:
         )
 
 
-def _rows_of(archive: Archive, space: SearchSpace) -> npt.NDArray[np.int64]:
+def _rows_of(archive: Archive, space: SearchSpace) -> Ints:
     """``(architectures,)`` the row of each official number."""
     rows = space.index_of(space.from_str(archive.texts))
     if len(rows) != space.size or len(np.unique(rows)) != space.size:
@@ -149,12 +150,12 @@ class _Columns:
 
     def __init__(self, num_rows: int, report_epochs: int) -> None:
         self._num_rows, self._report_epochs = num_rows, report_epochs
-        self._accuracy: dict[tuple[str, int, str], dict[int, Floats]] = {}
-        self._seconds: dict[tuple[str, int], dict[int, Floats]] = {}
+        self._accuracy: dict[tuple[str, int, str], dict[int, Column]] = {}
+        self._seconds: dict[tuple[str, int], dict[int, Column]] = {}
         names = ("macs_table", "params_table", LATENCY)
         self.costs = {(dataset, name): np.full(num_rows, np.nan) for dataset in DATASETS for name in names}
 
-    def _column(self, columns: dict[int, Floats], seed: int) -> Floats:
+    def _column(self, columns: dict[int, Column], seed: int) -> Column:
         if seed not in columns:
             columns[seed] = np.full(self._num_rows, np.nan, dtype=np.float32)
         return columns[seed]
@@ -182,6 +183,6 @@ class _Columns:
         seconds = {key: self._stack(columns, seeds[key]) for key, columns in self._seconds.items()}
         return accuracy, seconds, {f"{dataset}/{epochs}": found for (dataset, epochs), found in sorted(seeds.items())}
 
-    def _stack(self, columns: dict[int, Floats], seeds: list[int]) -> Floats:
+    def _stack(self, columns: dict[int, Column], seeds: list[int]) -> Column:
         absent = np.full(self._num_rows, np.nan, dtype=np.float32)
         return np.stack([columns.get(seed, absent) for seed in seeds], axis=1)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, NasgymError
 from nasgym.files.csv_file import Sheet, read_sheet
@@ -16,6 +15,7 @@ from nasgym.importers.column_names import KEY_COLUMN, Meanings, column_meanings,
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.cost_columns import CostColumns, columns_path, write_columns
+from nasgym.type_aliases import Ints
 
 __all__ = ["import_cost_columns", "read_cost_columns"]
 
@@ -92,7 +92,7 @@ def read_cost_columns(
     return CostColumns(card, costs)
 
 
-def _rows(sheet: Sheet, space: SearchSpace) -> npt.NDArray[np.int64]:
+def _rows(sheet: Sheet, space: SearchSpace) -> Ints:
     """``(size,)`` the sheet's row of each architecture of the space, after checking that each is there once."""
     rows = np.full(space.size, -1, dtype=np.int64)
     for row, place in enumerate(_places(sheet, space).tolist()):
@@ -113,7 +113,7 @@ def _rows(sheet: Sheet, space: SearchSpace) -> npt.NDArray[np.int64]:
     return rows
 
 
-def _places(sheet: Sheet, space: SearchSpace) -> npt.NDArray[np.int64]:
+def _places(sheet: Sheet, space: SearchSpace) -> Ints:
     """``(rows,)`` position of each row's architecture in the space."""
     texts = sheet.column(KEY_COLUMN)
     try:

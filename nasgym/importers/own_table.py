@@ -12,13 +12,13 @@ from nasgym.errors import DataError, unknown_name
 from nasgym.files.csv_file import Sheet, read_sheet
 from nasgym.files.source import describe_source
 from nasgym.importers.own_spec import AccuracyColumns, OwnSpec, read_spec
-from nasgym.spaces.space import Archs, Decision
+from nasgym.spaces.space import Decision
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["import_own_table", "read_own_table"]
 
-Floats = npt.NDArray[np.float64]
 BLANK = -1
 
 
@@ -75,7 +75,7 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
     return Table(card, accuracy, seconds, costs, archs if spec.sampled else None)
 
 
-def _places(sheet: Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, npt.NDArray[np.int64]]:
+def _places(sheet: Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, Ints]:
     """``(N, D)`` the sheet's architectures in the order of the space, and ``(N,)`` the row of each; none is there twice.
 
     Unless the table is a sample, all architectures of the space are there.

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused
 from nasgym.ledger.budget import Budget, BudgetUnit
 from nasgym.ledger.store import Key, Measured, Store
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
 
@@ -40,7 +40,7 @@ class History:
     accuracy: Floats
     costs: Mapping[str, Floats]
     reward: Floats
-    feasible: npt.NDArray[np.bool_]
+    feasible: Bools
     train_seconds: Floats
     spent: Floats
     incumbent: Ints
@@ -411,7 +411,7 @@ class _Batch:
     archs: Archs
     forms: Archs
     keys: list[Key]
-    charged: npt.NDArray[np.bool_]
+    charged: Bools
 
 
 @dataclass(frozen=True)

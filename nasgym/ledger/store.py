@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["Key", "Measured", "Run", "Store"]
 
@@ -262,7 +261,7 @@ class Store:
         """Measurement ids that a run was charged for, by ordinal."""
         return [row[0] for row in self._select("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", run)]
 
-    def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, npt.NDArray[np.int64]]:
+    def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, Ints]:
         """``(n, D)`` architectures that a run was charged for, by ordinal, and ``(n,)`` their training seeds."""
         rows = self._select(
             "SELECT arch, seed FROM charges JOIN measurements ON id = measurement WHERE run = ? ORDER BY ordinal", run

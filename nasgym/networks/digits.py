@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan
 from nasgym.spaces.digits import DigitsSpace
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["digits_plan"]
 

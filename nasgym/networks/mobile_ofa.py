@@ -8,7 +8,7 @@ from nasgym.networks.mobile_blocks import MOBILENET_V3_GATE, Row, mbconv
 from nasgym.networks.plan import Activation, Block, Conv, Head, NetworkPlan
 from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.spaces.mobile_ofa import DEPTHS, EXPANSIONS, KERNELS, RESOLUTIONS, OnceForAllSpace
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["image_size", "ofa_plan"]
 

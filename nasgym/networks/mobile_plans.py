@@ -13,7 +13,8 @@ from nasgym.spaces.mobile_mobilenetv3 import MobileNetV3Space
 from nasgym.spaces.mobile_moga import MoGASpace
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from nasgym.spaces.mobile_tunas import TuNASSpace
-from nasgym.spaces.space import Archs, Label
+from nasgym.spaces.space import Label
+from nasgym.type_aliases import Archs
 
 __all__ = ["SKELETONS", "Skeleton", "block_plan"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan
 from nasgym.spaces.nas_bench_macro import STAGES, NASBenchMacroSpace
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs
 
 __all__ = ["nas_bench_macro_plan"]
 

@@ -16,7 +16,8 @@ from nasgym.spaces.mobile_blocks import BlockSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = ["PLANNED", "plan_of"]
 

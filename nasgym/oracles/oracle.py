@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["LATENCY", "AccuracyOracle", "CostOracle", "Floats", "Ints", "Measurements", "SeedChoice", "Split"]
+__all__ = ["LATENCY", "AccuracyOracle", "CostOracle", "Measurements", "SeedChoice", "Split"]
 
 # the cost that the keyword `device` is about; behind "@" it has the name of another device
 LATENCY = "latency_ms"
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
 Split: TypeAlias = Literal["validation", "test"]
 SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasgym.oracles.oracle import Floats, Ints
+from nasgym.type_aliases import Floats, Ints
 
 __all__ = ["RangeExtremes"]
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import MissingPackage
-from nasgym.oracles.oracle import Floats
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats
 
-__all__ = ["Bools", "Constraint", "Evaluations", "Front", "Objective", "Optimum", "Report", "nondominated"]
-
-Bools: TypeAlias = npt.NDArray[np.bool_]
+__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Report", "nondominated"]
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.oracles.range_query import RangeExtremes
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import Archs
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Feasibility"]
 
-Bools = npt.NDArray[np.bool_]
 
 # costs that are summed in another order than their bounds may differ in the last digits
 ROUNDING = 1e-9

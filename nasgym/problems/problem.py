@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Floats, Measurements
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Measurements
 from nasgym.oracles.range_query import RangeExtremes
-from nasgym.problems.evaluation import Bools, Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
+from nasgym.problems.evaluation import Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.problems.value_cache import kept_values
 from nasgym.rewards import CostScale, RewardRule
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Floats
 
 __all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
 

@@ -10,8 +10,8 @@ from importlib.metadata import version
 import numpy as np
 
 from nasgym.files import write_file
-from nasgym.oracles.oracle import Floats
 from nasgym.tables.table_folder import data_folder
+from nasgym.type_aliases import Floats
 
 __all__ = ["KEPT_FROM", "kept_values"]
 

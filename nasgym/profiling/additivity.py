@@ -16,8 +16,8 @@ from nasgym.errors import InvalidValue
 from nasgym.files import write_file
 from nasgym.measuring.measure import Timing
 from nasgym.oracles.cost.lookup import LookupCost
-from nasgym.oracles.oracle import Floats
 from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Floats
 
 __all__ = ["Additivity", "additivity", "draw_additivity", "write_report"]
 

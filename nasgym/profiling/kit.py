@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from nasgym.devices.block_key import KEY_COLUMNS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 from nasgym.measuring import measure
+from nasgym.networks.memory import Precision
 from nasgym.networks.onnx_graph import empty_onnx, plan_onnx
 from nasgym.networks.space_plans import plan_of
 from nasgym.profiling.parts import parts_of
 from nasgym.spaces.space import SearchSpace
 
-__all__ = ["EMPTY", "Kit", "Precision", "read_kit", "write_kit"]
+__all__ = ["EMPTY", "Kit", "read_kit", "write_kit"]
 
 FORMAT = "nasgym-kit-1"
 EMPTY = "empty.onnx"
@@ -35,7 +36,6 @@ With any other runtime: write latencies.csv yourself, with the columns model (na
 
 Back where nasgym is:  nasgym data import device {folder}
 """
-Precision: TypeAlias = Literal["float32", "int8"]
 
 
 @dataclass(frozen=True)

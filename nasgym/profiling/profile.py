@@ -27,10 +27,11 @@ from nasgym.measuring.measure import (
     time_burst,
     timing_of,
 )
+from nasgym.networks.memory import Precision
 from nasgym.networks.onnx_graph import block_onnx
 from nasgym.networks.plan import MBConv
 from nasgym.profiling.additivity import Additivity, additivity, draw_additivity, write_report
-from nasgym.profiling.kit import EMPTY, Kit, Precision, read_kit, write_kit
+from nasgym.profiling.kit import EMPTY, Kit, read_kit, write_kit
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["Profiled", "check_quiet", "device_of", "measured", "profile", "write_results"]

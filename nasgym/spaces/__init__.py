@@ -9,10 +9,9 @@ from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from nasgym.spaces.mobile_tunas import TuNASSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
-from nasgym.spaces.space import Archs, Decision, Label, Layer, Role, SearchSpace
+from nasgym.spaces.space import Decision, Label, Layer, Role, SearchSpace
 
 __all__ = [
-    "Archs",
     "Decision",
     "DigitsSpace",
     "FairNASSpace",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-import numpy as np
-import numpy.typing as npt
-
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.type_aliases import Archs, Ints
 
-__all__ = ["OPEN", "Archs", "Decision", "Label", "Layer", "Role"]
+__all__ = ["OPEN", "Decision", "Label", "Layer", "Role"]
 
-Archs: TypeAlias = npt.NDArray[np.int8]
 Label: TypeAlias = str | int | float
 Role: TypeAlias = Literal["op", "kernel", "expansion", "width", "depth", "skip", "input", "resolution"]
 
@@ -67,8 +64,8 @@ class Layer:
     name: str
     columns: range
     options: Archs
-    rank: npt.NDArray[np.int64] = field(repr=False)
-    radix: npt.NDArray[np.int64] = field(repr=False)
+    rank: Ints = field(repr=False)
+    radix: Ints = field(repr=False)
 
     @property
     def slice(self) -> slice:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nasgym.spaces.space import Archs, Decision, Layer, SearchSpace
+from nasgym.spaces.space import Decision, Layer, SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = ["DigitsSpace"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from nasgym.spaces.decision import Archs, Decision, Layer
+from nasgym.spaces.decision import Decision, Layer
 from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools
 
 __all__ = ["BLOCKS", "DEPTHS", "EXPANSIONS", "KERNELS", "RESOLUTIONS", "STAGES", "OnceForAllSpace"]
 
@@ -66,7 +66,7 @@ class OnceForAllSpace(SearchSpace):
         return archs[:, 0], stages[:, :, 4], blocks[..., 0], blocks[..., 1]
 
     @staticmethod
-    def used(depths: Archs) -> npt.NDArray[np.bool_]:
+    def used(depths: Archs) -> Bools:
         """``(N, 5, 4)`` which blocks there are, from ``(N, 5)`` choices of depth."""
         return np.asarray(np.arange(BLOCKS) < np.array(DEPTHS)[depths][:, :, None])
 

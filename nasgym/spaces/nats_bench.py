@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.spaces.space import Archs, Decision, SearchSpace
+from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["EDGES", "OPS", "WIDTHS", "SizeSpace", "TopologySpace"]
 
@@ -34,7 +34,7 @@ class TopologySpace(SearchSpace):
         )
 
     @cached_property
-    def _first_of_class(self) -> npt.NDArray[np.int64]:
+    def _first_of_class(self) -> Ints:
         """``(15625,)`` by base-5 code: the lowest code of the cell's isomorphism class."""
         first: dict[str, int] = {}
         grid = np.indices((len(OPS),) * len(EDGES)).reshape(len(EDGES), -1).T

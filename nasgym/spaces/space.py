@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.spaces.decision import OPEN, Archs, Decision, Label, Layer, Role
+from nasgym.spaces.decision import OPEN, Decision, Label, Layer, Role
+from nasgym.type_aliases import Archs, Bools, Ints
 
-__all__ = ["Archs", "Decision", "Label", "Layer", "Role", "SearchSpace"]
+__all__ = ["Decision", "Label", "Layer", "Role", "SearchSpace"]
 
 ENUMERATION_LIMIT = 5_000_000
 
@@ -125,7 +126,7 @@ class SearchSpace:
         return product
 
     @cached_property
-    def _index_weights(self) -> npt.NDArray[np.int64]:
+    def _index_weights(self) -> Ints:
         if self.size >= 2**63:
             raise InvalidValue(f"space {self.name!r} has {self.size:.3g} architectures, too many to number in 64 bits.")
         weights = [1]
@@ -196,7 +197,7 @@ class SearchSpace:
             )
         return array.astype(np.int8, copy=False)
 
-    def active(self, archs: Archs) -> npt.NDArray[np.bool_]:
+    def active(self, archs: Archs) -> Bools:
         """``(N, D)`` which decisions matter, given the earlier ones; open parents count as "may"."""
         active = np.ones(archs.shape, dtype=bool)
         for column in np.flatnonzero(self._parent >= 0):
@@ -204,7 +205,7 @@ class SearchSpace:
             active[:, column] = active[:, parent] & self._switch[column, archs[:, parent]]
         return active
 
-    def mask(self, archs: Archs, t: int) -> npt.NDArray[np.bool_]:
+    def mask(self, archs: Archs, t: int) -> Bools:
         """``(N, max_choices)`` the legal choices of decision `t`, given the decisions before it.
 
         An inactive decision keeps exactly one legal choice, index 0.
@@ -220,7 +221,7 @@ class SearchSpace:
         only_first = np.arange(self.max_choices) == 0
         return np.asarray(np.where(active[:, None], self.allowed[t], only_first))
 
-    def is_valid(self, archs: Archs) -> npt.NDArray[np.bool_]:
+    def is_valid(self, archs: Archs) -> Bools:
         """``(N,)`` complete, every choice allowed, and every inactive decision at 0."""
         in_range = (archs >= 0) & (archs < self.num_choices)
         if self._plain:
@@ -286,7 +287,7 @@ class SearchSpace:
     # ---- drawing and walking ---------------------------------------------------------------------------------------------
 
     @cached_property
-    def _option_table(self) -> tuple[npt.NDArray[np.int64], Archs, npt.NDArray[np.bool_]]:
+    def _option_table(self) -> tuple[Ints, Archs, Bools]:
         counts = np.array([len(layer.options) for layer in self.layers])
         widths = np.array([len(layer.columns) for layer in self.layers])
         table = np.zeros((len(self.layers), counts.max(), widths.max()), dtype=np.int8)
@@ -304,14 +305,14 @@ class SearchSpace:
         _, table, used = self._option_table
         return np.asarray(table[np.arange(len(table)), options][:, used])
 
-    def to_options(self, archs: Archs) -> npt.NDArray[np.int64]:
+    def to_options(self, archs: Archs) -> Ints:
         """``(n, L)`` indices into the layers' options of complete architectures; -1 where a layer's choices are invalid."""
         if self._plain:
             return archs.astype(np.int64)
         columns = [layer.rank[archs[:, layer.slice] @ layer.radix] for layer in self.layers]
         return np.stack(columns, axis=1)
 
-    def valid_options(self, archs: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def valid_options(self, archs: npt.ArrayLike) -> Ints:
         """``(N, L)`` indices into the layers' options.
 
         Raises:
@@ -327,13 +328,13 @@ class SearchSpace:
             )
         return options
 
-    def consistent(self, archs: Archs, layer: int) -> npt.NDArray[np.bool_]:
+    def consistent(self, archs: Archs, layer: int) -> Bools:
         """``(N, m)`` which options of a layer agree with partial architectures (``-1`` agrees with anything)."""
         given = archs[:, None, self.layers[layer].slice]
         return np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
 
     @cached_property
-    def _adjacency(self) -> tuple[npt.NDArray[np.bool_], ...]:
+    def _adjacency(self) -> tuple[Bools, ...]:
         tables = []
         for layer in self.layers:
             rows = np.zeros((len(layer.options), self.num_decisions), dtype=np.int8)
@@ -343,7 +344,7 @@ class SearchSpace:
             tables.append(((layer.options[:, None] != layer.options[None]) & both).sum(axis=2) == 1)
         return tuple(tables)
 
-    def neighbours(self, archs: Archs, *, distinct: bool = False) -> tuple[Archs, npt.NDArray[np.int64]]:
+    def neighbours(self, archs: Archs, *, distinct: bool = False) -> tuple[Archs, Ints]:
         """All valid architectures one edit away.
 
         One edit changes one decision; decisions that it switches on take every combination, those that it switches off
@@ -374,7 +375,7 @@ class SearchSpace:
         found, owner = np.concatenate(rows)[order], owner[order]
         return self._drop_isomorphic(archs, found, owner) if distinct else (found, owner)
 
-    def _drop_isomorphic(self, archs: Archs, found: Archs, owner: npt.NDArray[np.int64]) -> tuple[Archs, npt.NDArray[np.int64]]:
+    def _drop_isomorphic(self, archs: Archs, found: Archs, owner: Ints) -> tuple[Archs, Ints]:
         forms = self.canonical(found)
         new = (forms != self.canonical(archs)[owner]).any(axis=1)
         keyed = np.column_stack([owner, forms])
@@ -404,7 +405,7 @@ class SearchSpace:
         """
         return self._all
 
-    def index_of(self, archs: Archs) -> npt.NDArray[np.int64]:
+    def index_of(self, archs: Archs) -> Ints:
         """``(N,)`` positions in `enumerate`.
 
         Raises:
@@ -412,7 +413,7 @@ class SearchSpace:
         """
         return np.asarray(self.valid_options(archs) @ self._index_weights)
 
-    def completions(self, archs: Archs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def completions(self, archs: Archs) -> tuple[Ints, Ints]:
         """First and last position in `enumerate` of the completions of prefixes.
 
         The order is lexicographic, so the completions of an architecture whose first decisions are made and whose

@@ -5,14 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from nasgym.spaces.space import Archs, Decision, SearchSpace
+from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["ArchFeatures"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class ArchFeatures:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, MissingPackage
 from nasgym.files.provenance import provenance
@@ -18,11 +17,10 @@ from nasgym.surrogates.surrogate import Surrogate, surrogate_path, write_surroga
 from nasgym.surrogates.trees import MAX_LEAVES, Trees
 from nasgym.tables.resolve import load_table, space_of
 from nasgym.tables.table_file import Table
+from nasgym.type_aliases import Floats, Ints
 
 __all__ = ["BOOSTING", "fit_surrogate", "fit_table"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 # small trees suit samples of some hundreds to some thousands; found by cross-validation on samples of three published tables

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.type_aliases import Bools, Ints
+
 __all__ = ["SampleRange"]
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 CHUNK = 1024
 

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, MissingData
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.features import ArchFeatures
 from nasgym.surrogates.sample_range import SampleRange
 from nasgym.surrogates.trees import Trees
 from nasgym.tables.resolve import named_or_described
 from nasgym.tables.table_file import Table, verify_checksum, write_arrays
 from nasgym.tables.table_folder import data_folder
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["Surrogate", "Target", "find_surrogate", "read_surrogate", "surrogate_path", "write_surrogate"]
 
@@ -43,8 +44,6 @@ CARD_KEYS = (
 )
 # which whole numbers the card has, and the least that each can be
 LEAST = {"members": 1, "folds": 2, "seed": 0, "radius": 0}
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

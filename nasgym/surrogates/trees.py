@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError
 from nasgym.surrogates.features import ArchFeatures
+from nasgym.type_aliases import Bools, Floats, Ints
 
 __all__ = ["MAX_LEAVES", "Trees"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint8]
 
 # the leaves of a tree are the bits of one byte
@@ -53,7 +52,7 @@ class Trees:
 
     feature: Ints
     threshold: Floats
-    missing_left: npt.NDArray[np.bool_]
+    missing_left: Bools
     left: Ints
     right: Ints
     value: Floats

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.tables.table_file import verify_checksum, write_arrays
 from nasgym.tables.table_folder import data_folder
+from nasgym.type_aliases import Floats
 
 __all__ = [
     "ANY_DATASET",
@@ -36,8 +36,6 @@ ANY_DATASET = "*"
 # what gets published columns, by space
 IMPORT_COMMANDS = {"nats-tss": "nasgym data import nb201-devices PATH"}
 
-Array = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class CostColumns:
@@ -53,7 +51,7 @@ class CostColumns:
     """
 
     card: Mapping[str, Any]
-    costs: Mapping[tuple[str, str], Array]
+    costs: Mapping[tuple[str, str], Floats]
 
     def __post_init__(self) -> None:
         for key in CARD_KEYS:
@@ -101,7 +99,7 @@ class CostColumns:
                 return owner, name
         raise unknown_name(f"cost of {self.name!r} for data set {dataset!r}", name, self.names(dataset))
 
-    def column(self, dataset: str, name: str) -> Array:
+    def column(self, dataset: str, name: str) -> Floats:
         """``(rows,)`` a cost; raises `UnknownName` where there is none of that name for the data set."""
         return self.costs[self._key(dataset, name)]
 

@@ -15,10 +15,11 @@ from nasgym.measuring.latency_cache import THIS_MACHINE, LatencyCache
 from nasgym.measuring.measure import Model, Options, Timing, describe_machine
 from nasgym.networks.onnx_graph import plan_onnx
 from nasgym.networks.space_plans import plan_of
-from nasgym.oracles.oracle import LATENCY, Floats
+from nasgym.oracles.oracle import LATENCY
 from nasgym.profiling.profile import check_quiet, measured
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import read_table, write_table
+from nasgym.type_aliases import Floats
 
 __all__ = ["add_latency", "measure_networks"]
 

@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 __all__ = ["quality", "rank_agreement"]
 
-Floats = npt.NDArray[np.floating[Any]]
+Column = npt.NDArray[np.floating[Any]]
 
 
-def _spearman(x: Floats, y: Floats) -> float:
+def _spearman(x: Column, y: Column) -> float:
     from scipy.stats import spearmanr
 
     return float(spearmanr(x, y).statistic)
 
 
-def rank_agreement(values: Floats) -> dict[str, float | None]:
+def rank_agreement(values: Column) -> dict[str, float | None]:
     """How well two training seeds agree on the ranking.
 
     Args:
@@ -42,7 +42,7 @@ def rank_agreement(values: Floats) -> dict[str, float | None]:
     return {"all": float(np.mean(everywhere)), "top_half": float(np.mean(top)) if top else None}
 
 
-def quality(validation: dict[int, Floats], test: dict[int, Floats], macs: Floats, params: Floats) -> dict[str, Any]:
+def quality(validation: dict[int, Column], test: dict[int, Column], macs: Column, params: Column) -> dict[str, Any]:
     """Figures for the card of a table that was trained here; correlations are Spearman's.
 
     Args:

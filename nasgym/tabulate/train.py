@@ -18,11 +18,11 @@ from nasgym.files.provenance import provenance
 from nasgym.ledger.store import Key, Store
 from nasgym.oracles.accuracy.training import TrainingOracle, training_oracle
 from nasgym.oracles.cost.counted import COUNTED, counted_cost
-from nasgym.oracles.oracle import Floats, Ints, Measurements
-from nasgym.spaces.space import Archs
+from nasgym.oracles.oracle import Measurements
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tabulate.quality import quality
 from nasgym.training.packed_modules import pack_key
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["Training", "assemble_table", "measure_all", "open_trainings", "tabulate"]
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.type_aliases import Floats, Ints
+
 __all__ = ["ImageSet", "load_digits_images"]
 
 Images = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+Labels = Ints
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def load_digits_images() -> ImageSet:
     order = rng.permutation(len(raw.target))
     images, labels = raw.images[order] / 16.0, raw.target[order].astype(np.int64)
 
-    def shifted(block: npt.NDArray[np.float64]) -> Images:
+    def shifted(block: Floats) -> Images:
         padded = np.pad(block, ((0, 0), (1, 1), (1, 1)))
         dy, dx = rng.integers(0, 3, size=(2, len(block)))
         rows, columns = dy[:, None] + np.arange(8), dx[:, None] + np.arange(8)

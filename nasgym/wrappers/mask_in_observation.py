@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.type_aliases import Bools, Ints
 
 __all__ = ["Dialect", "MaskInObservation", "VectorMaskInObservation"]
 
@@ -135,13 +136,13 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
         self._mask = _mask_of(info)
         return self._form.join(observation, self._mask), reward, terminated, truncated, info
 
-    def action_masks(self) -> npt.NDArray[np.bool_]:
+    def action_masks(self) -> Bools:
         """``(n,)`` bool, the mask of the last observation, for sb3-contrib's MaskablePPO."""
         return _as_bool(self._mask)
 
 
 if TYPE_CHECKING:
-    _VectorWrapper = VectorWrapper[Parts, npt.NDArray[np.int64], Any, npt.NDArray[np.int64], npt.NDArray[Any]]
+    _VectorWrapper = VectorWrapper[Parts, Ints, Any, Ints, npt.NDArray[Any]]
 else:
     _VectorWrapper = VectorWrapper  # takes no type arguments before Gymnasium 1.3, and RLlib wants 1.2.2
 
@@ -169,7 +170,7 @@ class VectorMaskInObservation(_VectorWrapper):
 
     def __init__(
         self,
-        env: VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]],
+        env: VectorEnv[Any, Ints, npt.NDArray[Any]],
         *,
         obs_key: str = "observation",
         mask_key: str = "action_mask",
@@ -184,7 +185,7 @@ class VectorMaskInObservation(_VectorWrapper):
         self._mask: Mask | None = None
 
     @classmethod
-    def dialect(cls, env: VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]], name: Dialect) -> Self:
+    def dialect(cls, env: VectorEnv[Any, Ints, npt.NDArray[Any]], name: Dialect) -> Self:
         """Wraps with the keys and the dtype of a library; see `MaskInObservation.dialect`."""
         return cls(env, **_arguments(env.single_observation_space, name))
 
@@ -197,7 +198,7 @@ class VectorMaskInObservation(_VectorWrapper):
         self._mask = masks
         return self._form.join(observations, masks), info
 
-    def step(self, actions: npt.NDArray[np.int64]) -> tuple[Parts, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], Info]:
+    def step(self, actions: Ints) -> tuple[Parts, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], Info]:
         """Steps all environments."""
         observations, rewards, terminations, truncations, info = self.env.step(actions)
         self._mask = _mask_of(info)
@@ -214,12 +215,12 @@ class VectorMaskInObservation(_VectorWrapper):
                 joined[i] = self._form.join(observation, masks[i])
         return joined
 
-    def action_masks(self) -> npt.NDArray[np.bool_]:
+    def action_masks(self) -> Bools:
         """``(num_envs, n)`` bool, the masks of the last observations."""
         return _as_bool(self._mask)
 
 
-def _as_bool(mask: Mask | None) -> npt.NDArray[np.bool_]:
+def _as_bool(mask: Mask | None) -> Bools:
     if mask is None:
         raise InvalidValue("call reset() before asking for the mask.")
     return mask.astype(bool)

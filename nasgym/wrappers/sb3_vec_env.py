@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from nasgym.errors import InvalidValue
+from nasgym.type_aliases import Bools
 
 __all__ = ["SB3VecEnv"]
 
@@ -63,7 +64,7 @@ class SB3VecEnv(VecEnv):
             )
         self.vector_env = vector_env
         self.spec = vector_env.spec
-        self._masks: npt.NDArray[np.bool_] | None = None
+        self._masks: Bools | None = None
         self._actions: npt.NDArray[Any] | None = None
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
 
@@ -156,10 +157,10 @@ class SB3VecEnv(VecEnv):
             )
         return [None if rows is None else rows[i] for i in self._get_indices(indices)]
 
-    def _mask(self, i: int) -> npt.NDArray[np.bool_]:
+    def _mask(self, i: int) -> Bools:
         if self._masks is None:
             raise InvalidValue("call reset() before asking for the masks.")
-        mask: npt.NDArray[np.bool_] = self._masks[i].copy()
+        mask: Bools = self._masks[i].copy()
         return mask
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -169,7 +170,7 @@ class SB3VecEnv(VecEnv):
             AttributeError: No such attribute.
         """
         if attr_name == "action_masks":
-            masks: list[Callable[[], npt.NDArray[np.bool_]]] = [partial(self._mask, i) for i in self._get_indices(indices)]
+            masks: list[Callable[[], Bools]] = [partial(self._mask, i) for i in self._get_indices(indices)]
             return masks
         value = self._find(SINGLE.get(attr_name, attr_name))
         return [value for _ in self._get_indices(indices)]

@@ -6,14 +6,14 @@ import hashlib
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.cost.enumerated import EnumeratedCost
-from nasgym.oracles.oracle import Floats, Measurements, Split
-from nasgym.spaces.space import ENUMERATION_LIMIT, Archs, SearchSpace
+from nasgym.oracles.oracle import Measurements, Split
+from nasgym.spaces.space import ENUMERATION_LIMIT, SearchSpace
 from nasgym.surrogates.surrogate import Surrogate
 from nasgym.tables.table_file import Table
+from nasgym.type_aliases import Archs, Bools, Floats
 
 __all__ = ["FittedCost", "FittedModel"]
 
@@ -81,7 +81,7 @@ class FittedModel:
         ]
         return Measurements(*found)
 
-    def outside(self, archs: Archs) -> npt.NDArray[np.bool_]:
+    def outside(self, archs: Archs) -> Bools:
         """``(N,)`` which valid architectures lie outside of the sample (`nasgym.surrogates.sample_range.SampleRange`)."""
         return self.surrogate.range.outside(self.surrogate.features.codes(archs))
 

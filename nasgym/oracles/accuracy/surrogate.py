@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, OutsideSampleWarning, unknown_name
-from nasgym.oracles.oracle import Ints, Measurements, SeedChoice, Split
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["SurrogateModel", "SurrogateOracle"]
 
@@ -51,7 +51,7 @@ class SurrogateModel(Protocol):
         """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all members."""
         ...
 
-    def outside(self, archs: Archs) -> npt.NDArray[np.bool_] | None:
+    def outside(self, archs: Archs) -> Bools | None:
         """``(N,)`` which valid architectures lie outside of what the model was fitted to; None where that is not known."""
         ...
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.oracles.cost.enumerated import EnumeratedCost
-from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["MEAN", "TableCost", "TableOracle"]
 

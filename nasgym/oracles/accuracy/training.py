@@ -15,9 +15,10 @@ import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.oracle import Floats, Ints, Measurements, SeedChoice, Split
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.spaces.space import SearchSpace
 from nasgym.training.images import ImageSet
+from nasgym.type_aliases import Archs, Floats, Ints
 
 if TYPE_CHECKING:
     import torch

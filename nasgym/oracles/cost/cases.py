@@ -9,8 +9,8 @@ import numpy as np
 
 from nasgym.errors import InvalidValue
 from nasgym.oracles.cost.chain import ChainCost, check_bounds
-from nasgym.oracles.oracle import Floats
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["CasesCost"]
 

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nasgym.errors import InvalidValue
-from nasgym.oracles.oracle import Floats
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["ChainCost", "Combine", "check_bounds"]
 

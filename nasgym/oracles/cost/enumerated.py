@@ -6,9 +6,9 @@ import copy
 from functools import cached_property
 from typing import Self
 
-from nasgym.oracles.oracle import Floats
 from nasgym.oracles.range_query import RangeExtremes
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["EnumeratedCost"]
 

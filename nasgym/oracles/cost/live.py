@@ -12,8 +12,9 @@ from typing import TypeVar
 from nasgym.errors import DataError, InvalidValue
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.measuring.measure import CPU, MeasureError, Model, Options, check_provider, describe_machine, measure
+from nasgym.networks.memory import Precision
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.cost.measured import MeasuredCost, Planner, Precision, check_batch, network_onnx
+from nasgym.oracles.cost.measured import MeasuredCost, Planner, check_batch, network_onnx
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["LiveLatency"]

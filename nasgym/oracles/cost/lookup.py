@@ -7,16 +7,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device
 from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
 from nasgym.errors import InvalidValue
-from nasgym.oracles.oracle import Floats, Ints
 from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Archs, Layer, SearchSpace
+from nasgym.spaces.space import Layer, SearchSpace
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["LookupCost"]
 
@@ -197,7 +196,7 @@ def _radix(space: SearchSpace, layer: Layer) -> Ints:
     return np.concatenate([np.cumprod(counts[:0:-1])[::-1], [1]]).astype(np.int64)
 
 
-def _states(space: SearchSpace, layer: Layer) -> npt.NDArray[np.bool_]:
+def _states(space: SearchSpace, layer: Layer) -> Bools:
     """``(states, options)`` which options of a layer agree with each of its partly decided states, by code."""
     axes = [np.arange(OPEN, count) for count in space.num_choices[layer.slice].tolist()]
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))

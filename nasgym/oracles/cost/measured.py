@@ -6,26 +6,26 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
+from nasgym.networks.memory import Precision
 from nasgym.networks.plan import Identity, NetworkPlan
 from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.oracles.cost.counted import counted_cost
-from nasgym.oracles.oracle import Floats
 from nasgym.registry import SPACES
-from nasgym.spaces.space import Archs, SearchSpace
+from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs, Floats
 
 if TYPE_CHECKING:
     from nasgym.oracles.cost.cases import CasesCost
     from nasgym.oracles.cost.chain import ChainCost
 
-__all__ = ["MARGIN", "MeasuredCost", "Precision", "network_key", "network_onnx"]
+__all__ = ["MARGIN", "MeasuredCost", "network_key", "network_onnx"]
 
-Precision: TypeAlias = Literal["float32", "int8"]
 Planner: TypeAlias = Callable[[Archs], NetworkPlan]
 # what the range of a cost is widened by, since fewest multiply-accumulates need not be fastest
 MARGIN = 0.1
