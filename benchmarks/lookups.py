@@ -21,7 +21,8 @@ from benchmarks.contest import Work, race, rate, spread, times_faster
 from benchmarks.official_layout import SAMPLES, sample_table
 from benchmarks.rows import Goal, Row
 from nasgym.errors import MissingData
-from nasgym.oracles.accuracy.table import MEAN, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.oracle import MEAN
 from nasgym.spaces.nats_bench import TopologySpace
 from nasgym.tables.table_folder import find_table
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.table import TableCost
 from nasgym.oracles.oracle import SeedChoice
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.problem import Problem

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nasgym.compare.judgement import Judgement, Spread, Standing
-from nasgym.oracles.accuracy.fitted import FittedCost
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.accuracy.training import TrainingOracle
+from nasgym.oracles.cost.fitted import FittedCost
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problems.problem import Problem

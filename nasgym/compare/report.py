@@ -24,10 +24,10 @@ from nasgym.compare.leaderboard import (
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
-from nasgym.oracles.accuracy.fitted import FittedCost
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.columns import ColumnCost
+from nasgym.oracles.cost.fitted import FittedCost
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problems.problem import Problem

@@ -10,10 +10,12 @@ import numpy as np
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["LATENCY", "AccuracyOracle", "CostOracle", "Measurements", "SeedChoice", "Split"]
+__all__ = ["LATENCY", "MEAN", "AccuracyOracle", "CostOracle", "Measurements", "SeedChoice", "Split"]
 
 # the cost that the keyword `device` is about; behind "@" it has the name of another device
 LATENCY = "latency_ms"
+# a training seed that stands for the mean over all of them
+MEAN = -1
 
 Split: TypeAlias = Literal["validation", "test"]
 SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
@@ -75,7 +77,7 @@ class AccuracyOracle(Protocol):
 
 @runtime_checkable
 class CostOracle(Protocol):
-    """Says how dear architectures are, in one unit.
+    """Says what architectures cost, in one unit.
 
     Attributes:
         space: The space whose encodings it reads.

@@ -8,8 +8,9 @@ from nasgym.agents.layernas import LayerNAS
 from nasgym.agents.layernas_steps import make_steps, reachable_costs, wanted_costs
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
+from nasgym.oracles.cost.table import TableCost
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained

@@ -17,7 +17,8 @@ from nasgym.compare.plots import colours, curves, plots_of
 from nasgym.compare.report import write_comparison, write_files
 from nasgym.compare.run_result import RunResult
 from nasgym.ledger import Budget
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.table import TableCost
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
 from nasgym.spaces.described import space_from_description

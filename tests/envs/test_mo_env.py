@@ -20,8 +20,9 @@ from nasgym.envs import episodes as walks
 from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import ChainCost
+from nasgym.oracles.cost.table import TableCost
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem

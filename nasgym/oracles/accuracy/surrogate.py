@@ -9,13 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from nasgym.errors import InvalidValue, OutsideSampleWarning, unknown_name
-from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import MEAN, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["SurrogateModel", "SurrogateOracle"]
-
-MEAN = -1
 
 
 class SurrogateModel(Protocol):

@@ -1,4 +1,4 @@
-"""`TableOracle` and `TableCost`: answers from a table, in batches."""
+"""`TableOracle`: accuracies and training seconds from a table, in batches."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
-from nasgym.oracles.cost.enumerated import EnumeratedCost
-from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import MEAN, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["MEAN", "TableCost", "TableOracle"]
-
-MEAN = -1
+__all__ = ["TableOracle"]
 
 
 class TableOracle:
@@ -230,33 +227,3 @@ def _mean(values: npt.NDArray[np.floating[Any]]) -> Floats:
     total = np.where(present, values, 0.0).astype(np.float64).sum(axis=1)
     counts = present.sum(axis=1)
     return np.asarray(np.divide(total, counts, out=np.full(len(values), np.nan), where=counts > 0))
-
-
-class TableCost(EnumeratedCost):
-    """A cost column of a table.
-
-    Args:
-        table: The table.
-        space: Its whole space.
-        column: Name of the column in the table.
-        dataset: Data set of the column.
-        name: Name under which the cost goes; by default the column's.
-
-    Raises:
-        UnknownName: The table has no such column.
-        DataError: The column has holes, or the table is a sample.
-    """
-
-    def __init__(self, table: Table, space: SearchSpace, column: str, dataset: str, name: str | None = None) -> None:
-        super().__init__(space, name or column, f"table:{table.fingerprint}:{dataset}:{column}")
-        self.values = np.asarray(table.cost(dataset, column), dtype=np.float64)
-        if table.sampled:
-            raise DataError(
-                f"cost {column!r} of table {table.name!r} was measured for a sample of {table.num_rows:,} architectures; fit a "
-                f"surrogate with `nasgym data fit-surrogate {table.name}` and play it with accuracy='surrogate'."
-            )
-        if np.isnan(self.values).any():
-            raise DataError(
-                f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} "
-                "architectures; choose another cost, or import a table without holes."
-            )

@@ -7,13 +7,15 @@ from functools import partial
 
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.accuracy.fitted import FittedCost, FittedModel
+from nasgym.oracles.accuracy.fitted import FittedModel
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.counted import COUNTED, MEMORY, counted_cost, counted_names
 from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured
+from nasgym.oracles.cost.fitted import FittedCost
 from nasgym.oracles.cost.named_costs import NamedCosts
 from nasgym.oracles.cost.planned_costs import PlannedCosts
+from nasgym.oracles.cost.table import TableCost
 from nasgym.oracles.oracle import LATENCY, AccuracyOracle, CostOracle, SeedChoice
 from nasgym.problems.factory import Parts
 from nasgym.registry import SPACES

@@ -11,9 +11,11 @@ pytest.importorskip("sklearn")
 
 import nasgym
 from nasgym.errors import DataError, InvalidValue, OutsideSampleWarning, UnknownName
-from nasgym.oracles.accuracy.fitted import FittedCost, FittedModel
+from nasgym.oracles.accuracy.fitted import FittedModel
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.fitted import FittedCost
+from nasgym.oracles.cost.table import TableCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle
 from nasgym.surrogates import fit as fitting
 from nasgym.surrogates.fit import fit_table

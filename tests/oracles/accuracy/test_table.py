@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasgym.errors import DataError, InvalidValue, UnknownName
-from nasgym.oracles.accuracy.table import TableCost, TableOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.cost.table import TableCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle
 from tests.tiny import SIZE, completions_of, partial_archs, tiny_space, tiny_table
 
