@@ -18,9 +18,8 @@ from nasgym.drawing.pixels import page_pixels
 from nasgym.drawing.shapes import GREY, Canvas, Page, fit
 from nasgym.drawing.svg import page_svg
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint
-from nasgym.problems.problem import Problem
+from nasgym.problems.evaluator import Evaluator
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
@@ -107,7 +106,7 @@ class Frame:
 
 
 def frame_of(
-    door: Problem | Ledger,
+    evaluator: Evaluator,
     arch: npt.ArrayLike,
     *,
     next_decision: str | None = None,
@@ -117,7 +116,7 @@ def frame_of(
     """A frame with the exact range of the primary cost, where the problem has one.
 
     Args:
-        door: The problem, or the ledger in front of it; nothing is evaluated or charged.
+        evaluator: What has the cost; nothing is evaluated or charged.
         arch: ``(D,)`` choices, ``-1`` where open.
         next_decision: As in `Frame`.
         limits: Limits of the primary cost in place of the problem's own, for targets that are drawn for each episode; its
@@ -127,18 +126,18 @@ def frame_of(
     Raises:
         NasgymError: As `Frame`.
     """
-    frame = Frame(door.space, np.asarray(arch), next_decision, None, result)
-    if door.cost_name is None:
+    frame = Frame(evaluator.space, np.asarray(arch), next_decision, None, result)
+    if evaluator.cost_name is None:
         return frame
-    low, high = door.cost_bounds(np.stack([frame.arch, np.full_like(frame.arch, OPEN)]))
-    limits = limits or door.constraint or Constraint(door.cost_name)
+    low, high = evaluator.cost_bounds(np.stack([frame.arch, np.full_like(frame.arch, OPEN)]))
+    limits = limits or evaluator.constraint or Constraint(evaluator.cost_name)
     target = None if limits.upper is None else float(limits.upper)
     now, whole = (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
-    measured = None if result is None or door.free_costs else result.get(door.cost_name)
+    measured = None if result is None or evaluator.free_costs else result.get(evaluator.cost_name)
     if isinstance(measured, float):  # bounds of what is measured are estimates
         now = (measured, measured)
-    cost = CostRange(door.cost_name, *now, *whole, target, limits.lower)
-    return Frame(door.space, frame.arch, next_decision, cost, result)
+    cost = CostRange(evaluator.cost_name, *now, *whole, target, limits.lower)
+    return Frame(evaluator.space, frame.arch, next_decision, cost, result)
 
 
 def frame_text(frame: Frame) -> str:

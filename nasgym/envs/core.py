@@ -16,9 +16,11 @@ from nasgym.envs.potential import Potential, ShapingSpec
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
+from nasgym.problems.evaluator import Evaluator
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
+from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Setting", "TargetRange"]
@@ -50,7 +52,7 @@ class Setting:
         target_range: Where targets are drawn from, or None: the problem's own target holds.
     """
 
-    door: Problem | Ledger
+    door: Evaluator
     view: View
     potential: Potential | None
     target_range: TargetRange | None
@@ -72,7 +74,7 @@ class Setting:
         Raises:
             NasgymError: A keyword or a value is not known, or two of them do not go together.
         """
-        door, target_range = _open_door(problem, budget, dict(keywords or {}))
+        door, target_range = _open(problem, budget, dict(keywords or {}))
         if mask not in get_args(MaskKind):
             raise unknown_name("mask", mask, get_args(MaskKind))
         feasibility = Feasibility(door) if mask == "feasible" else None
@@ -138,14 +140,8 @@ class Setting:
 
     @property
     def problem(self) -> Problem:
-        """The problem; behind a budget it is out of reach, and `TestMetricsRefused` is raised."""
-        return self.door if isinstance(self.door, Problem) else self.door.problem
-
-    @property
-    def _problem(self) -> Problem:
-        if isinstance(self.door, Ledger):
-            raise InvalidValue("exact answers are not given behind a budget, where every evaluation counts; leave out budget=.")
-        return self.door
+        """The problem; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        return self.door.problem
 
     def optimal_actions(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
         """``(N, max_choices)`` the allowed choices behind which the best reward that the masks still allow lies.
@@ -153,7 +149,7 @@ class Setting:
         Raises:
             InvalidValue: There is a budget, or no exact answer.
         """
-        problem, best = self._problem, self.view.masks(rows, at, targets)
+        problem, best = self.door.exact, self.view.masks(rows, at, targets)
         which = np.full(len(rows), self.own_target) if targets is None else targets
         for target in np.unique(which):
             here = np.flatnonzero((which == target) | (np.isnan(which) & np.isnan(target)))
@@ -173,23 +169,20 @@ class Setting:
         return np.asarray(allowed & (values == values.max(axis=1, keepdims=True)))
 
 
-def _open_door(
+def _open(
     problem: str | Problem | Ledger, budget: Budget | float | dict[str, Any] | None, keywords: dict[str, Any]
-) -> tuple[Problem | Ledger, TargetRange | None]:
+) -> tuple[Evaluator, TargetRange | None]:
     """What an environment evaluates with: a problem, or a ledger in front of it where there is a budget."""
-    if not isinstance(problem, str) and keywords:
-        raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
-    if isinstance(problem, Ledger):
-        if budget is not None:
-            raise InvalidValue("a ledger has its own budget; leave out budget=.")
-        return problem, None
+    if not isinstance(problem, str):
+        if keywords:
+            raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
+        if not isinstance(getattr(problem, "space", None), SearchSpace):
+            raise InvalidValue(f"what is played is an environment id, a Problem or a Ledger, got {problem!r}.")
+        return (problem if budget is None else Ledger.before(problem, Budget.of(budget))), None
     for keyword in keywords:
         if keyword not in PROBLEM_KEYWORDS:
             raise unknown_name("keyword", keyword, (*PROBLEM_KEYWORDS, *ENV_KEYWORDS))
-    if isinstance(problem, Problem):
-        made, target_range = problem, None
-    else:
-        made, target_range = _make(problem, keywords)
+    made, target_range = _make(problem, keywords)
     if budget is None:
         return made, target_range
     if target_range is not None:

@@ -142,7 +142,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     @property
     def problem(self) -> Problem:
-        """The problem that is played; behind a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        """The problem that is played; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
         return self._setting.problem
 
     @property

@@ -12,9 +12,8 @@ import numpy as np
 
 from nasgym.envs.granularity import Steps
 from nasgym.errors import unknown_name
-from nasgym.ledger.ledger import Ledger
+from nasgym.problems.evaluator import Evaluator
 from nasgym.problems.feasibility import Feasibility
-from nasgym.problems.problem import Problem
 from nasgym.spaces.decision import OPEN
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
@@ -42,7 +41,7 @@ class View:
     Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
-        door: The problem, or the ledger in front of it.
+        door: What has the costs and the constraint.
         kind: ``"onehot"``, ``"tokens"`` or ``"dict"``; see `nasgym.envs.env.NASEnv`.
         steps: What one step decides.
         feasibility: Where masks know the constraint; None: masks say what is legal.
@@ -51,7 +50,7 @@ class View:
         UnknownName: No such kind.
     """
 
-    door: Problem | Ledger
+    door: Evaluator
     kind: ObservationKind
     steps: Steps
     feasibility: Feasibility | None = None

@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from nasgym.envs.core import Setting
 from nasgym.envs.reward_signal import Payoff
-from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations
-from nasgym.problems.problem import Problem
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Endings", "Told"]
@@ -58,10 +56,7 @@ class Endings:
         Raises:
             BudgetExhausted: There is a budget, and nothing or too little is left.
         """
-        if isinstance(self._door, Ledger):
-            ev = self._door.evaluate(archs)
-        else:
-            ev = self._door.evaluate(archs, rng=rng, targets=targets)
+        ev = self._door.settle(archs, rng=rng, targets=targets)
         return self._payoff.rewards(ev), self._flagged(self._columns(archs, ev, texts), targets, own)
 
     def of_positions(
@@ -72,45 +67,34 @@ class Endings:
         rng: Callable[[], Sequence[np.random.Generator]],
     ) -> tuple[Rewards, Told]:
         """The same for architectures by their ``(N,)`` positions in the space, from a table where evaluations never change."""
-        if not self.fixed:
-            draws = None if isinstance(self._door, Ledger) else rng()
+        if not self._door.fixed:
+            draws = rng() if self._door.draws_with else None
             archs = self._door.space.enumerate()[positions]
             return self.of_archs(archs, targets, own, draws, self._texts[positions])
         rewards, columns = self._table
         taken = {name: values.take(positions) for name, values in columns.items()}
         if targets is None:
             return rewards.take(positions, axis=0), {name: (values, None) for name, values in taken.items()}
-        ev = self._judged(taken, targets)
+        ev = self._door.judge_again(self._evaluations.take(positions), targets)
         taken["feasible"] = ev.feasible
         if "rule_reward" in taken:
             taken["rule_reward"] = ev.reward.copy()
         return self._payoff.rewards(ev), self._flagged(taken, targets, own)
 
     @cached_property
-    def fixed(self) -> bool:
-        """Whether an evaluation always gives the same and is not counted."""
-        if isinstance(self._door, Ledger):
-            return False
-        return self._door.accuracy.deterministic and self._door.accuracy.seed != "sampled" and self._door.free_costs
+    def _evaluations(self) -> Evaluations:
+        """Those of every architecture, in the order of the space; they never change."""
+        return self._door.settle(self._door.space.enumerate())
 
     @cached_property
     def _table(self) -> tuple[Rewards, Columns]:
         """What every architecture is worth, in the order of the space."""
-        assert isinstance(self._door, Problem), "a ledger counts"
-        archs = self._door.space.enumerate()
-        ev = self._door.evaluate(archs)
-        return self._payoff.rewards(ev), self._columns(archs, ev, self._texts)
+        ev = self._evaluations
+        return self._payoff.rewards(ev), self._columns(self._door.space.enumerate(), ev, self._texts)
 
     @cached_property
     def _texts(self) -> npt.NDArray[np.object_]:
         return np.array(self._door.space.to_str(self._door.space.enumerate()), dtype=object)
-
-    def _judged(self, columns: Columns, targets: Floats) -> Evaluations:
-        """Evaluations at other targets from what does not depend on them."""
-        assert isinstance(self._door, Problem), "a ledger counts"
-        accuracy, costs = columns["accuracy"], {name: columns[name] for name in self._door.cost_oracles}
-        reward, feasible = self._door.judge(accuracy, self._door.primary(costs, len(accuracy)), targets)
-        return Evaluations(accuracy, costs, reward, feasible, np.full(len(accuracy), np.nan))
 
     def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
         """Infos in fresh arrays; those that depend on who set the target are marked by `_flagged`."""
@@ -121,8 +105,8 @@ class Endings:
             **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
         }
         # a regret is of one reward, not of several
-        if isinstance(self._door, Problem) and self._door.has_exact_answers and not self._payoff.shape:
-            columns["regret"] = self._best - self._door.everything.reward[self._door.space.index_of(archs)]
+        if self._door.has_exact_answers and not self._payoff.shape:
+            columns["regret"] = self._best - self._door.exact.mean_rewards(archs)
         if self._setting.potential is not None:
             columns["rule_reward"] = np.array(ev.reward, dtype=np.float64)
         return columns
@@ -130,9 +114,8 @@ class Endings:
     @cached_property
     def _best(self) -> float:
         """The best reward that the masks allow, as a mean over the training seeds."""
-        assert isinstance(self._door, Problem), "exact answers are not given behind a budget"
         root = np.full((1, self._door.space.num_decisions), -1, dtype=np.int8)
-        return float(self._door.value_to_go(root, feasible_only=self._setting.view.feasibility is not None)[0])
+        return float(self._door.exact.value_to_go(root, feasible_only=self._setting.view.feasibility is not None)[0])
 
     @staticmethod
     def _flagged(columns: Columns, targets: Floats | None, own: Bools | None) -> Told:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.ledger.ledger import Ledger
+from nasgym.problems.evaluator import Evaluator
 from nasgym.problems.problem import Problem
 from nasgym.type_aliases import Archs, Floats
 
@@ -39,7 +39,7 @@ class Potential:
     gamma: float
 
     @classmethod
-    def of(cls, door: Problem | Ledger, spec: ShapingSpec) -> Potential | None:
+    def of(cls, evaluator: Evaluator, spec: ShapingSpec) -> Potential | None:
         """From ``"potential"`` or ``{"potential": "cost" | "value", "gamma": 1.0}``; None is no shaping.
 
         Raises:
@@ -61,21 +61,20 @@ class Potential:
             raise unknown_name("potential", kind, get_args(Kind))
         if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0 < float(gamma) <= 1:
             raise InvalidValue(f"gamma of shaping is a number above 0 and at most 1, got {gamma!r}.")
-        if isinstance(door, Ledger):
-            raise InvalidValue("shaping goes with a problem: behind a budget every reward is a counted one; leave out budget=.")
-        if kind == "cost" and not door.rule.needs_target:
+        problem = evaluator.exact  # says why, where rewards are counted
+        if kind == "cost" and not problem.rule.needs_target:
             raise InvalidValue(
-                f"reward rule {door.rule.name!r} does not know the cost, so the cost cannot shape it; choose another reward, "
+                f"reward rule {problem.rule.name!r} does not know the cost, so the cost cannot shape it; choose another reward, "
                 "or shaping={'potential': 'value'}."
             )
-        if kind == "cost" and not door.free_costs:
+        if kind == "cost" and not problem.free_costs:
             raise InvalidValue(
-                f"shaping='potential' needs exact bounds of costs, and {door.cost_name} is measured during the search; leave out "
+                f"shaping='potential' needs exact bounds of costs, and {problem.cost_name} is measured during the search; leave out "
                 "shaping=, or use a device with a look-up table."
             )
         if kind == "value":
-            door.optimum()  # says why, where there is no exact answer
-        return cls(door, kind, float(gamma))
+            problem.optimum()  # says why, where there is no exact answer
+        return cls(problem, kind, float(gamma))
 
     def of_prefixes(self, prefixes: Archs, targets: Floats | None = None) -> Floats:
         """``(N,)`` Phi of ``(N, D)`` prefixes; ``(N,)`` targets take the place of the problem's."""

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations, Objective
-from nasgym.problems.problem import Problem
+from nasgym.problems.evaluator import Evaluator
 from nasgym.type_aliases import Floats
 
 __all__ = ["ObjectivePayoff", "Payoff", "RulePayoff", "default_objectives"]
@@ -43,7 +42,7 @@ class RulePayoff:
     shape: tuple[int, ...] = ()
     dtype: Any = np.float64
 
-    def __init__(self, door: Problem | Ledger) -> None:
+    def __init__(self, door: Evaluator) -> None:
         self._door = door
 
     def rewards(self, ev: Evaluations) -> Floats:
@@ -70,7 +69,7 @@ class ObjectivePayoff:
 
     dtype: Any = np.float32
 
-    def __init__(self, door: Problem | Ledger, objectives: tuple[Objective, ...]) -> None:
+    def __init__(self, door: Evaluator, objectives: tuple[Objective, ...]) -> None:
         self.objectives = objectives
         self.shape: tuple[int, ...] = (len(objectives),)
         root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
@@ -101,7 +100,7 @@ class ObjectivePayoff:
         return np.tile(self.reward_space().low, (num, 1))
 
 
-def default_objectives(door: Problem | Ledger) -> tuple[Objective, ...]:
+def default_objectives(door: Evaluator) -> tuple[Objective, ...]:
     """The problem's objectives; accuracy and the primary cost where it has only one.
 
     Raises:

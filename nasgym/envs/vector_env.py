@@ -338,7 +338,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def _draws(self) -> bool:
-        return self._setting.target_range is not None or (isinstance(self._door, Problem) and not self._endings.fixed)
+        return self._setting.target_range is not None or self._door.draws_with
 
     def _generators_of(self, rows: Ints | slice) -> list[np.random.Generator]:
         found = []

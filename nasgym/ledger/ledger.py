@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -90,6 +90,17 @@ class Ledger:
         self.ended: str | None = None
         self._log: list[_Entry] = []
 
+    @classmethod
+    def before(cls, evaluator: Problem | Ledger, budget: Budget | float) -> Ledger:
+        """A ledger in front of a problem.
+
+        Raises:
+            InvalidValue: It is a ledger already, or the budget is no budget.
+        """
+        if isinstance(evaluator, Ledger):
+            raise InvalidValue("a ledger has its own budget; leave out budget=.")
+        return cls(evaluator, budget)
+
     # ---- what an agent may know -----------------------------------------------------------------------------------------
 
     @property
@@ -137,6 +148,33 @@ class Ledger:
         """As `Problem.deterministic`."""
         return self._problem.deterministic
 
+    @property
+    def fixed(self) -> bool:
+        """Never: an evaluation is counted each time."""
+        return False
+
+    @property
+    def draws_with(self) -> bool:
+        """Never: a ledger draws training seeds with a generator of its own, so that a run can be replayed."""
+        return False
+
+    @property
+    def has_exact_answers(self) -> bool:
+        """Never: see `exact`."""
+        return False
+
+    @property
+    def exact(self) -> NoReturn:
+        """Refused: exact answers come from evaluations that nobody has paid for.
+
+        Raises:
+            InvalidValue: Always.
+        """
+        raise InvalidValue(
+            "with a budget every evaluation is counted, so exact answers are not given and rewards are not shaped; leave out "
+            "budget=."
+        )
+
     def costs(self, archs: Archs) -> dict[str, Floats]:
         """Costs of complete architectures; free for counted, table and look-up costs.
 
@@ -165,9 +203,13 @@ class Ledger:
         Raises:
             InvalidValue: Always.
         """
-        raise InvalidValue("behind a budget the target cannot change, because rewards are compared; leave out budget=.")
+        raise InvalidValue("with a budget the target cannot change, because rewards are compared; leave out budget=.")
 
     def invalid_rewards(self, targets: Floats) -> NoReturn:
+        """Refused, as `check_targets` is."""
+        self.check_targets(targets)
+
+    def judge_again(self, evaluations: Evaluations, targets: Floats) -> NoReturn:
         """Refused, as `check_targets` is."""
         self.check_targets(targets)
 
@@ -269,6 +311,23 @@ class Ledger:
         if single is not None:
             self._singles[single] = _frozen(ev)
         return ev
+
+    def settle(
+        self,
+        archs: Archs,
+        *,
+        rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
+        targets: Floats | None = None,
+    ) -> Evaluations:
+        """See `nasgym.problems.evaluator.Evaluator.settle`; training seeds are drawn with the ledger's own generator.
+
+        Raises:
+            BudgetExhausted: As `evaluate`.
+            InvalidValue: Targets are given, which cannot change.
+        """
+        if targets is not None:
+            self.check_targets(targets)
+        return self.evaluate(archs)
 
     def _single(self, archs: npt.ArrayLike, fidelity: int) -> tuple[bytes, int] | None:
         """Key of a lone architecture whose repeats are free; None for everything else.

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from nasgym.errors import MissingPackage
-from nasgym.type_aliases import Archs, Bools, Floats
+from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Report", "nondominated"]
 
@@ -58,6 +58,12 @@ class Evaluations:
 
     def __len__(self) -> int:
         return len(self.reward)
+
+    def take(self, rows: Ints) -> Evaluations:
+        """Those of ``(n,)`` rows, in fresh arrays."""
+        costs = {name: cost.take(rows) for name, cost in self.costs.items()}
+        seconds, feasible = self.train_seconds.take(rows), self.feasible.take(rows)
+        return Evaluations(self.accuracy.take(rows), costs, self.reward.take(rows), feasible, seconds)
 
     def values(self, objectives: Sequence[Objective]) -> Floats:
         """``(N, k)`` objectives, each in its own unit."""

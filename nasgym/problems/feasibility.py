@@ -7,9 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from nasgym.errors import InvalidValue
-from nasgym.ledger.ledger import Ledger
 from nasgym.oracles.range_query import RangeExtremes
-from nasgym.problems.problem import Problem
+from nasgym.problems.evaluator import Evaluator
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Feasibility"]
@@ -27,33 +26,33 @@ class Feasibility:
     prefix whose least cost lies within a billionth of the target is given up, because sums in another order round otherwise.
 
     Args:
-        door: The problem, or the ledger in front of it.
+        evaluator: What has the costs.
 
     Raises:
         InvalidValue: There is no constraint, no architecture meets it, its cost is measured live, or the space is too large
             for a constraint with two ends.
     """
 
-    def __init__(self, door: Problem | Ledger) -> None:
-        constraint = door.constraint
+    def __init__(self, evaluator: Evaluator) -> None:
+        constraint = evaluator.constraint
         if constraint is None:
             raise InvalidValue(
                 "mask='feasible' needs a constraint; give target=..., for example target={'fraction': 0.5, 'of': 'range'}."
             )
-        if not door.free_costs:
+        if not evaluator.free_costs:
             raise InvalidValue(f"mask='feasible' needs bounds of {constraint.cost!r}, which is measured live; use a table.")
-        if not door.space.can_enumerate and constraint.lower and constraint.upper is not None:
+        if not evaluator.space.can_enumerate and constraint.lower and constraint.upper is not None:
             raise InvalidValue(
-                f"space {door.space.name!r} is too large to know exactly which prefixes end between the limits "
+                f"space {evaluator.space.name!r} is too large to know exactly which prefixes end between the limits "
                 f"{constraint.lower:g} and {constraint.upper:g}; leave out lower=, or narrow the space with restrict=."
             )
-        self._door, self._constraint = door, constraint
-        self._root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
+        self._evaluator, self._constraint = evaluator, constraint
+        self._root = np.full((1, evaluator.space.num_decisions), -1, dtype=np.int8)
         if not self.possible(self._root)[0]:
             limits = {"of at least": constraint.lower, "of at most": constraint.upper}
             said = " and ".join(f"{word} {limit!r}" for word, limit in limits.items() if limit is not None)
             raise InvalidValue(
-                f"mask='feasible' leaves nothing: no architecture of {door.space.name!r} has {constraint.cost} {said}."
+                f"mask='feasible' leaves nothing: no architecture of {evaluator.space.name!r} has {constraint.cost} {said}."
             )
 
     def possible(self, prefixes: Archs, targets: Floats | None = None) -> Bools:
@@ -69,13 +68,13 @@ class Feasibility:
         if targets is not None:
             self.check_free()
             return np.asarray(self.least(prefixes) <= targets)
-        if self._door.space.can_enumerate:
-            first, last = self._door.space.completions(prefixes)
+        if self._evaluator.space.can_enumerate:
+            first, last = self._evaluator.space.completions(prefixes)
             return np.asarray(self._count[last + 1] > self._count[first])
         lower, upper = self._constraint.lower, self._constraint.upper
         if upper is not None:
             return np.asarray(self.least(prefixes) <= upper)
-        _, largest = self._door.cost_bounds(prefixes)
+        _, largest = self._evaluator.cost_bounds(prefixes)
         return np.asarray(largest * (1 - ROUNDING) >= (lower or 0.0))
 
     def check_free(self) -> None:
@@ -89,20 +88,20 @@ class Feasibility:
         cheapest = self.least(self._root)[0]
         if (targets < cheapest).any():
             raise InvalidValue(
-                f"mask='feasible' leaves nothing: no architecture of {self._door.space.name!r} has {self._constraint.cost} of at "
+                f"mask='feasible' leaves nothing: no architecture of {self._evaluator.space.name!r} has {self._constraint.cost} of at "
                 f"most {float(targets.min())!r}; allowed are targets from {float(cheapest)!r} on."
             )
 
     def least(self, prefixes: Archs) -> Floats:
         """``(N,)`` least cost of the completions of prefixes."""
-        if self._door.space.can_enumerate:
-            first, last = self._door.space.completions(prefixes)
+        if self._evaluator.space.can_enumerate:
+            first, last = self._evaluator.space.completions(prefixes)
             return self._cheapest.query(first, last)
-        return self._door.cost_bounds(prefixes)[0] * (1 + ROUNDING)
+        return self._evaluator.cost_bounds(prefixes)[0] * (1 + ROUNDING)
 
     @cached_property
     def _costs(self) -> Floats:
-        return self._door.costs(self._door.space.enumerate())[self._constraint.cost]
+        return self._evaluator.costs(self._evaluator.space.enumerate())[self._constraint.cost]
 
     @cached_property
     def _cheapest(self) -> RangeExtremes:

@@ -242,10 +242,36 @@ class Problem:
         """``(num,)`` primary cost out of costs by name; ones where the problem has none."""
         return np.ones(num) if self.cost_name is None else costs[self.cost_name]
 
+    def settle(
+        self,
+        archs: Archs,
+        *,
+        rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
+        targets: Floats | None = None,
+    ) -> Evaluations:
+        """See `nasgym.problems.evaluator.Evaluator.settle`."""
+        return self.evaluate(archs, rng=rng, targets=targets)
+
+    def judge_again(self, evaluations: Evaluations, targets: Floats) -> Evaluations:
+        """The same evaluations under ``(N,)`` other targets; see `nasgym.problems.evaluator.Evaluator`."""
+        cost = self.primary(evaluations.costs, len(evaluations))
+        reward, feasible = self.judge(evaluations.accuracy, cost, targets)
+        return replace(evaluations, reward=reward, feasible=feasible)
+
     @property
     def deterministic(self) -> bool:
         """Whether evaluations give the same on every machine and at any time; not where networks are trained or timed live."""
         return self.accuracy.deterministic and self.free_costs
+
+    @property
+    def fixed(self) -> bool:
+        """Whether an evaluation gives the same each time: nothing is trained, drawn or measured."""
+        return self.accuracy.deterministic and self.accuracy.seed != "sampled" and self.free_costs
+
+    @property
+    def draws_with(self) -> bool:
+        """Whether evaluations draw training seeds with the generators that they are given."""
+        return not self.fixed
 
     @property
     def free_costs(self) -> bool:
@@ -286,6 +312,16 @@ class Problem:
         return Report(found.test, found.validation, costs, feasible)
 
     # ---- exact answers ------------------------------------------------------------------------------------------------
+
+    @property
+    def exact(self) -> Problem:
+        """The problem itself: it counts nothing. Whether there are exact answers, `has_exact_answers` says."""
+        return self
+
+    @property
+    def problem(self) -> Problem:
+        """The problem itself; a ledger refuses."""
+        return self
 
     @property
     def has_exact_answers(self) -> bool:
@@ -361,6 +397,14 @@ class Problem:
     def _best_feasible_of_ranges(self) -> RangeExtremes:
         ev = self.everything
         return RangeExtremes(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
+
+    def mean_rewards(self, archs: Archs) -> Floats:
+        """``(N,)`` rewards of complete architectures, by their mean accuracy over the training seeds.
+
+        Raises:
+            InvalidValue: As `optimum`; or a row is not a complete valid architecture.
+        """
+        return np.asarray(self.everything.reward[self.space.index_of(archs)])
 
     def value_to_go(self, archs: Archs, *, feasible_only: bool = False) -> Floats:
         """``(N,)`` best reward that prefixes (first decisions made, the rest ``-1``) can still reach, exactly.

@@ -260,7 +260,7 @@ def test_what_targets_do_not_go_with():
     aimed = tiny_problem(rule=Constrained(), target=20.0)
     assert_refused(tiny_problem(), 9.0, "no target that another could replace; make it with target=")
     assert_refused(tiny_problem(lower=5.0), 9.0, "no target that another could replace")
-    assert_refused(Ledger(aimed, 10), 9.0, "behind a budget the target cannot change, because rewards are compared")
+    assert_refused(Ledger(aimed, 10), 9.0, "with a budget the target cannot change, because rewards are compared")
     assert_refused(aimed, 9.0, "leave out budget=", budget=Budget("total", 10))
     assert_refused(tiny_problem(target=20.0, lower=5.0), 9.0, "with mask='feasible' and lower=", mask="feasible")
     assert_refused(tiny_problem(target=20.0, lower=5.0), 4.0, "target 4 lies below the lower limit 5")
@@ -407,7 +407,7 @@ def test_digits_is_solved_by_its_optimal_actions():
 def test_exact_answers_are_refused_behind_a_budget(env):
     for made in (env(tiny_ledger()), env(DIGITS, budget=5)):
         made.reset()
-        with pytest.raises(InvalidValue, match=r"exact answers are not given behind a budget.*leave out budget="):
+        with pytest.raises(InvalidValue, match=r"with a budget every evaluation is counted.*leave out budget="):
             made.optimal_actions()
     live = tiny_problem()
     live.accuracy.deterministic = False

@@ -451,7 +451,7 @@ def test_a_budget_is_counted():
     with pytest.raises(BudgetExhausted, match="budget of 3 total"):
         env.step(1)
     for ask in (lambda: env.pareto_front(1.0), lambda: MONASVectorEnv(ledger, 2).pareto_front(1.0)):
-        with pytest.raises(InvalidValue, match=r"behind a budget.*leave out budget="):
+        with pytest.raises(InvalidValue, match=r"with a budget every evaluation is counted.*leave out budget="):
             ask()
 
 

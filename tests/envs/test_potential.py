@@ -175,7 +175,7 @@ def test_errors_teach(shaping, error, says):
 def test_what_shaping_does_not_go_with():
     with pytest.raises(InvalidValue, match="does not know the cost, so the cost cannot shape it"):
         NASEnv(tiny_problem(target=12.0), shaping="potential")
-    with pytest.raises(InvalidValue, match="behind a budget every reward is a counted one; leave out budget="):
+    with pytest.raises(InvalidValue, match="rewards are not shaped; leave out budget="):
         NASEnv(tiny_ledger(), shaping="potential")
     with pytest.raises(InvalidValue, match="leave out budget="):
         NASEnv("nasgym/Digits-v0", budget=5, shaping={"potential": "value"})

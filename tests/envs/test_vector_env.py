@@ -100,7 +100,7 @@ def play_both(native, loop, seed, steps, illegal):
     rng = np.random.default_rng(seed)
     assert_same(native.reset(seed=seed), loop.reset(seed=seed))
     target = native._setting.own_target
-    aimed = not np.isnan(target) and seed % 3 == 1 and isinstance(native._door, Problem) and not value_shaped(native)
+    aimed = not np.isnan(target) and seed % 3 == 1 and not isinstance(native._door, Ledger) and not value_shaped(native)
     if aimed:
         options = {"target": 1.01 * target}
         assert_same(native.reset(options=options), loop.reset(options=options))
