@@ -34,8 +34,8 @@ print(json.dumps(1e3 * (time.perf_counter() - start)))
 LOAD = """
 import gc, json, sys, time, tracemalloc
 from pathlib import Path
-from nasgym.data.table_file import read_table
-from nasgym.oracles.table import TableOracle
+from nasgym.tables.table_file import read_table
+from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 folder, traced = Path(sys.argv[1]), sys.argv[2] == "memory"
 if traced:

@@ -21,7 +21,7 @@ OPTIONAL = [
 NEED = {
     "nasgym.networks.torch_modules": "torch",
     "nasgym.training.packed_modules": "torch",
-    "nasgym.tabulate": "torch",
+    "nasgym.tabulate.train": "torch",
     "nasgym.agents.ppo": "torch",
     "nasgym.agents.nsga2": "pymoo",
     "nasgym.wrappers.sb3_vec_env": "stable_baselines3",

@@ -182,7 +182,7 @@ def test_charges_and_results(path):
 CRASH = """
 import os, sys
 import numpy as np
-from nasgym.store import Store
+from nasgym.ledger.store import Store
 store = Store(sys.argv[1])
 run = store.open_run("r", {}).id
 store.record("oracle", [((b"a", 1, 0), (0.1, 0.1, 1.0))], (run, 0, [(b"a", 1, 0)]))

@@ -46,7 +46,7 @@ def fill(store, oracle, trainings):
 
 
 def test_every_training_is_open_once_and_packed_with_its_like(oracle):
-    from nasgym.tabulate import open_trainings
+    from nasgym.tabulate.train import open_trainings
     from nasgym.training.packed_modules import pack_key
 
     trainings = open_trainings(oracle, Store())
@@ -60,7 +60,7 @@ def test_every_training_is_open_once_and_packed_with_its_like(oracle):
 
 
 def test_what_the_store_holds_is_not_trained_again(oracle):
-    from nasgym.tabulate import open_trainings
+    from nasgym.tabulate.train import open_trainings
 
     store = Store()
     first, *rest = open_trainings(oracle, store)
@@ -71,7 +71,7 @@ def test_what_the_store_holds_is_not_trained_again(oracle):
 
 
 def test_the_table_needs_every_training(oracle):
-    from nasgym.tabulate import assemble_table, open_trainings
+    from nasgym.tabulate.train import assemble_table, open_trainings
 
     store = Store()
     trainings = open_trainings(oracle, store)
