@@ -47,7 +47,7 @@ class LocalSearch(Agent):
             self._climb(ledger, rng, known, points[best], float(rewards[best]))
 
     def _climb(self, ledger: Ledger, rng: np.random.Generator, known: dict[bytes, float], arch: Archs, reward: float) -> None:
-        """Walks from one architecture to a local optimum."""
+        """Episodes from one architecture to a local optimum."""
         at_once = None if self.query_full_neighbourhood else 1
         while True:
             neighbours, _ = ledger.space.neighbours(arch[None])

@@ -17,7 +17,7 @@ CHECKPOINTS = (100, 200, 300)
 
 
 @dataclass(frozen=True)
-class Setting:
+class EnvCore:
     """An environment and its targets."""
 
     env_id: str
@@ -27,14 +27,14 @@ class Setting:
 
 
 SETTINGS = {
-    "macro": Setting(
+    "macro": EnvCore(
         "nasgym/NASBenchMacro-v0",
         "NAS-Bench-Macro under a MACs limit",
         tuple((f"{p} %", {"fraction": p / 100, "of": "range"}) for p in (30, 40, 50, 60, 70, 80)),
         "Accuracy is the mean of the three published trainings (test accuracy: the table has no other). Targets are fractions of the "
         "range of MACs; 50 % is 56.69 M.",
     ),
-    "size": Setting(
+    "size": EnvCore(
         "nasgym/NATS-SSS-v0",
         "NATS-Bench size, CIFAR-10, under a MACs limit",
         (("80 M", 80e6), ("100 M", 100e6), ("137.2 M", 137.199941e6)),

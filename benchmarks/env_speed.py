@@ -53,7 +53,7 @@ CARTPOLE_GOALS = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class EnvCore:
     """One line of the table.
 
     Attributes:
@@ -214,7 +214,7 @@ def sides_of(num: int, stack: ExitStack) -> Sides:
 # ---- rows -------------------------------------------------------------------------------------------------------------------
 
 
-def row_of(setting: Setting, problem: Problem, sides: Sides, rounds: int, processes: int) -> Row:
+def row_of(setting: EnvCore, problem: Problem, sides: Sides, rounds: int, processes: int) -> Row:
     """Measures one line of the table."""
     env = setting.native(problem)
     racers: dict[str, Contestant] = {
@@ -259,7 +259,7 @@ def _sides(fast: Contestant, sides: Sides, rounds: int) -> dict[str, tuple[Secon
 
 
 def _loops(
-    setting: Setting, problem: Problem, fast: Contestant, rounds: int, processes: int
+    setting: EnvCore, problem: Problem, fast: Contestant, rounds: int, processes: int
 ) -> dict[str, tuple[Seconds, Seconds]]:
     """Gymnasium's vector environments over `NASEnv`, one episode a block: seconds of ours and theirs from the same rounds."""
     env = setting.native(problem)
@@ -288,7 +288,7 @@ def _cell(mine: Seconds, other: Seconds) -> str:
     return f"{rate(other)}, {spread(mine, other)}"
 
 
-def _goals(setting: Setting, got: dict[str, Seconds], times_loop: float) -> list[Goal]:
+def _goals(setting: EnvCore, got: dict[str, Seconds], times_loop: float) -> list[Goal]:
     """What the issue of this benchmark asks of a line."""
     goals = []
     kind = (setting.observation, setting.mode)
@@ -322,7 +322,7 @@ def rows(sizes: tuple[int, ...], rounds: int, processes: int) -> tuple[list[Row]
                 print(f"{env_id}, {num:,} environments", file=sys.stderr, flush=True)
                 for observation in OBSERVATIONS:
                     for mode in MODES:
-                        setting = Setting(env_id, num, observation, mode)
+                        setting = EnvCore(env_id, num, observation, mode)
                         found.append(row_of(setting, problem, sides, rounds, processes))
         for label in SIDES:
             done = sides.ways.get(label) or f"absent: {sides.absent[label]}"

@@ -1,4 +1,4 @@
-"""`Setting`: what is played and how, shared by the scalar and the vector environment."""
+"""`EnvCore`: what is played and how, shared by the scalar and the vector environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from nasgym.envs.granularity import Granularity, Steps
-from nasgym.envs.observation import MaskKind, ObservationKind, View
+from nasgym.envs.observation import MaskKind, ObservationKind, Observer
 from nasgym.envs.potential import Potential, ShapingSpec
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
@@ -23,7 +23,7 @@ from nasgym.problems.problem import Problem
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
-__all__ = ["Setting", "TargetRange"]
+__all__ = ["EnvCore", "TargetRange"]
 
 
 ENV_KEYWORDS = ("observation", "mask", "granularity", "shaping", "budget", "render_mode", "num_envs", "autoreset_mode")
@@ -42,18 +42,18 @@ class TargetRange:
 
 
 @dataclass(frozen=True)
-class Setting:
+class EnvCore:
     """A problem, or a ledger in front of it, and everything that the two environments ask about it.
 
     Attributes:
-        door: What evaluates.
-        view: What an agent sees.
+        evaluator: What evaluates.
+        observer: What an agent sees.
         potential: What shapes the rewards, or None.
         target_range: Where targets are drawn from, or None: the problem's own target holds.
     """
 
-    door: Evaluator
-    view: View
+    evaluator: Evaluator
+    observer: Observer
     potential: Potential | None
     target_range: TargetRange | None
 
@@ -68,25 +68,25 @@ class Setting:
         shaping: ShapingSpec = None,
         budget: Budget | float | dict[str, Any] | None = None,
         keywords: Mapping[str, Any] | None = None,
-    ) -> Setting:
+    ) -> EnvCore:
         """From the arguments of `nasgym.envs.env.NASEnv`; `keywords` are those of `make_problem`.
 
         Raises:
             NasgymError: A keyword or a value is not known, or two of them do not go together.
         """
-        door, target_range = _open(problem, budget, dict(keywords or {}))
+        evaluator, target_range = _open(problem, budget, dict(keywords or {}))
         if mask not in get_args(MaskKind):
             raise unknown_name("mask", mask, get_args(MaskKind))
-        feasibility = Feasibility(door) if mask == "feasible" else None
-        view = View(door, observation, Steps.of(door.space, granularity), feasibility)
-        made = cls(door, view, Potential.of(door, shaping), target_range)
+        feasibility = Feasibility(evaluator) if mask == "feasible" else None
+        observer = Observer(evaluator, observation, Steps.of(evaluator.space, granularity), feasibility)
+        made = cls(evaluator, observer, Potential.of(evaluator, shaping), target_range)
         if target_range is not None:
             made.check_targets(np.array([target_range.low, target_range.high]))
         return made
 
     def marked(self, spec: EnvSpec | None) -> EnvSpec | None:
         """An environment's spec, marked as nondeterministic where networks are trained or timed while it is played."""
-        if spec is None or self.door.deterministic:
+        if spec is None or self.evaluator.deterministic:
             return spec
         copied = copy.copy(spec)
         copied.nondeterministic = True
@@ -96,9 +96,9 @@ class Setting:
 
     def check_targets(self, targets: Floats) -> None:
         """Raises `InvalidValue` where these targets cannot take the place of the problem's."""
-        self.door.check_targets(targets)
-        if self.view.feasibility is not None:
-            self.view.feasibility.check_targets(targets)
+        self.evaluator.check_targets(targets)
+        if self.observer.feasibility is not None:
+            self.observer.feasibility.check_targets(targets)
         if self.potential is not None:
             self.potential.check_free(targets)
 
@@ -125,7 +125,7 @@ class Setting:
         targets = np.asarray(given)
         if targets.dtype.kind not in "iuf" or targets.shape not in ((), (num,)):
             many = f" or an array of {num}" if num > 1 else ""
-            raise InvalidValue(f"option target is a number{many}, in the unit of {self.door.cost_name}; got {given!r}.")
+            raise InvalidValue(f"option target is a number{many}, in the unit of {self.evaluator.cost_name}; got {given!r}.")
         targets = np.broadcast_to(targets.astype(np.float64), (num,))
         self.check_targets(targets)
         return targets
@@ -133,7 +133,7 @@ class Setting:
     @property
     def own_target(self) -> float:
         """The problem's target; NaN where it has none."""
-        upper = None if self.door.constraint is None else self.door.constraint.upper
+        upper = None if self.evaluator.constraint is None else self.evaluator.constraint.upper
         return np.nan if upper is None else float(upper)
 
     # ---- exact answers --------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Setting:
     @property
     def problem(self) -> Problem:
         """The problem; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
-        return self.door.problem
+        return self.evaluator.problem
 
     def optimal_actions(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
         """``(N, max_choices)`` the allowed choices behind which the best reward that the masks still allow lies.
@@ -149,11 +149,11 @@ class Setting:
         Raises:
             InvalidValue: There is a budget, or no exact answer.
         """
-        problem, best = self.door.exact, self.view.masks(rows, at, targets)
+        problem, best = self.evaluator.exact, self.observer.masks(rows, at, targets)
         which = np.full(len(rows), self.own_target) if targets is None else targets
         for target in np.unique(which):
             here = np.flatnonzero((which == target) | (np.isnan(which) & np.isnan(target)))
-            here = here[at[here] < self.view.steps.space.num_decisions]
+            here = here[at[here] < self.observer.steps.space.num_decisions]
             if len(here):
                 asked = problem if target == self.own_target or np.isnan(target) else problem.at(float(target))
                 best[here] = self._best_choices(asked, rows[here], at[here], best[here])
@@ -164,8 +164,8 @@ class Setting:
         children = rows[row]
         children[np.arange(len(row)), at[row]] = choice
         values = np.full(allowed.shape, -np.inf)
-        within = self.view.feasibility is not None
-        values[row, choice] = problem.value_to_go(self.view.steps.to_archs(children), feasible_only=within)
+        within = self.observer.feasibility is not None
+        values[row, choice] = problem.value_to_go(self.observer.steps.to_archs(children), feasible_only=within)
         return np.asarray(allowed & (values == values.max(axis=1, keepdims=True)))
 
 

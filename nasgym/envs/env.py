@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
-from nasgym.envs.core import Setting
+from nasgym.envs.core import EnvCore
 from nasgym.envs.granularity import Granularity
 from nasgym.envs.observation import MaskKind, Observation, ObservationKind, map_arrays
-from nasgym.envs.outcomes import Endings
+from nasgym.envs.outcomes import Outcomes
 from nasgym.envs.potential import ShapingSpec
 from nasgym.envs.rendering import RENDER_MODES, Rendering, check_render_mode, render
-from nasgym.envs.reward_signal import Payoff, RulePayoff
+from nasgym.envs.reward_signal import RewardSignal, ScalarReward
 from nasgym.errors import InvalidValue
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
@@ -99,7 +99,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     ) -> None:
         check_render_mode(render_mode)
         self._spec: EnvSpec | None = None
-        self._setting = Setting.open(
+        self._core = EnvCore.open(
             problem,
             observation=observation,
             mask=mask,
@@ -108,24 +108,24 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
             budget=budget,
             keywords=keywords,
         )
-        self._view = self._setting.view
-        self._payoff = self._make_payoff()
-        self._endings = Endings(self._setting, self._payoff)
-        self._last = self._view.steps.space.num_decisions
-        self.space = self._setting.door.space
+        self._observer = self._core.observer
+        self._signal = self._make_signal()
+        self._outcomes = Outcomes(self._core, self._signal)
+        self._last = self._observer.steps.space.num_decisions
+        self.space = self._core.evaluator.space
         self.render_mode = render_mode
-        self._num_choices = self._view.steps.space.max_choices
+        self._num_choices = self._observer.steps.space.max_choices
         self.action_space = gymnasium.spaces.Discrete(self._num_choices)
-        self.observation_space = self._view.observation_space
+        self.observation_space = self._observer.observation_space
         self._row = np.full((1, self._last), OPEN, dtype=np.int8)
         self._step, self._running, self._closed = 0, False, False
         self._targets: Floats | None = None
         self._potential = 0.0
         self._result: dict[str, Any] | None = None
 
-    def _make_payoff(self) -> Payoff:
+    def _make_signal(self) -> RewardSignal:
         """Hook: what an episode pays."""
-        return RulePayoff(self._setting.door)
+        return ScalarReward(self._core.evaluator)
 
     def _give(self, reward: npt.NDArray[Any]) -> Any:
         """Hook: one reward as `step` returns it."""
@@ -138,17 +138,17 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = self._setting.marked(spec)
+        self._spec = self._core.marked(spec)
 
     @property
     def problem(self) -> Problem:
         """The problem that is played; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
-        return self._setting.problem
+        return self._core.problem
 
     @property
     def num_steps(self) -> int:
         """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
-        return self._view.steps.space.num_decisions
+        return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
@@ -165,9 +165,9 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """
         self._check_open()
         super().reset(seed=seed)
-        self._targets = self._setting.given_targets(options, 1)
-        if self._targets is None and self._setting.target_range is not None:
-            self._targets = np.array([self._setting.target_range.draw(self.np_random)])
+        self._targets = self._core.given_targets(options, 1)
+        if self._targets is None and self._core.target_range is not None:
+            self._targets = np.array([self._core.target_range.draw(self.np_random)])
         self._row[:] = OPEN
         self._step, self._running, self._result = 0, True, None
         self._potential = self._phi()
@@ -189,17 +189,17 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
             raise InvalidValue(f"an action is one integer, the index of a choice; got {action!r}.")
         choice = int(np.asarray(action).item())
         if not (0 <= choice < self._num_choices and self.action_masks()[choice]):
-            reward = self._payoff.invalid(1, self._targets)[0]
+            reward = self._signal.invalid(1, self._targets)[0]
             return self._end(reward, {"invalid_action": True})
         self._row[0, self._step] = choice
         self._step += 1
         if self._step < self._last:
-            reward = np.zeros(self._payoff.shape, self._payoff.dtype)
+            reward = np.zeros(self._signal.shape, self._signal.dtype)
             given = self._give(self._shaped(reward, self._phi()))
             return self._observe(), given, False, False, {"action_mask": self.action_masks().astype(np.int8)}
         own = None if self._targets is None else np.array([True])
-        rewards, told = self._endings.of_archs(self._archs(), self._targets, own, self.np_random)
-        return self._end(rewards[0], {name: _item(values) for name, (values, _) in told.items()})
+        rewards, infos = self._outcomes.of_archs(self._archs(), self._targets, own, self.np_random)
+        return self._end(rewards[0], {name: _item(values) for name, (values, _) in infos.items()})
 
     def _end(self, reward: Any, info: dict[str, Any]) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
         self._step = self._last
@@ -209,7 +209,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     def _shaped(self, reward: Any, after: float) -> Any:
         """The reward of a step whose state has a potential; 0 at the end."""
-        potential = self._setting.potential
+        potential = self._core.potential
         if potential is None:
             return reward
         shaped = reward + potential.gamma * after - self._potential
@@ -217,17 +217,17 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         return shaped
 
     def _phi(self) -> float:
-        potential = self._setting.potential
+        potential = self._core.potential
         return 0.0 if potential is None else float(potential.of_prefixes(self._archs(), self._targets)[0])
 
     def _archs(self) -> Archs:
-        return self._view.steps.to_archs(self._row)
+        return self._observer.steps.to_archs(self._row)
 
     # ---- what an agent sees ----------------------------------------------------------------------------------------------
 
     def action_masks(self) -> Bools:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
-        mask: Bools = self._view.masks(self._row, np.array([self._step]), self._targets)[0]
+        mask: Bools = self._observer.masks(self._row, np.array([self._step]), self._targets)[0]
         return mask
 
     def optimal_actions(self) -> Bools:
@@ -236,18 +236,18 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         Raises:
             InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a budget.
         """
-        best: Bools = self._setting.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
+        best: Bools = self._core.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
         return best
 
     def _observe(self) -> Observation:
-        seen = self._view.observe(self._row, np.array([self._step]), self._targets)
+        seen = self._observer.observe(self._row, np.array([self._step]), self._targets)
         return map_arrays(lambda array: array[0], seen)
 
     def render(self) -> Rendering | None:
         """The architecture so far and what it can still cost, as text, SVG or pixels; None without a render mode."""
         if self.render_mode is None:
             return None
-        return render(self.render_mode, self._setting, self._archs()[0], self._step, self._targets, self._result)
+        return render(self.render_mode, self._core, self._archs()[0], self._step, self._targets, self._result)
 
     def close(self) -> None:
         """Closes the environment; closing it again does nothing."""

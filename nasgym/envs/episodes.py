@@ -1,4 +1,4 @@
-"""`Walks`: N architectures that are built side by side, one step at a time, without a loop over them."""
+"""`Episodes`: N architectures that are built side by side, one step at a time, without a loop over them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.envs.computed_episodes import ComputedWalks
-from nasgym.envs.observation import Observation, View
+from nasgym.envs.computed_episodes import ComputedEpisodes
+from nasgym.envs.observation import Observation, Observer
 from nasgym.envs.potential import Potential
-from nasgym.envs.tabular_episodes import TabledWalks
+from nasgym.envs.tabular_episodes import TabularEpisodes
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
-__all__ = ["ComputedWalks", "TabledWalks", "Walks", "make_walks"]
+__all__ = ["ComputedEpisodes", "Episodes", "TabularEpisodes", "make_episodes"]
 
 
 # tables of observations up to this size are kept; Digits needs 1.6 MB, NATS-Bench size 8 MB
 TABLE_BYTES = 64 * 2**20
 
 
-class Walks(Protocol):
-    """N walks from the empty to a complete architecture; one ends with the last step or a choice that the mask rules out.
+class Episodes(Protocol):
+    """N episodes from the empty to a complete architecture; one ends with the last step or a choice that the mask rules out.
 
     Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
-        some_ended: Whether any walk has ended.
-        all_complete: Whether every architecture is complete; may be False where walks have ended at different times.
+        some_ended: Whether any episode has ended.
+        all_complete: Whether every architecture is complete; may be False where episodes have ended at different times.
     """
 
     some_ended: bool
@@ -38,11 +38,11 @@ class Walks(Protocol):
         ...
 
     def move(self, choices: Ints, targets: Floats | None = None) -> None:
-        """Makes the current step of every walk with ``(N,)`` choices of any value; ended walks start anew instead."""
+        """Makes the current step of every episode with ``(N,)`` choices of any value; ended episodes start anew instead."""
         ...
 
     def ended(self) -> tuple[Bools, Bools]:
-        """``(N,)`` which architectures are complete, and ``(N,)`` which walks an illegal choice has ended."""
+        """``(N,)`` which architectures are complete, and ``(N,)`` which episodes an illegal choice has ended."""
         ...
 
     def observations(self, targets: Floats | None = None) -> Observation:
@@ -54,11 +54,11 @@ class Walks(Protocol):
         ...
 
     def potentials(self, targets: Floats | None = None) -> Floats:
-        """``(N,)`` potentials of the architectures so far, a fresh array; anything where a walk has ended."""
+        """``(N,)`` potentials of the architectures so far, a fresh array; anything where an episode has ended."""
         ...
 
     def rows(self) -> tuple[Archs, Ints]:
-        """``(N, T)`` the choices so far, a fresh array, and ``(N,)`` the steps made, T where a walk has ended."""
+        """``(N, T)`` the choices so far, a fresh array, and ``(N,)`` the steps made, T where an episode has ended."""
         ...
 
     def positions(self) -> Ints | None:
@@ -66,9 +66,9 @@ class Walks(Protocol):
         ...
 
 
-def make_walks(view: View, num: int, potential: Potential | None = None) -> Walks:
-    """Tabled walks where the tables are small enough, else computed ones; both give the same."""
-    space = view.steps.space
+def make_episodes(observer: Observer, num: int, potential: Potential | None = None) -> Episodes:
+    """Tabled episodes where the tables are small enough, else computed ones; both give the same."""
+    space = observer.steps.space
     row = 4 * (int(space.num_choices.sum()) + space.num_decisions) + space.num_decisions + 8 * (space.max_choices + 1)
     tabled = space.size * row <= TABLE_BYTES
-    return TabledWalks(view, num, potential) if tabled else ComputedWalks(view, num, potential)
+    return TabularEpisodes(observer, num, potential) if tabled else ComputedEpisodes(observer, num, potential)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.envs.core import Setting
+from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
-from nasgym.envs.reward_signal import ObjectivePayoff, default_objectives
+from nasgym.envs.reward_signal import VectorReward, default_objectives
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
 from nasgym.problems.evaluation import nondominated
@@ -41,16 +41,16 @@ class MONASEnv(NASEnv):
         objective_units: ``(k,)``; ``reward * objective_units`` is the objective in its own unit, costs positive.
     """
 
-    _payoff: ObjectivePayoff
+    _signal: VectorReward
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         _check_keywords(keywords)
         super().__init__(*arguments, **keywords)
-        self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
-        self.reward_space, self.reward_dim = self._payoff.reward_space(), len(self._payoff.objectives)
+        self.objectives, self.objective_units = self._signal.objectives, self._signal.units
+        self.reward_space, self.reward_dim = self._signal.reward_space(), len(self._signal.objectives)
 
-    def _make_payoff(self) -> ObjectivePayoff:
-        return ObjectivePayoff(self._setting.door, default_objectives(self._setting.door))
+    def _make_signal(self) -> VectorReward:
+        return VectorReward(self._core.evaluator, default_objectives(self._core.evaluator))
 
     def _give(self, reward: npt.NDArray[Any]) -> Vector:
         return np.array(reward, dtype=np.float32)
@@ -69,7 +69,7 @@ class MONASEnv(NASEnv):
                 table.
             MissingPackage: moocore is not installed.
         """
-        return _front(self._setting, self._payoff, gamma)
+        return _front(self._core, self._signal, gamma)
 
 
 class MONASVectorEnv(NASVectorEnv):
@@ -82,20 +82,20 @@ class MONASVectorEnv(NASVectorEnv):
         reward_dim, objectives, objective_units: As in `MONASEnv`.
     """
 
-    _payoff: ObjectivePayoff
+    _signal: VectorReward
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         _check_keywords(keywords)
         super().__init__(*arguments, **keywords)
-        self.objectives, self.objective_units = self._payoff.objectives, self._payoff.units
-        self.reward_space, self.reward_dim = self._payoff.reward_space(), len(self._payoff.objectives)
+        self.objectives, self.objective_units = self._signal.objectives, self._signal.units
+        self.reward_space, self.reward_dim = self._signal.reward_space(), len(self._signal.objectives)
 
-    def _make_payoff(self) -> ObjectivePayoff:
-        return ObjectivePayoff(self._door, default_objectives(self._door))
+    def _make_signal(self) -> VectorReward:
+        return VectorReward(self._evaluator, default_objectives(self._evaluator))
 
     def pareto_front(self, gamma: float) -> list[Floats]:
         """See `MONASEnv.pareto_front`."""
-        return _front(self._setting, self._payoff, gamma)
+        return _front(self._core, self._signal, gamma)
 
 
 def _check_keywords(keywords: Mapping[str, Any]) -> None:
@@ -107,12 +107,12 @@ def _check_keywords(keywords: Mapping[str, Any]) -> None:
         raise InvalidValue(f"an environment with several rewards needs at least two objectives, got {list(named)}.")
 
 
-def _front(setting: Setting, payoff: ObjectivePayoff, gamma: float) -> list[Floats]:
+def _front(core: EnvCore, signal: VectorReward, gamma: float) -> list[Floats]:
     if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
-    values = setting.door.exact.pareto_front(payoff.objectives, feasible_only=setting.view.feasibility is not None).values
-    returns = np.unique(payoff.scaled(values), axis=0).astype(np.float64)
+    values = core.evaluator.exact.pareto_front(signal.objectives, feasible_only=core.observer.feasibility is not None).values
+    returns = np.unique(signal.scaled(values), axis=0).astype(np.float64)
     # float32 makes equal what nearly was, and one that was a little better elsewhere then beats the other
-    returns = returns[nondominated(returns, [True] * len(payoff.objectives))]
+    returns = returns[nondominated(returns, [True] * len(signal.objectives))]
     # everything is paid with the last step
-    return list(returns * gamma ** (setting.view.steps.space.num_decisions - 1))
+    return list(returns * gamma ** (core.observer.steps.space.num_decisions - 1))

@@ -1,4 +1,4 @@
-"""`View`: what an agent sees of N architectures under construction; one computation for one and for many environments."""
+"""`Observer`: what an agent sees of N architectures under construction; one computation for one and for many environments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nasgym.problems.feasibility import Feasibility
 from nasgym.spaces.decision import OPEN
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
-__all__ = ["MaskKind", "Observation", "ObservationKind", "View", "map_arrays"]
+__all__ = ["MaskKind", "Observation", "ObservationKind", "Observer", "map_arrays"]
 
 ObservationKind: TypeAlias = Literal["onehot", "tokens", "dict"]
 MaskKind: TypeAlias = Literal["legal", "feasible"]
@@ -35,13 +35,13 @@ def map_arrays(call: Callable[..., Any], *observations: Observation) -> Observat
 
 
 @dataclass(frozen=True)
-class View:
+class Observer:
     """Observations and masks of prefixes: ``(N, T)`` rows of steps and ``(N,)`` steps made, T once an episode has ended.
 
     Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
-        door: What has the costs and the constraint.
+        evaluator: What has the costs and the constraint.
         kind: ``"onehot"``, ``"tokens"`` or ``"dict"``; see `nasgym.envs.env.NASEnv`.
         steps: What one step decides.
         feasibility: Where masks know the constraint; None: masks say what is legal.
@@ -50,7 +50,7 @@ class View:
         UnknownName: No such kind.
     """
 
-    door: Evaluator
+    evaluator: Evaluator
     kind: ObservationKind
     steps: Steps
     feasibility: Feasibility | None = None
@@ -114,17 +114,17 @@ class View:
 
     def least(self, rows: Archs) -> Floats:
         """``(N,)`` least primary cost of the completions."""
-        return self.door.cost_bounds(self.steps.to_archs(rows))[0]
+        return self.evaluator.cost_bounds(self.steps.to_archs(rows))[0]
 
     @property
     def has_target(self) -> bool:
         """Whether the problem has a target, its own or one for each episode."""
-        return self.door.constraint is not None and self.door.constraint.upper is not None
+        return self.evaluator.constraint is not None and self.evaluator.constraint.upper is not None
 
     def cost_features(self, least: Floats, targets: Floats | None = None) -> Floats:
         """``(N, 2)`` least cost of the completions over the target, and log of the target over the middle; or zeros."""
         features = np.zeros((len(least), 2))
-        upper = None if self.door.constraint is None else self.door.constraint.upper
+        upper = None if self.evaluator.constraint is None else self.evaluator.constraint.upper
         target = upper if targets is None else targets
         if target is not None:
             features[:, 0], features[:, 1] = least / target, np.log(target / self._middle)
@@ -133,7 +133,7 @@ class View:
     @cached_property
     def _middle(self) -> float:
         """Middle of the cost range, in the unit of the primary cost."""
-        low, high = self.door.cost_bounds(np.full((1, self.door.space.num_decisions), OPEN, dtype=np.int8))
+        low, high = self.evaluator.cost_bounds(np.full((1, self.evaluator.space.num_decisions), OPEN, dtype=np.int8))
         return float(low[0] + high[0]) / 2
 
     # ---- masks ----------------------------------------------------------------------------------------------------------

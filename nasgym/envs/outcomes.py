@@ -1,4 +1,4 @@
-"""`Endings`: what complete architectures pay, and what an episode tells about them; the same for one and many environments."""
+"""`Outcomes`: what complete architectures pay, and what an episode tells about them; the same for one and many environments."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.envs.core import Setting
-from nasgym.envs.reward_signal import Payoff
+from nasgym.envs.core import EnvCore
+from nasgym.envs.reward_signal import RewardSignal
 from nasgym.problems.evaluation import Evaluations
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
-__all__ = ["Endings", "Told"]
+__all__ = ["Infos", "Outcomes"]
 
 Rewards: TypeAlias = npt.NDArray[Any]
 Columns: TypeAlias = dict[str, npt.NDArray[Any]]
 # infos by name, and for which of the architectures each holds; None: for all
-Told: TypeAlias = dict[str, tuple[npt.NDArray[Any], Bools | None]]
+Infos: TypeAlias = dict[str, tuple[npt.NDArray[Any], Bools | None]]
 
 
-class Endings:
+class Outcomes:
     """Rewards and infos of complete architectures.
 
     Where a method takes targets, ``(N,)`` of them replace the problem's, and `own` says which of them their episode set itself;
     both are None where none did.
 
     Args:
-        setting: What is played.
-        payoff: What an episode pays.
+        core: What is played.
+        signal: What an episode pays.
     """
 
-    def __init__(self, setting: Setting, payoff: Payoff) -> None:
-        self._setting, self._payoff, self._door = setting, payoff, setting.door
+    def __init__(self, core: EnvCore, signal: RewardSignal) -> None:
+        self._core, self._signal, self._evaluator = core, signal, core.evaluator
 
     def of_archs(
         self,
@@ -43,7 +43,7 @@ class Endings:
         own: Bools | None,
         rng: np.random.Generator | Sequence[np.random.Generator] | None,
         texts: npt.NDArray[np.object_] | None = None,
-    ) -> tuple[Rewards, Told]:
+    ) -> tuple[Rewards, Infos]:
         """Evaluates ``(N, D)`` architectures: ``(N, *shape)`` rewards, and infos in fresh arrays.
 
         Args:
@@ -56,8 +56,8 @@ class Endings:
         Raises:
             BudgetExhausted: There is a budget, and nothing or too little is left.
         """
-        ev = self._door.settle(archs, rng=rng, targets=targets)
-        return self._payoff.rewards(ev), self._flagged(self._columns(archs, ev, texts), targets, own)
+        ev = self._evaluator.settle(archs, rng=rng, targets=targets)
+        return self._signal.rewards(ev), self._flagged(self._columns(archs, ev, texts), targets, own)
 
     def of_positions(
         self,
@@ -65,68 +65,68 @@ class Endings:
         targets: Floats | None,
         own: Bools | None,
         rng: Callable[[], Sequence[np.random.Generator]],
-    ) -> tuple[Rewards, Told]:
+    ) -> tuple[Rewards, Infos]:
         """The same for architectures by their ``(N,)`` positions in the space, from a table where evaluations never change."""
-        if not self._door.fixed:
-            draws = rng() if self._door.draws_with else None
-            archs = self._door.space.enumerate()[positions]
+        if not self._evaluator.fixed:
+            draws = rng() if self._evaluator.draws_with else None
+            archs = self._evaluator.space.enumerate()[positions]
             return self.of_archs(archs, targets, own, draws, self._texts[positions])
         rewards, columns = self._table
         taken = {name: values.take(positions) for name, values in columns.items()}
         if targets is None:
             return rewards.take(positions, axis=0), {name: (values, None) for name, values in taken.items()}
-        ev = self._door.judge_again(self._evaluations.take(positions), targets)
+        ev = self._evaluator.judge_again(self._evaluations.take(positions), targets)
         taken["feasible"] = ev.feasible
         if "rule_reward" in taken:
             taken["rule_reward"] = ev.reward.copy()
-        return self._payoff.rewards(ev), self._flagged(taken, targets, own)
+        return self._signal.rewards(ev), self._flagged(taken, targets, own)
 
     @cached_property
     def _evaluations(self) -> Evaluations:
         """Those of every architecture, in the order of the space; they never change."""
-        return self._door.settle(self._door.space.enumerate())
+        return self._evaluator.settle(self._evaluator.space.enumerate())
 
     @cached_property
     def _table(self) -> tuple[Rewards, Columns]:
         """What every architecture is worth, in the order of the space."""
         ev = self._evaluations
-        return self._payoff.rewards(ev), self._columns(self._door.space.enumerate(), ev, self._texts)
+        return self._signal.rewards(ev), self._columns(self._evaluator.space.enumerate(), ev, self._texts)
 
     @cached_property
     def _texts(self) -> npt.NDArray[np.object_]:
-        return np.array(self._door.space.to_str(self._door.space.enumerate()), dtype=object)
+        return np.array(self._evaluator.space.to_str(self._evaluator.space.enumerate()), dtype=object)
 
     def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
         """Infos in fresh arrays; those that depend on who set the target are marked by `_flagged`."""
         columns: Columns = {
-            "arch": np.array(self._door.space.to_str(archs) if texts is None else texts, dtype=object),
+            "arch": np.array(self._evaluator.space.to_str(archs) if texts is None else texts, dtype=object),
             "accuracy": np.array(ev.accuracy, dtype=np.float64),
             "feasible": np.array(ev.feasible, dtype=bool),
             **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
         }
         # a regret is of one reward, not of several
-        if self._door.has_exact_answers and not self._payoff.shape:
-            columns["regret"] = self._best - self._door.exact.mean_rewards(archs)
-        if self._setting.potential is not None:
+        if self._evaluator.has_exact_answers and not self._signal.shape:
+            columns["regret"] = self._best - self._evaluator.exact.mean_rewards(archs)
+        if self._core.potential is not None:
             columns["rule_reward"] = np.array(ev.reward, dtype=np.float64)
         return columns
 
     @cached_property
     def _best(self) -> float:
         """The best reward that the masks allow, as a mean over the training seeds."""
-        root = np.full((1, self._door.space.num_decisions), -1, dtype=np.int8)
-        return float(self._door.exact.value_to_go(root, feasible_only=self._setting.view.feasibility is not None)[0])
+        root = np.full((1, self._evaluator.space.num_decisions), -1, dtype=np.int8)
+        return float(self._evaluator.exact.value_to_go(root, feasible_only=self._core.observer.feasibility is not None)[0])
 
     @staticmethod
-    def _flagged(columns: Columns, targets: Floats | None, own: Bools | None) -> Told:
+    def _flagged(columns: Columns, targets: Floats | None, own: Bools | None) -> Infos:
         """Infos with the rows for which they hold: a target where the episode set it itself, else a regret."""
-        told: Told = {name: (values, None) for name, values in columns.items()}
+        infos: Infos = {name: (values, None) for name, values in columns.items()}
         if targets is None or own is None:
-            return told
+            return infos
         if own.any():
-            told["target"] = (np.array(targets), own.copy())
+            infos["target"] = (np.array(targets), own.copy())
         if "regret" in columns:
-            del told["regret"]
+            del infos["regret"]
             if not own.all():
-                told["regret"] = (columns["regret"], ~own)
-        return told
+                infos["regret"] = (columns["regret"], ~own)
+        return infos

@@ -13,7 +13,7 @@ from nasgym.errors import unknown_name
 from nasgym.type_aliases import Archs, Floats
 
 if TYPE_CHECKING:
-    from nasgym.envs.core import Setting
+    from nasgym.envs.core import EnvCore
 
 __all__ = ["RENDER_MODES", "Rendering", "check_render_mode", "render"]
 
@@ -30,7 +30,7 @@ def check_render_mode(render_mode: str | None) -> None:
 
 def render(
     mode: str,
-    setting: Setting,
+    core: EnvCore,
     arch: Archs,
     step: int,
     targets: Floats | None,
@@ -40,7 +40,7 @@ def render(
 
     Args:
         mode: One of `RENDER_MODES`.
-        setting: What is played.
+        core: What is played.
         arch: ``(D,)`` the architecture so far.
         step: Steps made.
         targets: ``(1,)`` the episode's own target, or None.
@@ -51,11 +51,11 @@ def render(
     """
     from nasgym.drawing import episode  # drawings are only loaded by those who look
 
-    names, constraint = setting.view.steps.space.names, setting.door.constraint
+    names, constraint = core.observer.steps.space.names, core.evaluator.constraint
     if targets is not None and constraint is not None:
         constraint = replace(constraint, upper=float(targets[0]))
     frame = episode.frame_of(
-        setting.door,
+        core.evaluator,
         arch,
         next_decision=names[step] if step < len(names) else None,
         limits=constraint,

@@ -13,10 +13,10 @@ from nasgym.problems.evaluation import Evaluations, Objective
 from nasgym.problems.evaluator import Evaluator
 from nasgym.type_aliases import Floats
 
-__all__ = ["ObjectivePayoff", "Payoff", "RulePayoff", "default_objectives"]
+__all__ = ["RewardSignal", "ScalarReward", "VectorReward", "default_objectives"]
 
 
-class Payoff(Protocol):
+class RewardSignal(Protocol):
     """Rewards of complete architectures and of illegal actions, in batches.
 
     Attributes:
@@ -36,27 +36,27 @@ class Payoff(Protocol):
         ...
 
 
-class RulePayoff:
+class ScalarReward:
     """The rule's reward, one float64 number."""
 
     shape: tuple[int, ...] = ()
     dtype: Any = np.float64
 
-    def __init__(self, door: Evaluator) -> None:
-        self._door = door
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
 
     def rewards(self, ev: Evaluations) -> Floats:
-        """See `Payoff.rewards`."""
+        """See `RewardSignal.rewards`."""
         return np.array(ev.reward, dtype=np.float64)
 
     def invalid(self, num: int, targets: Floats | None = None) -> Floats:
-        """See `Payoff.invalid`."""
+        """See `RewardSignal.invalid`."""
         if targets is None:
-            return np.full(num, self._door.invalid_reward)
-        return self._door.invalid_rewards(targets)
+            return np.full(num, self._evaluator.invalid_reward)
+        return self._evaluator.invalid_rewards(targets)
 
 
-class ObjectivePayoff:
+class VectorReward:
     """One float32 number for each objective, all to be maximised: accuracy in [0, 1]; costs as minus their share of the dearest.
 
     An illegal action pays -1 for accuracy and -2 for each cost, which every architecture beats in every objective.
@@ -69,11 +69,11 @@ class ObjectivePayoff:
 
     dtype: Any = np.float32
 
-    def __init__(self, door: Evaluator, objectives: tuple[Objective, ...]) -> None:
+    def __init__(self, evaluator: Evaluator, objectives: tuple[Objective, ...]) -> None:
         self.objectives = objectives
         self.shape: tuple[int, ...] = (len(objectives),)
-        root = np.full((1, door.space.num_decisions), -1, dtype=np.int8)
-        largest = [1.0 if o.name == "accuracy" else -float(door.bounds_of(o.name, root)[1][0]) for o in objectives]
+        root = np.full((1, evaluator.space.num_decisions), -1, dtype=np.int8)
+        largest = [1.0 if o.name == "accuracy" else -float(evaluator.bounds_of(o.name, root)[1][0]) for o in objectives]
         self.units = np.array(largest)
         for objective, unit in zip(objectives, largest, strict=True):
             if objective.direction != ("max" if objective.name == "accuracy" else "min"):
@@ -88,7 +88,7 @@ class ObjectivePayoff:
         return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
     def rewards(self, ev: Evaluations) -> npt.NDArray[np.float32]:
-        """See `Payoff.rewards`."""
+        """See `RewardSignal.rewards`."""
         return self.scaled(ev.values(self.objectives))
 
     def scaled(self, values: Floats) -> npt.NDArray[np.float32]:
@@ -96,18 +96,18 @@ class ObjectivePayoff:
         return np.asarray(values / self.units, dtype=np.float32)
 
     def invalid(self, num: int, targets: Floats | None = None) -> npt.NDArray[np.float32]:
-        """See `Payoff.invalid`."""
+        """See `RewardSignal.invalid`."""
         return np.tile(self.reward_space().low, (num, 1))
 
 
-def default_objectives(door: Evaluator) -> tuple[Objective, ...]:
+def default_objectives(evaluator: Evaluator) -> tuple[Objective, ...]:
     """The problem's objectives; accuracy and the primary cost where it has only one.
 
     Raises:
         InvalidValue: There is only one, and no cost to set against it.
     """
-    if len(door.objectives) > 1:
-        return door.objectives
-    if door.cost_name is None:
+    if len(evaluator.objectives) > 1:
+        return evaluator.objectives
+    if evaluator.cost_name is None:
         raise InvalidValue("several objectives need a cost beside accuracy; give cost=... or objectives=[...].")
-    return (Objective("accuracy", "max"), Objective(door.cost_name, "min"))
+    return (Objective("accuracy", "max"), Objective(evaluator.cost_name, "min"))

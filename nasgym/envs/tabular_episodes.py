@@ -1,4 +1,4 @@
-"""`TabledWalks`: walks that look everything up in tables of all states."""
+"""`TabularEpisodes`: episodes that look everything up in tables of all states."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.envs.observation import Observation, View, map_arrays
+from nasgym.envs.observation import Observation, Observer, map_arrays
 from nasgym.envs.potential import Potential
 from nasgym.envs.prefix_tree import PrefixTree
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
-__all__ = ["TabledWalks"]
+__all__ = ["TabularEpisodes"]
 
 
 CHUNK = 1 << 14
 
 
-class TabledWalks:
-    """Walks through a table of every state: a step is one look-up for the state, one for the observation, one for the mask.
+class TabularEpisodes:
+    """Episodes through a table of every state: a step is one look-up for the state, one for the observation, one for the mask.
 
     The states are the prefixes (inner ones, then complete ones), then the inner ones again, as an illegal choice leaves them.
-    As long as every choice is legal, all walks have made the same number of steps, the level; tokens and masks are then
+    As long as every choice is legal, all episodes have made the same number of steps, the level; tokens and masks are then
     cheaper than a look-up. Targets other than the problem's are not in the tables: what depends on them is computed from the
     states' least costs.
 
     Args:
-        view: What is seen.
+        observer: What is seen.
         num: N.
         potential: What shapes the rewards, or None.
     """
 
-    def __init__(self, view: View, num: int, potential: Potential | None = None) -> None:
-        space = view.steps.space
+    def __init__(self, observer: Observer, num: int, potential: Potential | None = None) -> None:
+        space = observer.steps.space
         tree = PrefixTree.of(space)
-        self._view, self._potential, self._tree = view, potential, tree
+        self._observer, self._potential, self._tree = observer, potential, tree
         self._last = space.num_decisions
         self._first_complete, self._first_illegal = len(tree.children), len(tree.archs)
         inner = np.arange(self._first_complete)
         self._rows = np.concatenate([tree.archs, tree.archs[inner]])
         self._steps = np.concatenate([tree.steps, np.full(len(inner), self._last)])
         children = tree.children
-        if view.feasibility is not None:
-            possible = self._of_prefixes(view.feasibility.possible)
+        if observer.feasibility is not None:
+            possible = self._of_prefixes(observer.feasibility.possible)
             children = np.where(possible[children], children, -1)
         self._following = self._follow_table(children)
         # look-ups for targets of one's own begin from what is legal, and rule out more
         self._following_any = self._following if children is tree.children else self._follow_table(tree.children)
-        seen = [view.observe(self._rows[chunk], self._steps[chunk]) for chunk in _chunks(len(self._rows))]
+        seen = [observer.observe(self._rows[chunk], self._steps[chunk]) for chunk in _chunks(len(self._rows))]
         self._observations = map_arrays(lambda *parts: np.concatenate(parts), *seen)
         self._masks = self._mask_table(children)
         levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._last + 1)]
@@ -63,13 +63,13 @@ class TabledWalks:
         self._state, self._entry = np.zeros(num, dtype=np.intp), np.zeros(num, dtype=np.intp)
         self._column = np.zeros(num, dtype=np.uint64)
         self._start = map_arrays(lambda table: np.repeat(table[:1], num, axis=0), self._observations)
-        self._tokens = self._start.copy() if view.kind == "tokens" else None
+        self._tokens = self._start.copy() if observer.kind == "tokens" else None
         self.restart()
 
     def _of_prefixes(self, ask: Callable[[Archs], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """``(S,)`` the answers for every prefix of the tree, asked for in chunks."""
         archs = self._tree.archs
-        return np.concatenate([ask(self._view.steps.to_archs(archs[chunk])) for chunk in _chunks(len(archs))])
+        return np.concatenate([ask(self._observer.steps.to_archs(archs[chunk])) for chunk in _chunks(len(archs))])
 
     def _of_states(self, ask: Callable[[Archs], Floats]) -> Floats:
         """``(states,)`` the same for every state; an illegal choice leaves a prefix as it is."""
@@ -78,13 +78,13 @@ class TabledWalks:
 
     @cached_property
     def _least(self) -> Floats:
-        return self._of_states(lambda archs: self._view.door.cost_bounds(archs)[0])
+        return self._of_states(lambda archs: self._observer.evaluator.cost_bounds(archs)[0])
 
     @cached_property
     def _cheapest(self) -> Floats:
         """The least costs that masks compare with targets."""
-        assert self._view.feasibility is not None, "masks know no cost"
-        return self._of_states(self._view.feasibility.least)
+        assert self._observer.feasibility is not None, "masks know no cost"
+        return self._of_states(self._observer.feasibility.least)
 
     @cached_property
     def _cheapest_children(self) -> Floats:
@@ -124,7 +124,7 @@ class TabledWalks:
         return masks
 
     def restart(self, rows: Bools | None = None) -> None:
-        """See `Walks.restart`."""
+        """See `Episodes.restart`."""
         if rows is None or rows.all():
             self._state.fill(0)
             self._note(0)
@@ -135,20 +135,20 @@ class TabledWalks:
             self._note(None)
 
     def _note(self, level: int | None) -> None:
-        """Notes on which level all walks are, if they are on one."""
+        """Notes on which level all episodes are, if they are on one."""
         self._level = level  # None: here and there
         self.all_complete = level == self._last
         self.some_ended = self.all_complete if level is not None else bool(_largest(self._state) >= self._first_complete)
 
     def move(self, choices: Ints, targets: Floats | None = None) -> None:
-        """See `Walks.move`."""
+        """See `Episodes.move`."""
         if self.all_complete:
             self.restart()
             return
         level = self._level
         unsigned = choices.view(np.uint64)  # negative choices are large numbers
         free = 0 if level is None else self._free_choices[level]
-        within = targets is not None and self._view.feasibility is not None
+        within = targets is not None and self._observer.feasibility is not None
         legal = not within and free > 0 and bool(_largest(unsigned) < free)
         jump = self._jumps[level] if legal and level is not None else None
         if jump is not None:
@@ -171,11 +171,11 @@ class TabledWalks:
         return np.minimum(unsigned, self._missing, out=self._column).view(np.intp)
 
     def _follow_within(self, unsigned: npt.NDArray[np.uint64], targets: Floats) -> None:
-        """A move where each walk's own target rules choices out."""
+        """A move where each episode's own target rules choices out."""
         before = self._state.copy()
         self._follow(self._following_any, self._existing(unsigned))
         beyond = self._cheapest.take(self._state) > targets
-        # a walk that starts anew stands at the root, which is never beyond: so these come from inner states
+        # an episode that starts anew stands at the root, which is never beyond: so these come from inner states
         self._state[beyond] = self._first_illegal + before[beyond]
 
     def _follow(self, table: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> None:
@@ -186,15 +186,15 @@ class TabledWalks:
         table.take(self._entry, out=self._state, mode="clip")
 
     def ended(self) -> tuple[Bools, Bools]:
-        """See `Walks.ended`."""
+        """See `Episodes.ended`."""
         illegal = self._state >= self._first_illegal
         return (self._state >= self._first_complete) & ~illegal, illegal
 
     def observations(self, targets: Floats | None = None) -> Observation:
-        """See `Walks.observations`."""
+        """See `Episodes.observations`."""
         seen = self._fixed_observations()
-        if targets is not None and self._view.sees_cost:
-            self._view.aim(seen, self._least.take(self._state), targets)
+        if targets is not None and self._observer.sees_cost:
+            self._observer.aim(seen, self._least.take(self._state), targets)
         return seen
 
     def _fixed_observations(self) -> Observation:
@@ -207,14 +207,14 @@ class TabledWalks:
         return self._observations.take(self._state, axis=0)
 
     def masks(self, targets: Floats | None = None) -> npt.NDArray[np.int8]:
-        """See `Walks.masks`."""
-        if targets is not None and self._view.feasibility is not None:
+        """See `Episodes.masks`."""
+        if targets is not None and self._observer.feasibility is not None:
             return (self._cheapest_children.take(self._state, axis=0) <= targets[:, None]).view(np.int8)
         shared = None if self._level is None else self._level_masks[self._level]
         return self._masks.take(self._state, axis=0) if shared is None else shared.copy()
 
     def potentials(self, targets: Floats | None = None) -> Floats:
-        """See `Walks.potentials`."""
+        """See `Episodes.potentials`."""
         if targets is None:
             return self._potentials.take(self._state)
         assert self._potential is not None, "nothing shapes the rewards"
@@ -222,11 +222,11 @@ class TabledWalks:
         return self._potential.of_costs(self._least.take(self._state), targets)
 
     def rows(self) -> tuple[Archs, Ints]:
-        """See `Walks.rows`."""
+        """See `Episodes.rows`."""
         return self._rows.take(self._state, axis=0), self._steps.take(self._state)
 
     def positions(self) -> Ints:
-        """See `Walks.positions`."""
+        """See `Episodes.positions`."""
         return self._state - self._first_complete
 
 

@@ -13,15 +13,15 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from nasgym.envs.core import Setting
+from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
-from nasgym.envs.episodes import make_walks
+from nasgym.envs.episodes import make_episodes
 from nasgym.envs.granularity import Granularity
 from nasgym.envs.observation import MaskKind, Observation, ObservationKind
-from nasgym.envs.outcomes import Endings, Told
+from nasgym.envs.outcomes import Infos, Outcomes
 from nasgym.envs.potential import ShapingSpec
 from nasgym.envs.rendering import Rendering, check_render_mode, render
-from nasgym.envs.reward_signal import Payoff, RulePayoff
+from nasgym.envs.reward_signal import RewardSignal, ScalarReward
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
@@ -73,7 +73,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._spec: EnvSpec | None = None
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InvalidValue(f"num_envs is a whole number from 1 on, got {num_envs!r}.")
-        self._setting = Setting.open(
+        self._core = EnvCore.open(
             problem,
             observation=observation,
             mask=mask,
@@ -82,21 +82,21 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
             budget=budget,
             keywords=keywords,
         )
-        self._door, self._view = self._setting.door, self._setting.view
-        self._payoff = self._make_payoff()
-        self._endings = Endings(self._setting, self._payoff)
+        self._evaluator, self._observer = self._core.evaluator, self._core.observer
+        self._signal = self._make_signal()
+        self._outcomes = Outcomes(self._core, self._signal)
         self.num_envs = int(num_envs)
         self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {**NASEnv.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
-        self.space = self._door.space
-        self.single_action_space = gymnasium.spaces.Discrete(self._view.steps.space.max_choices)
-        self.single_observation_space = self._view.observation_space
+        self.space = self._evaluator.space
+        self.single_action_space = gymnasium.spaces.Discrete(self._observer.steps.space.max_choices)
+        self.single_observation_space = self._observer.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._walks = make_walks(self._view, self.num_envs, self._setting.potential)
+        self._episodes = make_episodes(self._observer, self.num_envs, self._core.potential)
         self._generators: list[np.random.Generator | None] = [None] * self.num_envs
-        self._running, self._draws_targets = False, self._setting.target_range is not None
+        self._running, self._draws_targets = False, self._core.target_range is not None
         self._none, self._every = np.zeros(self.num_envs, dtype=bool), np.ones(self.num_envs, dtype=bool)
         # targets that are not the problem's: of all environments, and which of them have their own; None where none has
         self._targets: Floats | None = None
@@ -104,9 +104,9 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._potentials = np.zeros(self.num_envs)
         self._results: tuple[npt.NDArray[Any], Info] | None = None
 
-    def _make_payoff(self) -> Payoff:
+    def _make_signal(self) -> RewardSignal:
         """Hook: what an episode pays."""
-        return RulePayoff(self._door)
+        return ScalarReward(self._evaluator)
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -115,17 +115,17 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = self._setting.marked(spec)
+        self._spec = self._core.marked(spec)
 
     @property
     def problem(self) -> Problem:
         """See `NASEnv.problem`."""
-        return self._setting.problem
+        return self._core.problem
 
     @property
     def num_steps(self) -> int:
         """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
-        return self._view.steps.space.num_decisions
+        return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------------------------------
 
@@ -145,72 +145,72 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
                 environment out, or the environment is closed.
         """
         self._check_open()
-        targets = self._setting.given_targets(options, self.num_envs, known=("reset_mask",))
+        targets = self._core.given_targets(options, self.num_envs, known=("reset_mask",))
         rows = None if options is None else _reset_mask(options.get("reset_mask"), self.num_envs)
         if not (self._running or rows is None or rows.all()):
             raise InvalidValue("the first reset() starts every environment; leave out reset_mask.")
         self._seed(seed, rows)
         if rows is None and targets is None and not self._remembers:
-            self._walks.restart()
+            self._episodes.restart()
             self._running, self._results = True, None
-            return self._walks.observations(), {"action_mask": self._walks.masks(), "_action_mask": self._every.copy()}
+            return self._episodes.observations(), {"action_mask": self._episodes.masks(), "_action_mask": self._every.copy()}
         chosen = np.ones(self.num_envs, dtype=bool) if rows is None else rows.copy()
         self._aim(chosen, targets)
-        self._walks.restart(rows)
+        self._episodes.restart(rows)
         self._running = True
         self._note_potentials()
-        masks = self._walks.masks(self._targets)
+        masks = self._episodes.masks(self._targets)
         masks[~chosen] = 0
-        return self._walks.observations(self._targets), {"action_mask": masks, "_action_mask": chosen}
+        return self._episodes.observations(self._targets), {"action_mask": masks, "_action_mask": chosen}
 
     def step(self, actions: npt.ArrayLike) -> tuple[Observation, npt.NDArray[Any], Bools, Bools, Info]:
         """Makes one decision in every environment; ``(num_envs,)`` integers."""
-        choices, walks = self._checked(actions), self._walks
+        choices, episodes = self._checked(actions), self._episodes
         resetting = None
-        if walks.some_ended and self.autoreset_mode is AutoresetMode.DISABLED:
-            raise InvalidValue(_say_ended(np.logical_or(*walks.ended())))
-        if walks.some_ended and self._remembers:
-            resetting = np.logical_or(*walks.ended())
+        if episodes.some_ended and self.autoreset_mode is AutoresetMode.DISABLED:
+            raise InvalidValue(_say_ended(np.logical_or(*episodes.ended())))
+        if episodes.some_ended and self._remembers:
+            resetting = np.logical_or(*episodes.ended())
             self._aim(resetting, None)
         self._results = None  # of nobody, if the budget ends with this step
-        walks.move(choices, self._targets)
-        if not walks.some_ended:
+        episodes.move(choices, self._targets)
+        if not episodes.some_ended:
             rewards, terminated, info = self._no_rewards(), self._none.copy(), Info()
         else:
             rewards, terminated, info = self._settle()
-        if self._setting.potential is not None:
+        if self._core.potential is not None:
             self._shape(rewards, terminated, resetting)
         self._results = (rewards, info)
-        if walks.some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
+        if episodes.some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
             info = {
-                "final_obs": walks.observations(self._targets),
-                "final_info": {"action_mask": walks.masks(self._targets), "_action_mask": terminated.copy(), **info},
+                "final_obs": episodes.observations(self._targets),
+                "final_info": {"action_mask": episodes.masks(self._targets), "_action_mask": terminated.copy(), **info},
                 "_final_obs": terminated.copy(),
                 "_final_info": terminated.copy(),
             }
             self._aim(terminated, None)
-            walks.restart(None if walks.all_complete else terminated)
+            episodes.restart(None if episodes.all_complete else terminated)
             self._note_potentials()
-        info["action_mask"], info["_action_mask"] = walks.masks(self._targets), self._every.copy()
-        return walks.observations(self._targets), rewards, terminated, self._none.copy(), info
+        info["action_mask"], info["_action_mask"] = episodes.masks(self._targets), self._every.copy()
+        return episodes.observations(self._targets), rewards, terminated, self._none.copy(), info
 
     @property
     def _remembers(self) -> bool:
-        """Whether a reset changes more than the walks."""
-        return self._targets is not None or self._draws_targets or self._setting.potential is not None
+        """Whether a reset changes more than the episodes."""
+        return self._targets is not None or self._draws_targets or self._core.potential is not None
 
     def _no_rewards(self) -> npt.NDArray[Any]:
-        return np.zeros((self.num_envs, *self._payoff.shape), self._payoff.dtype)
+        return np.zeros((self.num_envs, *self._signal.shape), self._signal.dtype)
 
     def _settle(self) -> tuple[npt.NDArray[Any], Bools, Info]:
         """Rewards, terminations and infos of a step with which episodes end."""
         info = Info()
-        if self._walks.all_complete:
+        if self._episodes.all_complete:
             rewards, columns = self._worth(slice(None))
             for name, (values, holds) in columns.items():
                 info[name], info[f"_{name}"] = values, self._every.copy() if holds is None else holds
             return rewards, self._every.copy(), info
-        complete, illegal = self._walks.ended()
+        complete, illegal = self._episodes.ended()
         rewards = self._no_rewards()
         if complete.any():
             rows = np.flatnonzero(complete)
@@ -221,7 +221,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
                 which = rows if holds is None else rows[holds]
                 info[name][which], info[f"_{name}"][which] = values if holds is None else values[holds], True
         if illegal.any():
-            rewards[illegal] = self._payoff.invalid(
+            rewards[illegal] = self._signal.invalid(
                 int(illegal.sum()), None if self._targets is None else self._targets[illegal]
             )
             info["invalid_action"], info["_invalid_action"] = illegal, illegal.copy()
@@ -231,13 +231,13 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     def _aim(self, rows: Bools, targets: Floats | None) -> None:
         """Gives the episodes that start in some rows their targets: given ones, drawn ones, or the problem's."""
-        drawn = self._setting.target_range
+        drawn = self._core.target_range
         if targets is None and drawn is None:
             if self._targets is not None:
                 self._own = self._own & ~rows
-                self._targets = np.where(self._own, self._targets, self._setting.own_target) if self._own.any() else None
+                self._targets = np.where(self._own, self._targets, self._core.own_target) if self._own.any() else None
             return
-        before = np.full(self.num_envs, self._setting.own_target) if self._targets is None else self._targets
+        before = np.full(self.num_envs, self._core.own_target) if self._targets is None else self._targets
         if targets is None:
             assert drawn is not None, "one of the two is there"
             targets = before.copy()
@@ -247,47 +247,47 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     def _shape(self, rewards: Floats, terminated: Bools, resetting: Bools | None) -> None:
         """Adds gamma Phi(s') - Phi(s) to the rewards of a step, in place; a step that resets stays at 0."""
-        potential = self._setting.potential
+        potential = self._core.potential
         assert potential is not None, "asked by step"
-        after = np.where(terminated, 0.0, self._walks.potentials(self._targets))
+        after = np.where(terminated, 0.0, self._episodes.potentials(self._targets))
         shaped = rewards + potential.gamma * after - self._potentials
         rewards[:] = shaped if resetting is None else np.where(resetting, 0.0, shaped)
         self._potentials = after
 
     def _note_potentials(self) -> None:
-        if self._setting.potential is not None:
-            self._potentials = self._walks.potentials(self._targets)
+        if self._core.potential is not None:
+            self._potentials = self._episodes.potentials(self._targets)
 
-    def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], Told]:
+    def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], Infos]:
         """Rewards of the complete architectures of some rows; infos, and for which of the rows they hold (None: all)."""
         targets, own = (None, None) if self._targets is None else (self._targets[rows], self._own[rows])
-        positions = self._walks.positions()
+        positions = self._episodes.positions()
         if positions is not None:
-            return self._endings.of_positions(positions[rows], targets, own, lambda: self._generators_of(rows))
-        archs = self._view.steps.to_archs(self._walks.rows()[0][rows])
-        return self._endings.of_archs(archs, targets, own, self._generators_of(rows) if self._draws else None)
+            return self._outcomes.of_positions(positions[rows], targets, own, lambda: self._generators_of(rows))
+        archs = self._observer.steps.to_archs(self._episodes.rows()[0][rows])
+        return self._outcomes.of_archs(archs, targets, own, self._generators_of(rows) if self._draws else None)
 
     # ---- masks, drawings ------------------------------------------------------------------------------------------------
 
     def action_masks(self) -> Bools:
         """``(num_envs, max_choices)`` bool, a fresh array."""
-        return self._walks.masks(self._targets).astype(bool)
+        return self._episodes.masks(self._targets).astype(bool)
 
     def optimal_actions(self) -> Bools:
         """``(num_envs, max_choices)`` bool; see `NASEnv.optimal_actions`."""
-        return self._setting.optimal_actions(*self._walks.rows(), self._targets)
+        return self._core.optimal_actions(*self._episodes.rows(), self._targets)
 
     def render(self) -> tuple[Rendering, ...] | None:
         """The architectures so far and what they can still cost; see `NASEnv.render`."""
         if self.render_mode is None:
             return None
-        rows, steps = self._walks.rows()
-        archs, ended = self._view.steps.to_archs(rows), np.logical_or(*self._walks.ended())
+        rows, steps = self._episodes.rows()
+        archs, ended = self._observer.steps.to_archs(rows), np.logical_or(*self._episodes.ended())
         frames = []
         for i, arch in enumerate(archs):
             targets = None if self._targets is None or not self._own[i] else self._targets[i : i + 1]
             result = self._result_of(i) if ended[i] else None
-            frames.append(render(self.render_mode, self._setting, arch, int(steps[i]), targets, result))
+            frames.append(render(self.render_mode, self._core, arch, int(steps[i]), targets, result))
         return tuple(frames)
 
     def _result_of(self, row: int) -> Info | None:
@@ -338,7 +338,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def _draws(self) -> bool:
-        return self._setting.target_range is not None or self._door.draws_with
+        return self._core.target_range is not None or self._evaluator.draws_with
 
     def _generators_of(self, rows: Ints | slice) -> list[np.random.Generator]:
         found = []

@@ -356,7 +356,7 @@ class Ledger:
         if self.budget.unit != "train_seconds":
             affordable = int(np.searchsorted(np.cumsum(charged), self.remaining, side="right"))
             forms, raw, charged = forms[:affordable], raw[:affordable], charged[:affordable]
-        seeds = self._problem.accuracy.draw(forms[charged], fidelity, self._rng)
+        seeds = self._problem.accuracy.draw_seeds(forms[charged], fidelity, self._rng)
         draws = iter(seeds.tolist())
         keys: list[Key] = []
         here: dict[bytes, Key] = {}  # joins the cache when it is charged, not before: a measurement may fail

@@ -62,7 +62,7 @@ class AccuracyOracle(Protocol):
     deterministic: bool
     complete: bool
 
-    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+    def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds for one evaluation of each architecture; -1 stands for the mean over all seeds."""
         ...
 

@@ -1,4 +1,4 @@
-"""`RangeExtremes`: the least or largest value of any range of an array, in constant time a range."""
+"""`RangeQuery`: the least or largest value of any range of an array, in constant time a range."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from nasgym.type_aliases import Floats, Ints
 
-__all__ = ["RangeExtremes"]
+__all__ = ["RangeQuery"]
 
 
-class RangeExtremes:
+class RangeQuery:
     """Extremes of every range of a power-of-two length; a query joins the two that cover its range.
 
     Args:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from nasgym.errors import InvalidValue
-from nasgym.oracles.range_query import RangeExtremes
+from nasgym.oracles.range_query import RangeQuery
 from nasgym.problems.evaluator import Evaluator
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
@@ -104,8 +104,8 @@ class Feasibility:
         return self._evaluator.costs(self._evaluator.space.enumerate())[self._constraint.cost]
 
     @cached_property
-    def _cheapest(self) -> RangeExtremes:
-        return RangeExtremes(self._costs, largest=False)
+    def _cheapest(self) -> RangeQuery:
+        return RangeQuery(self._costs, largest=False)
 
     @cached_property
     def _count(self) -> Ints:

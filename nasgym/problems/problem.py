@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.oracle import MEAN, AccuracyOracle, CostOracle, Measurements
-from nasgym.oracles.range_query import RangeExtremes
+from nasgym.oracles.range_query import RangeQuery
 from nasgym.problems.evaluation import Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.problems.value_cache import kept_values
 from nasgym.rewards import CostScale, RewardRule
@@ -224,10 +224,10 @@ class Problem:
                 "this problem draws a training seed for every evaluation; pass rng=numpy.random.default_rng(seed)."
             )
         if isinstance(rng, Sequence):
-            one_each = [self.accuracy.draw(key[None], epochs, own) for key, own in zip(keys, rng, strict=True)]
+            one_each = [self.accuracy.draw_seeds(key[None], epochs, own) for key, own in zip(keys, rng, strict=True)]
             seeds = np.concatenate(one_each or [np.empty(0, dtype=np.int64)])
         else:
-            seeds = self.accuracy.draw(keys, epochs, rng or np.random.default_rng(0))
+            seeds = self.accuracy.draw_seeds(keys, epochs, rng or np.random.default_rng(0))
         found = self.accuracy.measure(keys, epochs, seeds)
         accuracy = found.validation if self.search_metric == "validation" else found.test
         return self.assemble(prepared, accuracy, found.train_seconds, targets)
@@ -389,14 +389,14 @@ class Problem:
         return Front(self.space.enumerate()[best], values[best])
 
     @cached_property
-    def _best_of_ranges(self) -> RangeExtremes:
+    def _best_of_ranges(self) -> RangeQuery:
         values = kept_values(self.fingerprint, self.space.size, lambda: self.everything.reward) if self._keeps_values else None
-        return RangeExtremes(self.everything.reward if values is None else values, largest=True)
+        return RangeQuery(self.everything.reward if values is None else values, largest=True)
 
     @cached_property
-    def _best_feasible_of_ranges(self) -> RangeExtremes:
+    def _best_feasible_of_ranges(self) -> RangeQuery:
         ev = self.everything
-        return RangeExtremes(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
+        return RangeQuery(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
 
     def mean_rewards(self, archs: Archs) -> Floats:
         """``(N,)`` rewards of complete architectures, by their mean accuracy over the training seeds.

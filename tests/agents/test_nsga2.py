@@ -27,7 +27,7 @@ class MadeUpAccuracy:
         self.space = space
         self.weights = np.random.default_rng(7).random((space.num_decisions, space.max_choices)) / space.num_decisions
 
-    def draw(self, archs, fidelity, rng):
+    def draw_seeds(self, archs, fidelity, rng):
         return np.full(len(archs), -1)
 
     def measure(self, archs, fidelity, seeds):

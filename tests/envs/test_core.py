@@ -181,9 +181,9 @@ def test_ends_of_a_range_are_targets_like_any_other():
     fractions = [{"fraction": 0.2, "of": "max"}, {"fraction": 0.5, "of": "range"}]
     env = NASEnv(DIGITS, target=fractions, observation="tokens")
     scale = env.problem.scale
-    assert env._setting.target_range.low == 0.2 * scale.largest
-    assert env._setting.target_range.high == scale.least + 0.5 * (scale.largest - scale.least)
-    assert env.problem.constraint.upper == env._setting.target_range.high
+    assert env._core.target_range.low == 0.2 * scale.largest
+    assert env._core.target_range.high == scale.least + 0.5 * (scale.largest - scale.least)
+    assert env.problem.constraint.upper == env._core.target_range.high
     one = NASEnv(DIGITS, target=(6e4, 6e4), observation="tokens")
     assert drawn(one, 3, seed=0) == [6e4] * 3
 
@@ -220,9 +220,9 @@ def test_ranges_are_checked(make, keywords, says):
         make(DIGITS, **keywords)
 
 
-def assert_refused(door, target, says, error=InvalidValue, **options):
+def assert_refused(evaluator, target, says, error=InvalidValue, **options):
     """Both environments refuse a target with one sentence, and go on as if nothing had been asked."""
-    for env in (NASEnv(door, **options), NASVectorEnv(door, 2, **options)):
+    for env in (NASEnv(evaluator, **options), NASVectorEnv(evaluator, 2, **options)):
         env.reset(seed=3)
         with pytest.raises(error, match=says) as caught:
             env.reset(seed=4, options={"target": target})
@@ -289,7 +289,7 @@ def test_other_options_are_named(option):
 def follow(env, asked, options=None, target=None):
     """In every state that optimal actions lead to: they reach the best that masks allow, and no other legal action does."""
     ev = asked.everything
-    fits = ev.feasible if env._view.feasibility is not None else np.ones(len(ev), dtype=bool)
+    fits = ev.feasible if env._observer.feasibility is not None else np.ones(len(ev), dtype=bool)
     best = ev.reward[fits].max()
     ends = set()
 
@@ -308,7 +308,7 @@ def follow(env, asked, options=None, target=None):
             _, reward, terminated, _, info = env.step(np.int64(action))
         if actions and terminated:
             assert reward == best
-            if "regret" in info and env._view.feasibility is None:
+            if "regret" in info and env._observer.feasibility is None:
                 assert info["regret"] == 0
             ends.add(info["arch"])
             np.testing.assert_array_equal(env.optimal_actions(), np.arange(env.action_space.n) == 0)
@@ -349,7 +349,7 @@ def test_ties_are_all_optimal():
     tied = problem.optimum().archs
     assert len(tied) > 1
     np.testing.assert_array_equal(
-        np.flatnonzero(env.optimal_actions()), np.unique(env._view.steps.whole.to_options(tied)[:, 0])
+        np.flatnonzero(env.optimal_actions()), np.unique(env._observer.steps.whole.to_options(tied)[:, 0])
     )
 
 

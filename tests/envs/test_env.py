@@ -153,7 +153,7 @@ def test_an_illegal_action_ends_the_episode(action):
     env = NASEnv(tiny_problem(rule=MnasNetSoft(), target=15.0))
     env.reset()
     observation, reward, terminated, truncated, info = env.step(np.int64(action))
-    assert (reward, terminated, truncated) == (env._setting.door.invalid_reward, True, False)
+    assert (reward, terminated, truncated) == (env._core.evaluator.invalid_reward, True, False)
     assert info["invalid_action"] is True
     assert env.observation_space.contains(observation)
     with pytest.raises(InvalidValue, match="reset"):

@@ -189,15 +189,15 @@ def assert_equal_rows(native, rows, mode):
         assert there == (set(final_info) - {"action_mask"} if ended else set())
 
 
-def play_both(door, mode, start, illegal, steps=25, **options):
-    native, loop = both(door, mode, **options)
-    aim = {"target": 11.0} if "target" not in options and native._view.has_target else None
+def play_both(evaluator, mode, start, illegal, steps=25, **options):
+    native, loop = both(evaluator, mode, **options)
+    aim = {"target": 11.0} if "target" not in options and native._observer.has_target else None
     play(native, loop, start, illegal, steps, aim)
 
 
-def both(door, mode, number=5, **options):
-    native = MONASVectorEnv(door, number, autoreset_mode=mode, observation="onehot", **options)
-    loop = Loop([MONASEnv(door, observation="onehot", **options) for _ in range(number)], mode)
+def both(evaluator, mode, number=5, **options):
+    native = MONASVectorEnv(evaluator, number, autoreset_mode=mode, observation="onehot", **options)
+    loop = Loop([MONASEnv(evaluator, observation="onehot", **options) for _ in range(number)], mode)
     first = loop.envs[0]
     assert (native.reward_dim, native.reward_space, native.objectives) == (
         first.reward_dim,

@@ -183,8 +183,8 @@ def test_several_objectives(mode):
 def test_problems_without_target_or_cost(mode):
     whole = tiny_problem()
     free = Problem(whole.space, whole.accuracy, [], whole.rule)
-    for door in (free, tiny_problem(lower=5.0), Ledger(whole, 5)):
-        env = NASEnv(door, render_mode=mode)
+    for evaluator in (free, tiny_problem(lower=5.0), Ledger(whole, 5)):
+        env = NASEnv(evaluator, render_mode=mode)
         env.reset()
         looks(env.render(), mode, "decision 1 of 5")
         for choice in ARCH:

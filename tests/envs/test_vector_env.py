@@ -13,10 +13,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from nasgym.envs import episodes as walks
-from nasgym.envs.core import Setting
+from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
 from nasgym.envs.granularity import Steps
-from nasgym.envs.observation import View, map_arrays
+from nasgym.envs.observation import Observer, map_arrays
 from nasgym.envs.prefix_tree import PrefixTree
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
@@ -99,8 +99,8 @@ def play_both(native, loop, seed, steps, illegal):
     """The same seeds, actions and partial resets for both; compares all that comes back."""
     rng = np.random.default_rng(seed)
     assert_same(native.reset(seed=seed), loop.reset(seed=seed))
-    target = native._setting.own_target
-    aimed = not np.isnan(target) and seed % 3 == 1 and not isinstance(native._door, Ledger) and not value_shaped(native)
+    target = native._core.own_target
+    aimed = not np.isnan(target) and seed % 3 == 1 and not isinstance(native._evaluator, Ledger) and not value_shaped(native)
     if aimed:
         options = {"target": 1.01 * target}
         assert_same(native.reset(options=options), loop.reset(options=options))
@@ -124,14 +124,14 @@ def play_both(native, loop, seed, steps, illegal):
 
 
 def value_shaped(native):
-    return native._setting.potential is not None and native._setting.potential.kind == "value"
+    return native._core.potential is not None and native._core.potential.kind == "value"
 
 
-def both(door, mode, **options):
+def both(evaluator, mode, **options):
     """A native environment and a loop; each has its own ledger where there is a budget."""
-    doors = (door, copy.deepcopy(door)) if isinstance(door, Ledger) else (door, door)
-    native = NASVectorEnv(doors[0], NUM, autoreset_mode=mode, **options)
-    loop = SyncVectorEnv([lambda: NASEnv(doors[1], **options)] * NUM, autoreset_mode=mode)
+    evaluators = (evaluator, copy.deepcopy(evaluator)) if isinstance(evaluator, Ledger) else (evaluator, evaluator)
+    native = NASVectorEnv(evaluators[0], NUM, autoreset_mode=mode, **options)
+    loop = SyncVectorEnv([lambda: NASEnv(evaluators[1], **options)] * NUM, autoreset_mode=mode)
     assert native.observation_space == loop.observation_space
     assert native.action_space == loop.action_space
     assert native.single_observation_space == loop.single_observation_space
@@ -141,17 +141,17 @@ def both(door, mode, **options):
 
 
 def assert_one_ledger(native, loop):
-    one, other = native._door.history, loop.envs[0]._setting.door.history
+    one, other = native._evaluator.history, loop.envs[0]._core.evaluator.history
     for name in ("archs", "reward", "spent", "proposals", "incumbent"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def play_door(door, mode, seeds, episodes=3, **options):
-    native, loop = both(door, mode, **options)
-    steps = episodes * (native._view.steps.space.num_decisions + 1)
+def play_evaluator(evaluator, mode, seeds, episodes=3, **options):
+    native, loop = both(evaluator, mode, **options)
+    steps = episodes * (native._observer.steps.space.num_decisions + 1)
     for seed in seeds:
         play_both(native, loop, seed, steps, illegal=(0.0, 0.03, 0.3)[seed % 3])
-    if isinstance(door, Ledger):
+    if isinstance(evaluator, Ledger):
         assert_one_ledger(native, loop)
 
 
@@ -163,8 +163,8 @@ def test_every_id_equals_the_loop(imported, env_id, mode, observation):
     first_seed = len(KEYWORDS) * (2 * MODES.index(mode) + OBSERVATIONS.index(observation))
     for seed, keywords in enumerate(KEYWORDS, first_seed):
         keywords = dict(keywords)
-        door = Setting.open(env_id, budget=keywords.pop("budget", None), keywords=keywords).door
-        play_door(door, mode, [seed], observation=observation)
+        evaluator = EnvCore.open(env_id, budget=keywords.pop("budget", None), keywords=keywords).evaluator
+        play_evaluator(evaluator, mode, [seed], observation=observation)
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
@@ -172,7 +172,7 @@ def test_every_id_equals_the_loop(imported, env_id, mode, observation):
 def test_every_option_equals_the_loop(imported, env_id, mode):
     imported(IDS[env_id].table)
     for seed, options in enumerate(OPTIONS, len(OPTIONS) * MODES.index(mode)):
-        play_door(env_id, mode, [seed], episodes=2, observation=OBSERVATIONS[seed % 3], **options)
+        play_evaluator(env_id, mode, [seed], episodes=2, observation=OBSERVATIONS[seed % 3], **options)
 
 
 @pytest.mark.long
@@ -183,15 +183,15 @@ def test_a_thousand_seeds_equal_the_loop(imported, env_id):
     for i, (mode, observation) in enumerate(pairs):
         for j, keywords in enumerate(KEYWORDS):
             keywords = dict(keywords)
-            door = Setting.open(env_id, budget=keywords.pop("budget", None) and 10**6, keywords=keywords).door
+            evaluator = EnvCore.open(env_id, budget=keywords.pop("budget", None) and 10**6, keywords=keywords).evaluator
             seeds = range(len(KEYWORDS) * i + j, 1000, len(pairs) * len(KEYWORDS))
-            play_door(door, mode, seeds, episodes=1, observation=observation)
+            play_evaluator(evaluator, mode, seeds, episodes=1, observation=observation)
         for j, options in enumerate(OPTIONS):
             seeds = range(len(OPTIONS) * i + j, 1000, len(pairs) * len(OPTIONS))
-            play_door(env_id, mode, seeds, episodes=1, observation=observation, **options)
+            play_evaluator(env_id, mode, seeds, episodes=1, observation=observation, **options)
 
 
-def tiny_doors():
+def tiny_evaluators():
     soft = MnasNetSoft()
     return {
         "plain": tiny_problem(),
@@ -210,16 +210,16 @@ def tiny_doors():
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 @pytest.mark.parametrize("tabled", [True, False], ids=["tabled", "computed"])
-@pytest.mark.parametrize("name", tiny_doors())
+@pytest.mark.parametrize("name", tiny_evaluators())
 def test_inactive_decisions_limits_and_ledgers(name, tabled, mode, observation, monkeypatch):
     if not tabled:
         monkeypatch.setattr(walks, "TABLE_BYTES", 0)
-    door = tiny_doors()[name]
+    evaluator = tiny_evaluators()[name]
     if name == "distinct":  # the loop stops in the middle of a batch that overflows; here nothing does
-        door.budget = Budget("distinct", 36, max_proposals=10_000)
-    native, _ = both(door, mode, observation=observation)
-    assert isinstance(native._walks, walks.TabledWalks if tabled else walks.ComputedWalks)
-    play_door(door, mode, range(9), episodes=4, observation=observation)
+        evaluator.budget = Budget("distinct", 36, max_proposals=10_000)
+    native, _ = both(evaluator, mode, observation=observation)
+    assert isinstance(native._episodes, walks.TabularEpisodes if tabled else walks.ComputedEpisodes)
+    play_evaluator(evaluator, mode, range(9), episodes=4, observation=observation)
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
@@ -275,10 +275,10 @@ def test_the_tree_has_every_prefix_once(restrict):
 
 def test_large_spaces_get_no_tables(monkeypatch):
     problem = tiny_problem()
-    view = View(problem, "onehot", Steps.of(problem.space, "decision"))
-    assert isinstance(walks.make_walks(view, 2), walks.TabledWalks)
+    view = Observer(problem, "onehot", Steps.of(problem.space, "decision"))
+    assert isinstance(walks.make_episodes(view, 2), walks.TabularEpisodes)
     monkeypatch.setattr(walks, "TABLE_BYTES", 1000)
-    assert isinstance(walks.make_walks(view, 2), walks.ComputedWalks)
+    assert isinstance(walks.make_episodes(view, 2), walks.ComputedEpisodes)
 
 
 # ---- budget ----------------------------------------------------------------------------------------------------------

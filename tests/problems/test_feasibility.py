@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nasgym.envs import episodes as walks
-from nasgym.envs.core import Setting
+from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
 from nasgym.envs.granularity import Steps
-from nasgym.envs.observation import View
+from nasgym.envs.observation import Observer
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue
 from nasgym.ledger import Ledger
@@ -106,8 +106,8 @@ def limits_of(problem):
     return -np.inf if lower is None else lower, np.inf if upper is None else upper
 
 
-def feasible_view(door, granularity):
-    return View(door, "tokens", Steps.of(door.space, granularity), Feasibility(door))
+def feasible_view(evaluator, granularity):
+    return Observer(evaluator, "tokens", Steps.of(evaluator.space, granularity), Feasibility(evaluator))
 
 
 # ---- masks against all completions -----------------------------------------------------------------------------------
@@ -186,11 +186,11 @@ def test_the_cheapest_architectures_own_cost_is_a_target(seed):
     costs = cost.cost(space.enumerate())
     oracle = TableOracle(tiny_table(), tiny_space())
     env = NASEnv(Problem(space, oracle, [cost], Accuracy(), target=costs.max()), mask="feasible")
-    for door in (env, NASEnv(Problem(space, oracle, [cost], Accuracy(), target=costs.min()), mask="feasible")):
-        _, info = door.reset(options={"target": costs.min()})
+    for evaluator in (env, NASEnv(Problem(space, oracle, [cost], Accuracy(), target=costs.min()), mask="feasible")):
+        _, info = evaluator.reset(options={"target": costs.min()})
         terminated = False
         while not terminated:
-            _, _, terminated, _, info = door.step(np.flatnonzero(info["action_mask"])[-1])
+            _, _, terminated, _, info = evaluator.step(np.flatnonzero(info["action_mask"])[-1])
         assert info["latency_ms"] == costs.min()
         assert info["feasible"]
 
@@ -205,7 +205,7 @@ def reached(view):
         row, choice = np.nonzero(view.masks(rows, np.full(len(rows), step)))
         rows = rows[row]
         rows[:, step] = choice
-    return view.door.space.index_of(view.steps.to_archs(rows))
+    return view.evaluator.space.index_of(view.steps.to_archs(rows))
 
 
 @pytest.mark.parametrize("granularity", ["decision", "layer"])
@@ -213,11 +213,11 @@ def reached(view):
 @pytest.mark.parametrize("env_id", TABLES)
 def test_exactly_the_feasible_architectures_are_reached(imported, env_id, target, granularity):
     imported(IDS[env_id].table)
-    setting = Setting.open(env_id, mask="feasible", granularity=granularity, keywords={"target": target, "reward": "accuracy"})
+    setting = EnvCore.open(env_id, mask="feasible", granularity=granularity, keywords={"target": target, "reward": "accuracy"})
     problem = setting.problem
     feasible = np.flatnonzero(costs_of(problem) <= problem.constraint.upper)
     assert 0 < len(feasible) < problem.space.size
-    np.testing.assert_array_equal(np.sort(reached(setting.view)), feasible)
+    np.testing.assert_array_equal(np.sort(reached(setting.observer)), feasible)
 
 
 def random_episodes(env, episodes, rng, seen=None):

@@ -93,7 +93,7 @@ class SurrogateOracle:
         self.fidelities, self.search_fidelity, self.search_metric = model.fidelities, model.search_fidelity, model.search_metric
         self._warned = False
 
-    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+    def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` members: -1 for the mean of all, the fixed one, or drawn ones."""
         self._check(fidelity, self.fidelities)
         if self.seed == "sampled":

@@ -94,7 +94,7 @@ class TableOracle:
         found = self.table.accuracy.get((self.dataset, fidelity, split))
         return np.full((self.table.num_rows, 1), np.nan, dtype=np.float32) if found is None else found
 
-    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+    def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` seed columns: -1 for the mean, the fixed one, or one of those that each architecture has.
 
         Raises:

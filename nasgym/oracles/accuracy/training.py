@@ -129,7 +129,7 @@ class TrainingOracle:
             f"seed{'s' * (len(self.seeds) > 1)}"
         )
 
-    def draw(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
+    def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds, uniform over `seeds`."""
         return np.array(self.seeds, dtype=np.int64)[rng.integers(0, len(self.seeds), size=len(archs))]
 

@@ -6,7 +6,7 @@ import copy
 from functools import cached_property
 from typing import Self
 
-from nasgym.oracles.range_query import RangeExtremes
+from nasgym.oracles.range_query import RangeQuery
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
@@ -36,8 +36,8 @@ class EnumeratedCost:
         return self.values[self.space.index_of(archs)]
 
     @cached_property
-    def _ranges(self) -> tuple[RangeExtremes, RangeExtremes]:
-        return RangeExtremes(self.values, largest=False), RangeExtremes(self.values, largest=True)
+    def _ranges(self) -> tuple[RangeQuery, RangeQuery]:
+        return RangeQuery(self.values, largest=False), RangeQuery(self.values, largest=True)
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """``(N,)`` least and largest cost over the completions of prefixes.

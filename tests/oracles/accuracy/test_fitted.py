@@ -61,7 +61,7 @@ def test_sampled_architectures_are_looked_up():
     wanted = np.nanmean(TABLE.accuracy["toy", 5, "validation"].astype(np.float64), axis=1)
     np.testing.assert_allclose(found.validation, wanted[::-1])
     np.testing.assert_array_equal(found.train_seconds, TABLE.train_seconds["toy", 5][::-1])
-    seeds = TableOracle(TABLE, SPACE, seed="sampled").draw(TABLE.archs[:8], 5, np.random.default_rng(0))
+    seeds = TableOracle(TABLE, SPACE, seed="sampled").draw_seeds(TABLE.archs[:8], 5, np.random.default_rng(0))
     assert seeds[[0, 4]].tolist() == [0, 0]
 
 
@@ -113,7 +113,7 @@ def test_predictions_of_everything_that_the_table_knows(surrogates):
     assert isinstance(oracle, AccuracyOracle)
     assert (oracle.fidelities, oracle.search_fidelity, oracle.search_metric) == ((5,), 5, "validation")
     archs = SPACE.enumerate()
-    seen = oracle.measure(archs, 5, oracle.draw(archs, 5, np.random.default_rng(0)))
+    seen = oracle.measure(archs, 5, oracle.draw_seeds(archs, 5, np.random.default_rng(0)))
     for found, column in ((seen.validation, "accuracy/toy/5/validation"), (seen.train_seconds, "train_seconds/toy/5")):
         np.testing.assert_array_equal(found, surrogates[1].predict(column, archs, -1))
     report = oracle.report(archs)
@@ -130,14 +130,14 @@ def test_noise_is_that_of_the_members(surrogates):
     model = FittedModel(surrogates[3], TABLE)
     oracle = SurrogateOracle(model, SPACE, seed="sampled")
     archs = np.repeat(SPACE.default[None], 300, axis=0)
-    seeds = oracle.draw(archs, 5, np.random.default_rng(0))
+    seeds = oracle.draw_seeds(archs, 5, np.random.default_rng(0))
     assert set(seeds.tolist()) == {0, 1, 2}
     found = oracle.measure(archs, 5, seeds).validation
     for member in range(3):
         assert set(found[seeds == member].tolist()) == {
             surrogates[3].predict("accuracy/toy/5/validation", archs[:1], member)[0]
         }
-    assert SurrogateOracle(model, SPACE, seed=2).draw(archs[:2], 5, np.random.default_rng(0)).tolist() == [2, 2]
+    assert SurrogateOracle(model, SPACE, seed=2).draw_seeds(archs[:2], 5, np.random.default_rng(0)).tolist() == [2, 2]
     assert len(oracle.measure(archs[:0], 5, seeds[:0]).test) == 0
 
 
@@ -151,7 +151,7 @@ def test_refusals(surrogates):
     with pytest.raises(UnknownName, match="member of the surrogate"):
         SurrogateOracle(three, SPACE).measure(SPACE.default[None], 5, np.full(1, 3))
     with pytest.raises(UnknownName, match="fidelity"):
-        SurrogateOracle(one, SPACE).draw(SPACE.default[None], 20, np.random.default_rng(0))
+        SurrogateOracle(one, SPACE).draw_seeds(SPACE.default[None], 20, np.random.default_rng(0))
     with pytest.raises(UnknownName, match="dataset of table 'mine'"):
         FittedModel(one.surrogate, TABLE, dataset="toys")
     with pytest.raises(UnknownName, match="fidelity"):

@@ -43,7 +43,7 @@ def test_features_by_hand():
 def test_it_is_an_oracle_without_test_accuracy():
     assert isinstance(ORACLE, AccuracyOracle)
     archs = SPACE.sample(np.random.default_rng(0), 10)
-    seeds = ORACLE.draw(archs, 0, np.random.default_rng(0))
+    seeds = ORACLE.draw_seeds(archs, 0, np.random.default_rng(0))
     found = ORACLE.measure(archs, 0, seeds)
     assert ((found.validation > 0) & (found.validation < 1)).all()
     assert np.isnan(found.test).all()

@@ -24,7 +24,7 @@ def oracle_of(seed="mean", **options) -> TableOracle:
 
 def ask(oracle, archs=None, fidelity=1, rng=None):
     archs = oracle.space.enumerate() if archs is None else archs
-    return oracle.measure(archs, fidelity, oracle.draw(archs, fidelity, rng or np.random.default_rng(0)))
+    return oracle.measure(archs, fidelity, oracle.draw_seeds(archs, fidelity, rng or np.random.default_rng(0)))
 
 
 def test_mean_ignores_holes():
@@ -58,7 +58,7 @@ def test_sampled_seeds_are_those_that_are_there():
     oracle, values = oracle_of("sampled"), tiny_table().accuracy["toy", 1, "validation"]
     rng, archs, seen = np.random.default_rng(0), oracle.space.enumerate(), [set() for _ in ROWS]
     for _ in range(200):
-        seeds = oracle.draw(archs, 1, rng)
+        seeds = oracle.draw_seeds(archs, 1, rng)
         found = oracle.measure(archs, 1, seeds)
         np.testing.assert_array_equal(found.validation, values[ROWS, seeds])
         for row, seed in enumerate(seeds.tolist()):
@@ -69,7 +69,7 @@ def test_sampled_seeds_are_those_that_are_there():
 def test_sampled_seeds_depend_on_the_generator_alone():
     oracle = oracle_of("sampled")
     archs = oracle.space.sample(np.random.default_rng(1), 50)
-    one, other, third = (oracle.draw(archs, 1, np.random.default_rng(s)) for s in (5, 5, 6))
+    one, other, third = (oracle.draw_seeds(archs, 1, np.random.default_rng(s)) for s in (5, 5, 6))
     np.testing.assert_array_equal(one, other)
     assert (one != third).any()
 
@@ -78,7 +78,7 @@ def test_sampled_seeds_depend_on_the_generator_alone():
 def test_batches_are_rows(seed):
     oracle = oracle_of(seed)
     archs = oracle.space.sample(np.random.default_rng(1), 20)
-    seeds = oracle.draw(archs, 1, np.random.default_rng(2))
+    seeds = oracle.draw_seeds(archs, 1, np.random.default_rng(2))
     batch = oracle.measure(archs, 1, seeds)
     rows = [oracle.measure(archs[i : i + 1], 1, seeds[i : i + 1]) for i in range(20)]
     for name in ("validation", "test", "train_seconds"):

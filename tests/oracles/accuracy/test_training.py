@@ -80,7 +80,7 @@ def test_report_is_the_mean_over_its_seeds_at_the_largest_fidelity(oracle):
 
 def test_seeds_are_drawn_from_the_generator(oracle):
     archs = np.repeat(oracle.space.from_str(TEXTS[:1]), 40, axis=0)
-    one, again = (oracle.draw(archs, 1, np.random.default_rng(0)) for _ in range(2))
+    one, again = (oracle.draw_seeds(archs, 1, np.random.default_rng(0)) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert set(one.tolist()) == {0, 1}
 

@@ -18,7 +18,7 @@ from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.cost.counted import MEASURES
 from nasgym.oracles.cost.lookup import LookupCost
 from tests.envs import test_mo_env as mo
-from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_door
+from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_evaluator
 
 ENV = "nasgym/OFA-v0"
 OPTIONS = [
@@ -73,7 +73,7 @@ def play_seeds(mode, seeds):
     playable = [options for options in OPTIONS if "budget" not in options]
     for turn, options in enumerate(playable):
         mine = [seed for seed in seeds if seed % len(playable) == turn]
-        play_door(ENV, mode, mine, episodes=1, observation=OBSERVATIONS[turn % 3], **options)
+        play_evaluator(ENV, mode, mine, episodes=1, observation=OBSERVATIONS[turn % 3], **options)
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
