@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from nasgym.agents.agent import SearchResult
     from nasgym.ledger.budget import Budget
-    from nasgym.oracles.cost.measured import MeasuredCost
     from nasgym.problems.evaluation import Evaluations
     from nasgym.problems.problem import Problem
 
@@ -46,7 +45,7 @@ def search(
     when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
     lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
     lines += [(name, f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}") for name, cost in result.best_costs.items()]
-    lines += [("", f"{name} was {cost.provenance}") for name, cost in _measured(problem).items()]
+    lines += [("", f"{name} was {cost.provenance}") for name, cost in problem.cost_oracles.items() if not cost.free]
     if problem.constraint is not None:
         lines.append(("constraint", "met" if result.feasible else "NOT met"))
     ends = {
@@ -61,13 +60,6 @@ def search(
         lines.append(("test accuracy", known))
     for key, text in lines:
         typer.echo(f"{key + ':' if key else '':22}{text}")
-
-
-def _measured(problem: Problem) -> dict[str, MeasuredCost]:
-    """The costs that were measured during the search, by name."""
-    from nasgym.oracles.cost.measured import MeasuredCost
-
-    return {name: cost for name, cost in problem.cost_oracles.items() if isinstance(cost, MeasuredCost)}
 
 
 def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:

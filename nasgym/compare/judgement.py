@@ -13,7 +13,6 @@ from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
-from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.problems.evaluation import Report
 from nasgym.problems.problem import Problem
 from nasgym.type_aliases import Archs, Floats
@@ -224,10 +223,8 @@ def _ceiling(problem: Problem) -> Ceiling:
 
 
 def _seed_agreement(problem: Problem) -> float | None:
-    """Rank agreement of the training seeds of a table, over the different networks of the problem's space."""
-    oracle = problem.accuracy
-    if not isinstance(oracle, TableOracle):
-        return None
-    values = oracle.table.accuracy[oracle.dataset, oracle.search_fidelity, oracle.search_metric]
-    rows = np.unique(oracle.space.index_of(problem.key(problem.space.enumerate())))
-    return statistics.rank_agreement(values[rows])
+    """Rank agreement of the training seeds, over the different networks of the problem's space; None where not known."""
+    keys = problem.key(problem.space.enumerate())
+    _, different = np.unique(problem.accuracy.space.index_of(keys), return_index=True)
+    values = problem.accuracy.by_seed(keys[different])
+    return None if values is None else statistics.rank_agreement(values)

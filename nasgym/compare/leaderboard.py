@@ -12,11 +12,6 @@ from typing import Any
 import numpy as np
 
 from nasgym.compare.judgement import Judgement, Spread, Standing
-from nasgym.oracles.accuracy.surrogate import SurrogateOracle
-from nasgym.oracles.accuracy.training import TrainingOracle
-from nasgym.oracles.cost.fitted import FittedCost
-from nasgym.oracles.cost.lookup import LookupCost
-from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problems.problem import Problem
 
 __all__ = [
@@ -111,7 +106,7 @@ def ceiling_lines(judgement: Judgement) -> list[str]:
             return ["No noise ceiling: there are no test accuracies."]
         return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
     agreement = "not known, the table has one training seed"
-    if isinstance(judgement.problem.accuracy, SurrogateOracle):
+    if judgement.problem.accuracy.predicted:
         agreement = "not known, accuracies are predicted"
     if ceiling.rank_agreement is not None:
         agreement = f"{ceiling.rank_agreement:.3f}"
@@ -130,25 +125,10 @@ def caveats(judgement: Judgement) -> list[str]:
             "The table has no validation accuracies: the searches saw TEST accuracies (search_metric=test), so the test "
             "accuracies above are optimistic."
         )
-    if isinstance(problem.accuracy, SurrogateOracle):
-        notes.append(f"Accuracies are {problem.accuracy.provenance}.")
-        notes += [
-            f"{name} is {cost.provenance}." for name, cost in problem.cost_oracles.items() if isinstance(cost, FittedCost)
-        ]
-        outside = problem.accuracy.model.outside(np.stack([run.archs[-1] for run in judgement.runs]))
-        if outside is not None:
-            notes.append(
-                f"{int(outside.sum())} of {len(outside)} answers lie outside of the sample that the predictions were fitted to, where "
-                "they are extrapolations."
-            )
-    if isinstance(problem.accuracy, TrainingOracle):
-        notes.append(f"Accuracies: {problem.accuracy.provenance}.")
-    notes += [
-        f"{name} is that of {cost.provenance}."
-        for name, cost in problem.cost_oracles.items()
-        if isinstance(cost, LookupCost) and cost.interpolated
-    ]
-    notes += [_measured(judgement, cost) for cost in problem.cost_oracles.values() if isinstance(cost, MeasuredCost)]
+    answers = np.stack([run.archs[-1] for run in judgement.runs])
+    notes += problem.accuracy.notes(answers)
+    for cost in problem.cost_oracles.values():
+        notes += cost.notes(answers)
     if any(s.deterministic for s in judgement.standings):
         names = ", ".join(s.agent for s in judgement.standings if s.deterministic)
         notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")
@@ -170,16 +150,8 @@ def caveats(judgement: Judgement) -> list[str]:
     return notes
 
 
-def _measured(judgement: Judgement, cost: MeasuredCost) -> str:
-    noisy = [one.noisy for one in cost.latencies(np.stack([run.archs[-1] for run in judgement.runs]))]
-    return (
-        f"{cost.name} was {cost.provenance}; {sum(noisy)} of the {len(noisy)} answers' latencies stayed noisy. Targets as fractions "
-        f"refer to a range that was estimated from two networks."
-    )
-
-
 def _test_accuracy(problem: Problem) -> str:
-    if isinstance(problem.accuracy, SurrogateOracle):
+    if problem.accuracy.predicted:
         return "predicted test accuracy, where there is one"
     return "test accuracy at full training, mean over training seeds"
 

@@ -24,17 +24,10 @@ from nasgym.compare.leaderboard import (
 from nasgym.compare.plots import draw_plots, plots_of
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
-from nasgym.oracles.accuracy.surrogate import SurrogateOracle
-from nasgym.oracles.accuracy.table import TableOracle
-from nasgym.oracles.cost.columns import ColumnCost
-from nasgym.oracles.cost.fitted import FittedCost
-from nasgym.oracles.cost.lookup import LookupCost
-from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problems.problem import Problem
 
 __all__ = ["source_lines", "write_comparison", "write_files"]
 
-CARD_KEYS = ("title", "notes", "note", "source", "paper", "licence", "license", "url", "machine", "date", "made", "imported")
 PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baselines3", "pymoo")
 
 
@@ -67,27 +60,9 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
 
 
 def source_lines(problem: Problem) -> list[tuple[str, str]]:
-    """Where accuracies and costs come from, as (key, text), from the table's card."""
-    oracle = problem.accuracy
-    told = ColumnCost | LookupCost | FittedCost | MeasuredCost
-    priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items() if isinstance(cost, told)]
-    if isinstance(oracle, SurrogateOracle):
-        return [("accuracies", oracle.provenance), *oracle.model.details, *priced]
-    if not isinstance(oracle, TableOracle):
-        return [("accuracies", getattr(oracle, "provenance", "trained on this machine while searching")), *priced]
-    card = oracle.table.card
-    lines = [
-        ("table", f"{oracle.table.name} ({oracle.table.fingerprint}), data set {oracle.dataset}"),
-        (
-            "search metric",
-            f"{problem.search_metric} accuracy after {problem.search_fidelity} epochs, training seed: {oracle.seed}",
-        ),
-        ("report", f"test accuracy after {oracle.report_fidelity} epochs, mean over training seeds"),
-    ]
-    for key in CARD_KEYS:
-        if key in card:
-            lines.append((key, _plain(card[key])))
-    return [*lines, *priced]
+    """Where accuracies and costs come from, as (key, text)."""
+    priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items()]
+    return [(key, _plain(value)) for key, value in [*problem.accuracy.sources(), *priced]]
 
 
 def _plain(value: Any) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["LATENCY", "MEAN", "AccuracyOracle", "CostOracle", "Measurements", "SeedChoice", "Split"]
+__all__ = ["LATENCY", "MEAN", "AccuracyOracle", "CostDefaults", "CostOracle", "Measurements", "SeedChoice", "Split"]
 
 # the cost that the keyword `device` is about; behind "@" it has the name of another device
 LATENCY = "latency_ms"
@@ -50,6 +51,7 @@ class AccuracyOracle(Protocol):
         seed: ``"mean"`` over the training seeds, ``"sampled"`` where every evaluation draws one, or the fixed one.
         deterministic: False where two calls with the same arguments may differ (live training, live measurement).
         complete: Whether all architectures can be asked about at once, for nothing: exact answers need that.
+        predicted: Whether a model says what a training would give; then there are no training seeds.
     """
 
     space: SearchSpace
@@ -61,6 +63,7 @@ class AccuracyOracle(Protocol):
     seed: SeedChoice
     deterministic: bool
     complete: bool
+    predicted: bool
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds for one evaluation of each architecture; -1 stands for the mean over all seeds."""
@@ -70,9 +73,28 @@ class AccuracyOracle(Protocol):
         """Measures ``(N, D)`` complete valid architectures with ``(N,)`` training seeds."""
         ...
 
+    def means(self, archs: Archs, fidelity: int) -> Measurements:
+        """Means over all training seeds, for exact answers: no search asks, so nothing is warned about."""
+        return self.measure(archs, fidelity, np.full(len(archs), MEAN, dtype=np.int64))
+
     def report(self, archs: Archs) -> Measurements:
         """Mean over all training seeds at the full fidelity; for reports, never for a search."""
         ...
+
+    def by_seed(self, archs: Archs) -> npt.NDArray[np.floating[Any]] | None:
+        """``(N, seeds)`` accuracies by the search metric at the search fidelity, NaN where a seed was not trained.
+
+        None where they are not all known.
+        """
+        return None
+
+    def sources(self) -> list[tuple[str, Any]]:
+        """Where the accuracies come from, for reports: keys with JSON-able values."""
+        ...
+
+    def notes(self, archs: Archs) -> list[str]:
+        """What a reader must know of the accuracies of ``(N, D)`` answers, in sentences; empty where nothing."""
+        return []
 
 
 @runtime_checkable
@@ -84,14 +106,28 @@ class CostOracle(Protocol):
         name: Name with unit, for example ``"macs"`` or ``"latency_ms@raspi4"``.
         fingerprint: Changes whenever an answer could change.
         free: Whether asking costs nothing (counted, tables); live measurements are charged.
+        exclusive: Whether asking needs this machine for itself, because other work would change the answer.
+        provenance: Where the numbers come from, in words that stand after "latency_ms is that of" or alone.
     """
 
     space: SearchSpace
     name: str
     free: bool
+    exclusive: bool
 
     @property
     def fingerprint(self) -> str: ...  # noqa: D102  # see above; an attribute does
+
+    @property
+    def provenance(self) -> str: ...  # noqa: D102  # see above; an attribute does
+
+    def check(self) -> None:
+        """Raises `NasgymError` where the cost cannot be asked; called before a problem is made of it."""
+        ...
+
+    def notes(self, archs: Archs) -> list[str]:
+        """What a reader must know of the costs of ``(N, D)`` answers, in sentences; empty where nothing."""
+        ...
 
     def cost(self, archs: Archs) -> Floats:
         """``(N,)`` cost of complete architectures."""
@@ -104,3 +140,16 @@ class CostOracle(Protocol):
     def narrow(self, space: SearchSpace) -> CostOracle:
         """The same cost over a restriction of the space."""
         ...
+
+
+class CostDefaults:
+    """Base of cost oracles that can always be asked, disturb nobody, and about which there is nothing to note."""
+
+    exclusive = False
+
+    def check(self) -> None:
+        """See `CostOracle.check`."""
+
+    def notes(self, archs: Archs) -> list[str]:
+        """See `CostOracle.notes`."""
+        return []

@@ -14,7 +14,6 @@ from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.cost.counted import COUNTED, MEMORY
 from nasgym.oracles.cost.device_spec import DeviceSpec, check_device
-from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.problem import Problem
@@ -118,8 +117,7 @@ def make_problem(
     space = whole if restrict is None else whole.restrict(restrict)
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
     for one in narrowed:
-        if isinstance(one, LookupCost):
-            one.check_blocks()
+        one.check()
     by_default = isinstance(target, str) and target == DEFAULT
     wanted: object = (_default_target(known, narrowed) if rule.needs_target else None) if by_default else target
     goals = None if objectives is None else [Objective(n, "max" if n == "accuracy" else "min") for n in objectives]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.oracle import MEAN, AccuracyOracle, CostOracle, Measurements
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Measurements
 from nasgym.oracles.range_query import RangeQuery
 from nasgym.problems.evaluation import Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
 from nasgym.problems.value_cache import kept_values
@@ -334,11 +334,7 @@ class Problem:
         if not self.accuracy.deterministic:
             raise InvalidValue("there is no exact answer where networks are trained or measured live; use a table.")
         keys = self.key(self.space.enumerate())
-        means = np.full(len(keys), MEAN, dtype=np.int64)
-        # no search asks here: an oracle that warns about what a search asks has a way to be asked without
-        ask = getattr(self.accuracy, "predict", self.accuracy.measure)
-        found: Measurements = ask(keys, self.search_fidelity, means)
-        return found
+        return self.accuracy.means(keys, self.search_fidelity)
 
     @cached_property
     def everything(self) -> Evaluations:

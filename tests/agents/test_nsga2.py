@@ -8,7 +8,7 @@ from nasgym.agents.nsga2 import NSGA2
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.cost.counted import counted_cost
-from nasgym.oracles.oracle import Measurements
+from nasgym.oracles.oracle import AccuracyOracle, Measurements
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy, Constrained
@@ -16,7 +16,7 @@ from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 
-class MadeUpAccuracy:
+class MadeUpAccuracy(AccuracyOracle):
     """A fixed weight for each choice of each decision, so that accuracy and MACs pull apart."""
 
     fingerprint, canonical, deterministic = "made-up", True, True

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from nasgym.errors import InvalidValue, OutsideSampleWarning, unknown_name
-from nasgym.oracles.oracle import MEAN, Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import MEAN, AccuracyOracle, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Ints
 
@@ -54,7 +54,7 @@ class SurrogateModel(Protocol):
         ...
 
 
-class SurrogateOracle:
+class SurrogateOracle(AccuracyOracle):
     """Accuracies of a model. Asking costs nothing, so exact answers exist where the space can be enumerated.
 
     Where the model is an ensemble, its members take the place of training seeds: ``"mean"`` is their mean, ``"sampled"`` draws
@@ -75,6 +75,7 @@ class SurrogateOracle:
 
     deterministic = True
     complete = True
+    predicted = True
 
     def __init__(self, model: SurrogateModel, space: SearchSpace, *, seed: SeedChoice = "mean") -> None:
         if (space.name, space.decisions) != (model.space.name, model.space.decisions):
@@ -107,12 +108,15 @@ class SurrogateOracle:
             UnknownName: There is no such fidelity, or no such member.
             InvalidValue: An architecture is not valid in the space.
         """
-        found = self.predict(archs, fidelity, seeds)
+        found = self._predict(archs, fidelity, seeds)
         self._warn(archs)
         return found
 
-    def predict(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
-        """What `measure` gives, without a warning: for exact answers, which ask about everything."""
+    def means(self, archs: Archs, fidelity: int) -> Measurements:
+        """Means over the members without a warning, because exact answers ask about everything."""
+        return self._predict(archs, fidelity, np.full(len(archs), MEAN, dtype=np.int64))
+
+    def _predict(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
         self._check(fidelity, {*self.fidelities, self.model.report_fidelity})
         wrong = (seeds < MEAN) | (seeds >= (self.model.members if self.model.members > 1 else 0))
         if wrong.any():
@@ -132,6 +136,20 @@ class SurrogateOracle:
     def report(self, archs: Archs) -> Measurements:
         """Means over the members at the report fidelity."""
         return self.measure(archs, self.model.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
+
+    def sources(self) -> list[tuple[str, Any]]:
+        """What predicts, and how well; see `AccuracyOracle.sources`."""
+        return [("accuracies", self.provenance), *self.model.details]
+
+    def notes(self, archs: Archs) -> list[str]:
+        """That accuracies are predicted, and how many of the answers are extrapolations."""
+        notes, outside = [f"Accuracies are {self.provenance}."], self.model.outside(archs)
+        if outside is not None:
+            notes.append(
+                f"{int(outside.sum())} of {len(outside)} answers lie outside of the sample that the predictions were fitted to, where "
+                "they are extrapolations."
+            )
+        return notes
 
     def _warn(self, archs: Archs) -> None:
         if self._warned:

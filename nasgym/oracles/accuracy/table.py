@@ -9,15 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
-from nasgym.oracles.oracle import MEAN, Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import MEAN, AccuracyOracle, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table
 from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["TableOracle"]
 
+# of a card, for reports
+CARD_KEYS = ("title", "notes", "note", "source", "paper", "licence", "license", "url", "machine", "date", "made", "imported")
 
-class TableOracle:
+
+class TableOracle(AccuracyOracle):
     """Accuracies and training seconds from a table.
 
     Args:
@@ -34,6 +37,7 @@ class TableOracle:
     """
 
     deterministic = True
+    predicted = False
 
     def __init__(
         self,
@@ -210,6 +214,23 @@ class TableOracle:
     def report(self, archs: Archs) -> Measurements:
         """Means over the training seeds at the report fidelity."""
         return self.measure(archs, self.report_fidelity, np.full(len(archs), MEAN, dtype=np.int64))
+
+    def by_seed(self, archs: Archs) -> npt.NDArray[np.float32]:
+        """``(N, seeds)`` accuracies; see `AccuracyOracle.by_seed`."""
+        return self._values(self.search_fidelity, self.search_metric)[self._rows(archs)]
+
+    def sources(self) -> list[tuple[str, Any]]:
+        """The table and what its card says of its origin; see `AccuracyOracle.sources`."""
+        card = self.table.card
+        return [
+            ("table", f"{self.table.name} ({self.table.fingerprint}), data set {self.dataset}"),
+            (
+                "search metric",
+                f"{self.search_metric} accuracy after {self.search_fidelity} epochs, training seed: {self.seed}",
+            ),
+            ("report", f"test accuracy after {self.report_fidelity} epochs, mean over training seeds"),
+            *((key, card[key]) for key in CARD_KEYS if key in card),
+        ]
 
 
 def _bytes(archs: Archs) -> npt.NDArray[np.void]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.oracle import Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import AccuracyOracle, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.training.images import ImageSet
 from nasgym.type_aliases import Archs, Floats, Ints
@@ -75,7 +75,7 @@ class Schedule:
         return self.learning_rate * share
 
 
-class TrainingOracle:
+class TrainingOracle(AccuracyOracle):
     """Accuracy by training from scratch; networks that differ in kernels only are trained side by side.
 
     Training seed s fixes initial weights and the order of the images, whatever else is trained at the same time (up to
@@ -87,13 +87,14 @@ class TrainingOracle:
         images: Training, validation and test images.
         schedule: Everything about training except its length.
         fidelities: Epochs of the short and of the full training.
-        seeds: Training seeds that `draw` and `report` use.
+        seeds: Training seeds that `draw_seeds` and `report` use.
         pack: At most so many networks are trained side by side.
     """
 
     canonical = True
     deterministic = False
     complete = False
+    predicted = False
     search_metric: Split = "validation"
     seed: SeedChoice = "sampled"
 
@@ -128,6 +129,14 @@ class TrainingOracle:
             f"{self.schedule.images_per_epoch} images; answers {full} epoch{'s' * (full > 1)} with {len(self.seeds)} training "
             f"seed{'s' * (len(self.seeds) > 1)}"
         )
+
+    def sources(self) -> list[tuple[str, Any]]:
+        """What is trained; see `AccuracyOracle.sources`."""
+        return [("accuracies", self.provenance)]
+
+    def notes(self, archs: Archs) -> list[str]:
+        """That accuracies were trained here, on what and for how long."""
+        return [f"Accuracies: {self.provenance}."]
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds, uniform over `seeds`."""

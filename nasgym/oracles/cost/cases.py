@@ -9,13 +9,14 @@ import numpy as np
 
 from nasgym.errors import InvalidValue
 from nasgym.oracles.cost.chain import ChainCost, check_bounds
+from nasgym.oracles.oracle import CostDefaults
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["CasesCost"]
 
 
-class CasesCost:
+class CasesCost(CostDefaults):
     """One `ChainCost` for each option of the first layer, for example for each size of the image.
 
     Bounds are the extremes over the cases that a partial architecture still allows, and are exact.
@@ -29,6 +30,7 @@ class CasesCost:
     """
 
     free = True
+    provenance = "counted in closed form from the shapes of the layers"
 
     def __init__(self, space: SearchSpace, cases: Sequence[ChainCost]) -> None:
         options = len(space.layers[0].options)

@@ -6,6 +6,7 @@ import copy
 from functools import cached_property
 from typing import Self
 
+from nasgym.oracles.oracle import CostDefaults
 from nasgym.oracles.range_query import RangeQuery
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
@@ -13,7 +14,7 @@ from nasgym.type_aliases import Archs, Floats
 __all__ = ["EnumeratedCost"]
 
 
-class EnumeratedCost:
+class EnumeratedCost(CostDefaults):
     """Values in the order of `SearchSpace.enumerate`; bounds of prefixes are the extremes over all their completions.
 
     Args:
@@ -23,10 +24,12 @@ class EnumeratedCost:
 
     Attributes:
         values: ``(size,)`` costs, set by the class that knows them.
+        provenance: Where they come from, likewise.
     """
 
     free = True
     values: Floats
+    provenance: str
 
     def __init__(self, space: SearchSpace, name: str, fingerprint: str) -> None:
         self.space, self.name, self.fingerprint = space, name, fingerprint

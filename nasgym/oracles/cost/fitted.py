@@ -10,7 +10,7 @@ from nasgym.oracles.oracle import MEAN
 from nasgym.spaces.space import ENUMERATION_LIMIT, SearchSpace
 from nasgym.surrogates.surrogate import Surrogate
 from nasgym.tables.table_file import Table
-from nasgym.type_aliases import Floats
+from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["FittedCost"]
 
@@ -47,6 +47,10 @@ class FittedCost(EnumeratedCost):
         super().__init__(space, name or column, f"fitted:{surrogate.fingerprint}:{self._column}")
         quality = surrogate.targets[self._column].quality(surrogate.card["folds"])
         self.provenance = f"PREDICTED by {surrogate.about}: {quality}"
+
+    def notes(self, archs: Archs) -> list[str]:
+        """That the cost was predicted, and how well."""
+        return [f"{self.name} is {self.provenance}."]
 
     @cached_property
     def values(self) -> Floats:  # type: ignore[override]  # computed when it is first asked for, then kept like any attribute

@@ -51,6 +51,8 @@ class LiveLatency(MeasuredCost):
         DataError: onnxruntime is not installed, or lacks the provider.
     """
 
+    exclusive = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -13,6 +13,7 @@ from nasgym.devices.device_file import Device
 from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
 from nasgym.errors import InvalidValue
+from nasgym.oracles.oracle import CostDefaults
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import Layer, SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
@@ -20,14 +21,14 @@ from nasgym.type_aliases import Archs, Bools, Floats, Ints
 __all__ = ["LookupCost"]
 
 
-class LookupCost:
+class LookupCost(CostDefaults):
     """The sum of a device's block latencies: fixed blocks, and those of each layer's option.
 
     Where the first layer sets the image size, there is one such sum for each of its options; bounds are then the extremes
     over those that a partial architecture still allows. Bounds are exact for any partial architecture, not only for prefixes:
     every layer has a table over its partly decided states.
 
-    Which blocks there are is looked up when the cost is first asked, or by `check_blocks`: of a device that was measured for a
+    Which blocks there are is looked up when the cost is first asked, or by `check`: of a device that was measured for a
     restriction only, the whole space's cost can be made and narrowed, but not asked.
 
     Args:
@@ -60,7 +61,7 @@ class LookupCost:
         self.space, self.device, self.name, self.missing = space, device, name, missing
         self._own_layout = layout
 
-    def check_blocks(self) -> None:
+    def check(self) -> None:
         """Looks up the latencies of all blocks of the space, once.
 
         Raises:
@@ -99,6 +100,10 @@ class LookupCost:
         estimates = f", {len(interpolated):,} of them ESTIMATED from similar ones" if interpolated else ""
         return f"{device.name} ({device.runtime}, batch {device.batch}, {device.precision}), {len(ms):,} blocks{estimates}"
 
+    def notes(self, archs: Archs) -> list[str]:
+        """Which device it is, where some of its latencies are estimates."""
+        return [f"{self.name} is that of {self.provenance}."] if self.interpolated else []
+
     @cached_property
     def _tables(self) -> _Tables:
         layout, layers, cases = self._layout, self.space.layers, len(self._layout.fixed)
@@ -132,7 +137,7 @@ class LookupCost:
 
         Raises:
             InvalidValue: An architecture is not complete, or not valid in the space.
-            DataError: As `check_blocks`.
+            DataError: As `check`.
         """
         options = self.space.valid_options(archs)
         case = options[:, 0] if self._layout.by_first_layer else np.zeros(len(options), dtype=np.int64)
@@ -144,7 +149,7 @@ class LookupCost:
 
         Raises:
             InvalidValue: A row has no valid completion.
-            DataError: As `check_blocks`.
+            DataError: As `check`.
         """
         codes = (self.space.check(archs, complete=False).astype(np.int64) - OPEN) @ self._tables.radix
         least = self._extreme(self._tables.least, codes).min(axis=1)

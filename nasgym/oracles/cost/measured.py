@@ -16,6 +16,7 @@ from nasgym.networks.memory import Precision
 from nasgym.networks.plan import Identity, NetworkPlan
 from nasgym.networks.space_plans import PLANNED, plan_of
 from nasgym.oracles.cost.counted import counted_cost
+from nasgym.oracles.oracle import CostDefaults
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
@@ -31,7 +32,7 @@ Planner: TypeAlias = Callable[[Archs], NetworkPlan]
 MARGIN = 0.1
 
 
-class MeasuredCost:
+class MeasuredCost(CostDefaults):
     """Base of the latencies that are measured; a subclass says how, in `_measure`.
 
     Networks that are equal block by block, as those of one canonical form are, share a measurement. It is kept in
@@ -89,6 +90,16 @@ class MeasuredCost:
     def _lock(self) -> str:
         """Hook: what two processes must not use at the same time."""
         return "this-machine"
+
+    # ---- what readers must know ---------------------------------------------------------------------------------------
+
+    def notes(self, archs: Archs) -> list[str]:
+        """Where the latencies come from, and how many of the answers' stayed noisy."""
+        noisy = [one.noisy for one in self.latencies(archs)]
+        return [
+            f"{self.name} was {self.provenance}; {sum(noisy)} of the {len(noisy)} answers' latencies stayed noisy. Targets as "
+            "fractions refer to a range that was estimated from two networks."
+        ]
 
     # ---- asking ---------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class TableCost(EnumeratedCost):
                 f"cost {column!r} of table {table.name!r} was measured for a sample of {table.num_rows:,} architectures; fit a "
                 f"surrogate with `nasgym data fit-surrogate {table.name}` and play it with accuracy='surrogate'."
             )
+        self.provenance = f"{column} of table {table.name} ({table.fingerprint}), data set {dataset}"
         if np.isnan(self.values).any():
             raise DataError(
                 f"cost {column!r} of table {table.name!r} was not measured for {int(np.isnan(self.values).sum())} "

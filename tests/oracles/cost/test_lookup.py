@@ -150,7 +150,7 @@ def test_missing_blocks():
     assert gone
     device = made_up(OFA, keep=lambda block: block not in gone)
     with pytest.raises(DataError, match=rf"lacks {len(gone)} of the 480 blocks of space 'ofa'.*mid408 k5.*nearest"):
-        LookupCost(OFA, device).check_blocks()
+        LookupCost(OFA, device).check()
     with pytest.raises(DataError, match="lacks"):
         LookupCost(OFA, device).cost(OFA.default[None])
     filled = LookupCost(OFA, device, missing="interpolate")
