@@ -134,7 +134,7 @@ class LayerNAS(Agent):
         children = np.repeat(parent.arch[None], len(tried), axis=0)
         children[:, step.columns.start :] = step.fill
         children[:, step.columns] = step.options[tried]
-        return space._clear_inactive(children)
+        return space.clear_inactive(children)
 
     def _keep(self, bucket: list[Candidate], child: Candidate) -> None:
         """Puts a child into its bucket, which holds the `per_bucket` most accurate ones, best first."""

@@ -104,7 +104,7 @@ def least_costs(ledger: Ledger, archs: Archs, decided: int) -> Floats:
 
 def wanted_costs(ledger: Ledger) -> tuple[float, float]:
     """Cost of the cheapest network, and the upper limit or the cost of the dearest one."""
-    low, high = ledger.cost_bounds(np.full((1, ledger.space.num_decisions), OPEN, dtype=np.int8))
+    low, high = ledger.cost_bounds(ledger.space.empty())
     limit = None if ledger.constraint is None else ledger.constraint.upper
     return float(low[0]), float(high[0]) if limit is None else min(limit, float(high[0]))
 

@@ -83,7 +83,7 @@ class OFAEvolution(AskTellAgent):
             mutants = round(self.mutants * self.population)
             children = [self._made(mutants, 1, self._mutate), self._made(self.population - mutants, 2, self._cross)]
             self._asked = np.concatenate(children)
-        return self._space._clear_inactive(self._asked)
+        return self._space.clear_inactive(self._asked)
 
     def tell(self, archs: Archs, evaluations: Evaluations) -> None:
         """Keeps the best of parents and children; of equals, parents and earlier children go first."""

@@ -26,7 +26,7 @@ def within_limits(ledger: Ledger, archs: Archs) -> np.ndarray:
     """``(N,)`` whether architectures meet the problem's constraint, whatever is inactive; all true where there is none."""
     if ledger.constraint is None:
         return np.ones(len(archs), dtype=bool)
-    return ledger.constraint.holds(ledger.costs(ledger.space._clear_inactive(archs))[ledger.constraint.cost])
+    return ledger.constraint.holds(ledger.costs(ledger.space.clear_inactive(archs))[ledger.constraint.cost])
 
 
 def propose_feasible(ledger: Ledger, n: int, draw: Callable[[int], Archs], *, at_least: int = 1) -> Archs:

@@ -76,7 +76,7 @@ def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) ->
     children = archs.copy()
     children[rows[movable], column[movable]] = choice[movable]
     fresh = space.active(children) & ~before
-    return space._clear_inactive(np.where(fresh, draw_choices(space, rng, len(archs)), children))
+    return space.clear_inactive(np.where(fresh, draw_choices(space, rng, len(archs)), children))
 
 
 def mutate_nats_bench(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
@@ -157,7 +157,7 @@ class _Moves:
         degrees: list[npt.NDArray[Any]] = []
         edits: list[Archs] = []
         size = 0
-        for i, (layer, adjacency) in enumerate(zip(space.layers, space._adjacency, strict=True)):
+        for i, (layer, adjacency) in enumerate(zip(space.layers, space.adjacency, strict=True)):
             radix[layer.slice, i] = layer.radix
             offset.append(size)
             size += len(layer.rank)

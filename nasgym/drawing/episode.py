@@ -213,8 +213,8 @@ def _room(space: SearchSpace) -> Room:
     for layer in space.layers:
         # of layers with very many options some: a headline that turns out longer is cut
         some = layer.options[:: 1 + len(layer.options) // 1000]
-        longest.append(max((space._layer_text(layer, option) for option in some), key=len))
-    lines = min(MOST_LINES, len(headline_lines(f"{space.name}  {space._join(longest)}", _width(picture))))
+        longest.append(max((space.layer_text(layer, option) for option in some), key=len))
+    lines = min(MOST_LINES, len(headline_lines(f"{space.name}  {space.join(longest)}", _width(picture))))
     if not isinstance(picture.body, Chain):
         return Room(lines)
     if not picture.body.counted:

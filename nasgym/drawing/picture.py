@@ -209,7 +209,7 @@ def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool
     if isinstance(space, PLANNED):
         names = [layer.name for layer in space.layers]
         texts = [
-            space._layer_text(layer, rows[0, layer.slice]) if still_open else None
+            space.layer_text(layer, rows[0, layer.slice]) if still_open else None
             for layer, still_open in zip(space.layers, is_open, strict=True)
         ]
         return _plan(plan_of(space, filled), names, texts, fixed_widths=not isinstance(space, MnasNetSpace))

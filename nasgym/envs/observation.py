@@ -133,7 +133,7 @@ class Observer:
     @cached_property
     def _middle(self) -> float:
         """Middle of the cost range, in the unit of the primary cost."""
-        low, high = self.evaluator.cost_bounds(np.full((1, self.evaluator.space.num_decisions), OPEN, dtype=np.int8))
+        low, high = self.evaluator.cost_bounds(self.evaluator.space.empty())
         return float(low[0] + high[0]) / 2
 
     # ---- masks ----------------------------------------------------------------------------------------------------------

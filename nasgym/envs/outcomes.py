@@ -114,7 +114,7 @@ class Outcomes:
     @cached_property
     def _best(self) -> float:
         """The best reward that the masks allow, as a mean over the training seeds."""
-        root = np.full((1, self._evaluator.space.num_decisions), -1, dtype=np.int8)
+        root = self._evaluator.space.empty()
         return float(self._evaluator.exact.value_to_go(root, feasible_only=self._core.observer.feasibility is not None)[0])
 
     @staticmethod

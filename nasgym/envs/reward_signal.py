@@ -72,7 +72,7 @@ class VectorReward:
     def __init__(self, evaluator: Evaluator, objectives: tuple[Objective, ...]) -> None:
         self.objectives = objectives
         self.shape: tuple[int, ...] = (len(objectives),)
-        root = np.full((1, evaluator.space.num_decisions), -1, dtype=np.int8)
+        root = evaluator.space.empty()
         largest = [1.0 if o.name == "accuracy" else -float(evaluator.bounds_of(o.name, root)[1][0]) for o in objectives]
         self.units = np.array(largest)
         for objective, unit in zip(objectives, largest, strict=True):

@@ -190,7 +190,7 @@ def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) ->
             raise InvalidValue(
                 f"target is a number, None or {{'fraction': 0 to 1, 'of': 'max' or 'range'}}, got {dict(target)!r}."
             )
-        low, high = costs[0].bounds(np.full((1, space.num_decisions), -1, dtype=np.int8))
+        low, high = costs[0].bounds(space.empty())
         least, largest = float(low[0]), float(high[0])
         return fraction * largest if of == "max" else least + fraction * (largest - least)
     if isinstance(target, bool) or not isinstance(target, Real):

@@ -47,7 +47,7 @@ class Feasibility:
                 f"{constraint.lower:g} and {constraint.upper:g}; leave out lower=, or narrow the space with restrict=."
             )
         self._evaluator, self._constraint = evaluator, constraint
-        self._root = np.full((1, evaluator.space.num_decisions), -1, dtype=np.int8)
+        self._root = evaluator.space.empty()
         if not self.possible(self._root)[0]:
             limits = {"of at least": constraint.lower, "of at most": constraint.upper}
             said = " and ".join(f"{word} {limit!r}" for word, limit in limits.items() if limit is not None)

@@ -88,7 +88,7 @@ class Problem:
     def _scale(self, target: float | None, lower: float | None) -> CostScale:
         if self.cost_name is None:
             return CostScale(None, 0.0, 1.0, 1.0)
-        low, high = self.cost_bounds(np.full((1, self.space.num_decisions), -1, dtype=np.int8))
+        low, high = self.cost_bounds(self.space.empty())
         least, largest = float(low[0]), float(high[0])
         if target is not None:
             self._check_targets(np.array([target]), least, largest)
@@ -183,7 +183,7 @@ class Problem:
             InvalidValue: Wrong shape or type, an open or out-of-range entry, or a choice that is restricted away.
         """
         checked = self.space.check(archs)
-        cleared = self.space._clear_inactive(checked)
+        cleared = self.space.clear_inactive(checked)
         valid = self.space.is_valid(cleared)
         if not valid.all():
             row = int(np.flatnonzero(~valid)[0])
@@ -195,7 +195,7 @@ class Problem:
 
     def key(self, archs: Archs) -> Archs:
         """``(N, D)`` the encoding that shares a measurement with each prepared architecture."""
-        return self.space._canonical_valid(archs) if self.accuracy.canonical else archs
+        return self.space.canonical_valid(archs) if self.accuracy.canonical else archs
 
     def evaluate(
         self,

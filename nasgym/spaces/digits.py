@@ -29,7 +29,8 @@ class DigitsSpace(SearchSpace):
             ]
         super().__init__("digits", decisions, layers=[(f"layer{i}", 3) for i in range(1, NUM_LAYERS + 1)])
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
+    def canonical_valid(self, archs: Archs) -> Archs:
+        """See `SearchSpace.canonical_valid`."""
         second, third = slice(3, 6), slice(6, 9)
         swap = (archs[:, 3] == 0) & (archs[:, 6] != 0)
         if not swap.any():
@@ -38,7 +39,8 @@ class DigitsSpace(SearchSpace):
         merged[swap, second], merged[swap, third] = archs[swap, third], archs[swap, second]
         return merged
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """See `SearchSpace.layer_text`."""
         op, kernel, expansion = choices.tolist()
         if op < 0:
             return "?"

@@ -81,7 +81,8 @@ class BlockSpace(SearchSpace):
                     of_layer[name.removeprefix(f"{layer.name}.")] = labels[name]
         return found
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
+    def canonical_valid(self, archs: Archs) -> Archs:
+        """See `SearchSpace.canonical_valid`."""
         if not self._alike:
             return archs
         found = archs.copy()
@@ -92,7 +93,8 @@ class BlockSpace(SearchSpace):
             found[:, columns] = np.take_along_axis(blocks, order[:, :, None], axis=1).reshape(len(archs), -1)
         return found
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """See `SearchSpace.layer_text`."""
         texts = {"op": MBCONV, "kernel": "", "expansion": "", "se": "", "activation": ""}
         for column, choice in zip(layer.columns, choices.tolist(), strict=True):
             label = "?" if choice < 0 else str(self.decisions[column].choices[choice])

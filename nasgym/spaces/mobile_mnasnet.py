@@ -47,7 +47,7 @@ class MnasNetSpace(SearchSpace):
             default=("conv", 5, 0.25, "identity", 1.25, 1) * len(DEPTHS),
         )
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
+    def canonical_valid(self, archs: Archs) -> Archs:
         """One layer less than one is one, and a single layer, which changes shapes, has no room for the identity."""
         found = archs.copy()
         for i, depth in enumerate(DEPTHS):
@@ -58,7 +58,8 @@ class MnasNetSpace(SearchSpace):
             skip[single & (skip == SKIPS.index("identity"))] = SKIPS.index("none")
         return found
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """See `SearchSpace.layer_text`."""
         op, kernel, se, skip, width, layers = choices.tolist()
         # index -1 (open) reads the last entry
         parts = [(*OPS, "?")[op], f"k{(3, 5, '?')[kernel]}", ("", "se", "se?")[se], (*SKIPS, "?")[skip]]

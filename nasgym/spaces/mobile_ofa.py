@@ -70,7 +70,8 @@ class OnceForAllSpace(SearchSpace):
         """``(N, 5, 4)`` which blocks there are, from ``(N, 5)`` choices of depth."""
         return np.asarray(np.arange(BLOCKS) < np.array(DEPTHS)[depths][:, :, None])
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """See `SearchSpace.layer_text`."""
         texts = ["?" if choice < 0 else "" for choice in choices.tolist()]
         if layer.name == "resolution":
             return f"r{texts[0] or RESOLUTIONS[choices[0]]}"
@@ -85,11 +86,13 @@ class OnceForAllSpace(SearchSpace):
             blocks.append(f"k{kernel}e{texts[at + 1] or EXPANSIONS[choices[at + 1]]}")
         return "-".join(blocks)
 
-    def _join(self, parts: Sequence[str]) -> str:
+    def join(self, parts: Sequence[str]) -> str:
+        """See `SearchSpace.join`."""
         stages = ["-".join(part for part in parts[at : at + 3] if part) for at in range(1, len(parts), 3)]
         return ",".join([parts[0], *stages])
 
-    def _split(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
+        """See `SearchSpace.split`."""
         resolution, *stages = (part.strip() for part in text.split(","))
         parts = [resolution]
         for stage in stages:

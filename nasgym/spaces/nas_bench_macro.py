@@ -43,14 +43,18 @@ class NASBenchMacroSpace(SearchSpace):
             start += depth
         return archs
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
+    def canonical_valid(self, archs: Archs) -> Archs:
+        """See `SearchSpace.canonical_valid`."""
         return np.asarray(self._forms[archs @ len(OPS) ** np.arange(sum(STAGES))[::-1]])
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """See `SearchSpace.layer_text`."""
         return "?" if choices[0] < 0 else str(choices[0])
 
-    def _join(self, parts: Sequence[str]) -> str:
+    def join(self, parts: Sequence[str]) -> str:
+        """See `SearchSpace.join`."""
         return "".join(parts)
 
-    def _split(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
+        """See `SearchSpace.split`."""
         return list(text.strip())

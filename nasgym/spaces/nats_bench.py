@@ -41,19 +41,22 @@ class TopologySpace(SearchSpace):
         classes = [first.setdefault(_node_text(ops), code) for code, ops in enumerate(grid.tolist())]
         return np.array(classes, dtype=np.int64)
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
+    def canonical_valid(self, archs: Archs) -> Archs:
+        """See `SearchSpace.canonical_valid`."""
         weights = len(OPS) ** np.arange(len(EDGES))[::-1]
         codes = self._first_of_class[archs @ weights]
         return np.asarray(codes[:, None] // weights % len(OPS), dtype=np.int8)
 
-    def _join(self, parts: Sequence[str]) -> str:
+    def join(self, parts: Sequence[str]) -> str:
+        """See `SearchSpace.join`."""
         nodes = []
         for target in (1, 2, 3):
             edges = [f"{op}~{source}" for (source, end), op in zip(EDGES, parts, strict=True) if end == target]
             nodes.append("|" + "|".join(edges) + "|")
         return "+".join(nodes)
 
-    def _split(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
+        """See `SearchSpace.split`."""
         edges = [edge for node in text.strip().split("+") for edge in node.strip("|").split("|")]
         sources = [edge.partition("~")[2] for edge in edges]
         if sources != [str(source) for source, _ in EDGES]:
@@ -94,8 +97,10 @@ class SizeSpace(SearchSpace):
         names = ("cell1", "reduce1", "cell2", "reduce2", "cell3")
         super().__init__("nats-sss", [Decision(f"{name}.width", WIDTHS, "width") for name in names])
 
-    def _join(self, parts: Sequence[str]) -> str:
+    def join(self, parts: Sequence[str]) -> str:
+        """See `SearchSpace.join`."""
         return ":".join(parts)
 
-    def _split(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
+        """See `SearchSpace.split`."""
         return [part.strip() for part in text.split(":")]

@@ -31,8 +31,8 @@ class SearchSpace:
     on another layer: the valid architectures are therefore the product of the layers' options, and they are ordered
     lexicographically (`enumerate`, `index_of`).
 
-    A subclass states its decisions and overrides, where it differs, `_layer_text`, `_join`, `_split`
-    (the textual form) and `_canonical_valid` (which encodings describe one network).
+    A subclass states its decisions and overrides, where it differs, `layer_text`, `_join`, `_split`
+    (the textual form) and `canonical_valid` (which encodings describe one network).
 
     Args:
         name: Name of the space; part of its fingerprint.
@@ -69,7 +69,7 @@ class SearchSpace:
         self._set_conditions()
         last = [len(decision.choices) - 1 for decision in self.decisions]
         wanted = last if default is None else [d.index(c) for d, c in zip(self.decisions, default, strict=True)]
-        self._default = self._clear_inactive(np.array([wanted], dtype=np.int8))[0]
+        self._default = self.clear_inactive(np.array([wanted], dtype=np.int8))[0]
 
     def _set_conditions(self) -> None:
         start = 0
@@ -107,6 +107,10 @@ class SearchSpace:
         """``(D,)`` the architecture that fills what is open: by convention the dearest one."""
         default: Archs = self._default.copy()
         return default
+
+    def empty(self, n: int = 1) -> Archs:
+        """``(n, D)`` architectures of which nothing is decided."""
+        return np.full((n, self.num_decisions), OPEN, dtype=np.int8)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -232,7 +236,7 @@ class SearchSpace:
 
     def canonical(self, archs: Archs) -> Archs:
         """``(N, D)`` one encoding for each network: inactive decisions at 0, and the space's own identities."""
-        return self._canonical_valid(self._clear_inactive(self.check(archs)))
+        return self.canonical_valid(self.clear_inactive(self.check(archs)))
 
     @cached_property
     def _plain(self) -> bool:
@@ -240,13 +244,14 @@ class SearchSpace:
         every = self.allowed.sum() == self.num_choices.sum() and not (self._parent >= 0).any()
         return bool(every and all(size == 1 for _, size in self._layer_sizes))
 
-    def _clear_inactive(self, archs: Archs) -> Archs:
+    def clear_inactive(self, archs: Archs) -> Archs:
+        """``(N, D)`` the same architectures with inactive decisions at 0; they are not checked."""
         if self._plain:
             return archs
         return np.where(self.active(archs), archs, np.int8(0))
 
-    def _canonical_valid(self, archs: Archs) -> Archs:
-        """Hook: merges encodings of one network; `archs` have their inactive decisions at 0."""
+    def canonical_valid(self, archs: Archs) -> Archs:
+        """As `canonical`, of valid architectures; a space whose encodings share networks says here how."""
         return archs
 
     def restrict(self, choices: Mapping[str, Sequence[Label]]) -> Self:
@@ -263,7 +268,7 @@ class SearchSpace:
             InvalidValue: A decision would be left without a choice.
         """
         narrowed = copy.copy(self)
-        for cached in ("layers", "_index_weights", "fingerprint", "_all", "_adjacency", "_option_table", "_plain"):
+        for cached in ("layers", "_index_weights", "fingerprint", "_all", "adjacency", "_option_table", "_plain"):
             narrowed.__dict__.pop(cached, None)
         allowed = self.allowed.copy()
         for pattern, labels in choices.items():
@@ -281,7 +286,7 @@ class SearchSpace:
         narrowed.allowed = allowed
         last = self.max_choices - 1 - allowed[:, ::-1].argmax(axis=1)
         kept = allowed[np.arange(self.num_decisions), self._default]
-        narrowed._default = narrowed._clear_inactive(np.where(kept, self._default, last).astype(np.int8)[None])[0]
+        narrowed._default = narrowed.clear_inactive(np.where(kept, self._default, last).astype(np.int8)[None])[0]
         return narrowed
 
     # ---- drawing and walking ---------------------------------------------------------------------------------------------
@@ -334,7 +339,8 @@ class SearchSpace:
         return np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
 
     @cached_property
-    def _adjacency(self) -> tuple[Bools, ...]:
+    def adjacency(self) -> tuple[Bools, ...]:
+        """For each layer ``(m, m)``: which of its options are one edit apart; see `neighbours`."""
         tables = []
         for layer in self.layers:
             rows = np.zeros((len(layer.options), self.num_decisions), dtype=np.int8)
@@ -364,7 +370,7 @@ class SearchSpace:
         archs = self.check(archs)
         options = self.valid_options(archs)
         rows, owners = [], []
-        for i, (layer, adjacency) in enumerate(zip(self.layers, self._adjacency, strict=True)):
+        for i, (layer, adjacency) in enumerate(zip(self.layers, self.adjacency, strict=True)):
             owner, option = np.nonzero(adjacency[options[:, i]])
             changed = archs[owner]
             changed[:, layer.slice] = layer.options[option]
@@ -449,9 +455,9 @@ class SearchSpace:
         columns = []
         for layer in self.layers:
             unique, where = np.unique(archs[:, layer.slice], axis=0, return_inverse=True)
-            texts = np.array([self._layer_text(layer, row) for row in unique], dtype=object)
+            texts = np.array([self.layer_text(layer, row) for row in unique], dtype=object)
             columns.append(texts[where.reshape(-1)])
-        return [self._join(parts) for parts in zip(*columns, strict=True)]
+        return [self.join(parts) for parts in zip(*columns, strict=True)]
 
     def from_str(self, texts: str | Sequence[str]) -> Archs:
         """``(N, D)`` architectures from their textual form.
@@ -464,7 +470,7 @@ class SearchSpace:
         books = [dict(zip(self.option_texts(layer), layer.options, strict=True)) for layer in self.layers]
         rows = np.zeros((len(wanted), self.num_decisions), dtype=np.int8)
         for row, text in zip(rows, wanted, strict=True):
-            parts = self._split(text)
+            parts = self.split(text)
             if len(parts) != len(self.layers):
                 example = self.to_str(self._default[None])[0]
                 raise InvalidValue(
@@ -478,7 +484,7 @@ class SearchSpace:
 
     def option_texts(self, layer: Layer) -> list[str]:
         """The textual form of each option of a layer, in their order."""
-        return [self._layer_text(layer, row) for row in layer.options]
+        return [self.layer_text(layer, row) for row in layer.options]
 
     def labels(self, archs: Archs) -> list[dict[str, Label]]:
         """The labels of the active decisions of each architecture, by decision name."""
@@ -489,9 +495,9 @@ class SearchSpace:
             for row, switched in zip(archs.tolist(), active.tolist(), strict=True)
         ]
 
-    def _layer_text(self, layer: Layer, choices: Archs) -> str:
-        """Hook: the text of one layer, ``(k,)`` choices."""
-        row = np.full((1, self.num_decisions), OPEN, dtype=np.int8)
+    def layer_text(self, layer: Layer, choices: Archs) -> str:
+        """The text of one layer, ``(k,)`` choices; a space with a notation of its own says it here."""
+        row = self.empty()
         row[0, layer.slice] = choices
         active = self.active(row)[0]
         return ":".join(
@@ -500,12 +506,12 @@ class SearchSpace:
             if active[column]
         )
 
-    def _join(self, parts: Sequence[str]) -> str:
-        """Hook: the text of an architecture from its layers' texts."""
+    def join(self, parts: Sequence[str]) -> str:
+        """The text of an architecture from its layers' texts."""
         return ",".join(parts)
 
-    def _split(self, text: str) -> list[str]:
-        """Hook: the layers' texts from an architecture's text."""
+    def split(self, text: str) -> list[str]:
+        """The layers' texts from an architecture's text; the inverse of `join`."""
         return [part.strip() for part in text.split(",")]
 
     def __repr__(self) -> str:

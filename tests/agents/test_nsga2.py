@@ -44,7 +44,7 @@ def make(space, *, restrict=None, target=None, lower=None, objectives=None):
     if restrict is not None:
         played = space.restrict(restrict)
         cost = cost.narrow(played)
-    low, high = (float(bound[0]) for bound in cost.bounds(np.full((1, space.num_decisions), -1, dtype=np.int8)))
+    low, high = (float(bound[0]) for bound in cost.bounds(space.empty()))
     limits = {"target": None if target is None else low + target * (high - low)}
     limits["lower"] = None if lower is None else low + lower * (high - low)
     rule = Accuracy() if target is None else Constrained()

@@ -32,7 +32,7 @@ def begun(problem=None, rewards=None, seed=0, **fields):
 
 def shown(agent):
     """The parents as networks, without what is inactive."""
-    return agent._space._clear_inactive(agent._parents)
+    return agent._space.clear_inactive(agent._parents)
 
 
 def test_a_population_then_as_many_children():
@@ -92,7 +92,7 @@ def test_genes():
 def test_inactive_choices_are_inherited():
     """A first population of Digits has skipped layers whose kernels are not 0; their children bring them back."""
     agent, first = begun(mutation=0.0)
-    hidden = agent._parents != agent._space._clear_inactive(agent._parents)
+    hidden = agent._parents != agent._space.clear_inactive(agent._parents)
     assert hidden.any()
     assert agent._space.is_valid(first).all()
     assert agent._space.is_valid(agent.ask()).all()

@@ -60,7 +60,7 @@ def test_value_to_go_is_the_same_from_disk(folder):
 
 def test_other_targets_leave_no_files(folder):
     problem = tiny_problem(target=20.0)
-    root = np.full((1, problem.space.num_decisions), -1, dtype=np.int8)
+    root = problem.space.empty()
     for target in (12.0, 15.0, 18.0):
         assert problem.at(target).value_to_go(root)[0] == problem.at(target).everything.reward.max()
     assert not folder.exists()

@@ -184,7 +184,7 @@ def test_a_profile_is_a_device_that_plays(tmp_path: Path) -> None:
         "building models",
         "measuring",
     ]
-    low, high = LookupCost(SPACE, device).bounds(np.full((1, SPACE.num_decisions), -1, dtype=np.int8))
+    low, high = LookupCost(SPACE, device).bounds(SPACE.empty())
     assert 0 < low[0] <= high[0]
     assert not (tmp_path / "work").exists()
 

@@ -87,7 +87,7 @@ def test_text_forms_are_read_back(name):
     archs = np.concatenate([space.sample(np.random.default_rng(0), 50), space.default[None]])
     texts = space.to_str(archs)
     np.testing.assert_array_equal(space.from_str(texts), archs)
-    nothing = space.to_str(np.full((1, space.num_decisions), -1, dtype=np.int8))[0]
+    nothing = space.to_str(space.empty())[0]
     assert "?" in nothing
     assert all("?" not in text for text in texts)
     for layer in space.layers:
@@ -110,7 +110,7 @@ def test_texts_by_hand():
 @each_space
 def test_the_default_is_the_dearest(name):
     space, cost = space_of(name), cost_of(name, "macs")
-    _, largest = cost.bounds(np.full((1, space.num_decisions), -1, dtype=np.int8))
+    _, largest = cost.bounds(space.empty())
     assert cost.cost(space.default[None])[0] == largest[0]
 
 

@@ -57,7 +57,7 @@ def test_a_failure_loses_nothing(path):
 
 def test_bounds_are_one_estimated_range(path):
     fake = FakeLatency(path)
-    rows = np.concatenate([SPACE.sample(np.random.default_rng(0), 3), np.full((1, SPACE.num_decisions), -1, dtype=np.int8)])
+    rows = np.concatenate([SPACE.sample(np.random.default_rng(0), 3), SPACE.empty()])
     least, largest = fake.bounds(rows)
     assert len(fake.asked) == 2
     low, high = counted_cost(SPACE, "macs").bounds(rows[-1:])
@@ -75,7 +75,7 @@ def test_a_restriction_has_its_own_range_and_knows_what_was_measured(path):
     narrowed = fake.narrow(narrow)
     narrowed.cost(arch)
     assert len(fake.asked) == 1
-    root = np.full((1, SPACE.num_decisions), -1, dtype=np.int8)
+    root = SPACE.empty()
     assert narrowed.bounds(root)[1][0] < fake.bounds(root)[1][0]
     with pytest.raises(InvalidValue):
         narrowed.cost(SPACE.from_str(["k5e3,skip,skip,skip,k3e3"]))
@@ -85,7 +85,7 @@ def test_a_restriction_has_its_own_range_and_knows_what_was_measured(path):
 def test_extremes_have_the_fewest_and_the_most_macs(kind):
     space = kind()
     macs = counted_cost(space, "macs")
-    root = np.full((1, space.num_decisions), -1, dtype=np.int8)
+    root = space.empty()
     for bound, largest in zip(macs.bounds(root), (False, True), strict=True):
         arch = _extreme(macs, largest)[None]
         assert space.is_valid(arch).all()
