@@ -1,0 +1,1 @@
+"""Where work runs: on worker processes of this machine."""
