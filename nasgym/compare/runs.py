@@ -7,15 +7,9 @@ ended are not run again, and an interrupted one is replayed from the store.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from ctypes import Array, c_double
 from dataclasses import dataclass
@@ -28,6 +22,7 @@ import numpy.typing as npt
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult, condense
 from nasgym.errors import InvalidValue, NasgymError
+from nasgym.execution.processes import Workers
 from nasgym.ledger.ledger import Ledger
 from nasgym.ledger.store import Store
 from nasgym.oracles.cost.device_spec import is_measured, runs_command
@@ -38,11 +33,8 @@ __all__ = ["Progress", "run_all", "store_path"]
 
 Progress = Callable[[float, float], None]
 
-# searches run side by side; a numeric library that starts threads of its own slows all of them down
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-POLL_SECONDS = 0.2
 LOCK_SECONDS = 10.0
-STOP_SECONDS = 3.0
+IF_KILLED = "the same command goes on where it stopped, with less memory under --jobs 1."
 
 
 def store_path(out: Path) -> Path:
@@ -125,66 +117,15 @@ def _sole_user(out: Path) -> Iterator[None]:
 def _run_missing(
     comparison: Comparison, out: Path, jobs: int, missing: list[tuple[str, int]], progress: Callable[[float], None]
 ) -> None:
-    context = multiprocessing.get_context("spawn")
     spent, stop = RawArray(c_double, len(missing)), RawArray(c_double, 1)
-    pool = ProcessPoolExecutor(min(jobs, len(missing)), context, _start_worker, (comparison, out, spent, stop))
-    pending: set[Future[None]] = set()
-    try:
-        with _one_thread(), _interrupts_wait():
-            pending.update(pool.submit(_play, slot, *search) for slot, search in enumerate(missing))
-        while pending:
-            ended, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
-            for future in ended:
-                future.result()
-            progress(float(sum(spent)))
-    except BrokenProcessPool:
-        raise NasgymError(
-            "a worker process ended without a word (killed, or out of memory); the same command goes on where it stopped, "
-            "with less memory under --jobs 1."
-        ) from None
-    finally:
-        stop[0] = 1.0
-        pool.shutdown(wait=not pending, cancel_futures=True)
-        if pending:
-            _stop_workers()
-
-
-def _stop_workers() -> None:
-    """Workers end before their next evaluation; one that is busy for long is ended, which loses nothing committed."""
-    deadline = time.monotonic() + STOP_SECONDS
-    for worker in multiprocessing.active_children():
-        worker.join(max(0.0, deadline - time.monotonic()))
-        if worker.is_alive():
-            worker.terminate()
-            worker.join()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Workers started inside see one thread for each numeric library; they read it when they are loaded."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Workers started inside never see Ctrl-C: this process tells them to stop."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    searches = [(slot, agent, seed) for slot, (agent, seed) in enumerate(missing)]
+    shared = (comparison, out, spent, stop)
+    with Workers(min(jobs, len(missing)), _start_worker, shared, if_killed=IF_KILLED) as workers:
+        try:
+            for _ in workers.run(_play, searches, lambda: progress(float(sum(spent)))):
+                pass  # a result lies in the store, where its search has put it
+        finally:
+            stop[0] = 1.0  # searches that still run end before their next evaluation
 
 
 # ---- in a worker ----------------------------------------------------------------------------------------------------------
@@ -223,8 +164,6 @@ class _WatchedLedger(Ledger):
 
 def _start_worker(comparison: Comparison, out: Path, spent: Array[c_double], stop: Array[c_double]) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     lock = (out / ".lock").open("w")
     if sys.platform != "win32":
         import fcntl
@@ -233,20 +172,13 @@ def _start_worker(comparison: Comparison, out: Path, spent: Array[c_double], sto
     _worker = _Worker(comparison, Store(store_path(out)), spent, stop, lock)
 
 
-def _end_with_parent() -> None:
-    """A worker whose command was killed ends at once, so that the next command finds nobody writing."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "workers have a parent"
-    parent.join()
-    os._exit(1)
-
-
-def _play(slot: int, agent: str, seed: int) -> None:
-    """One search, from opening its run in the store to keeping its result."""
+def _play(search: tuple[int, str, int]) -> None:
+    """One search (slot, agent, seed), from opening its run in the store to keeping its result."""
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
     from nasgym.problems.factory import make_problem
 
+    slot, agent, seed = search
     worker = _worker
     assert worker is not None, "the pool's initialiser has run"
     comparison, store = worker.comparison, worker.store
