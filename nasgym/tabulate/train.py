@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from nasgym.errors import DataError
+from nasgym.execution.processes import Workers
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
 from nasgym.ledger.store import Key, Store
@@ -28,6 +27,7 @@ __all__ = ["Training", "assemble_table", "measure_all", "open_trainings", "tabul
 
 # freed activations are reused instead of being returned to the system at every step: a fifth of the time
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "10000000000"}
+IF_KILLED = "the same command trains what is missing, with less memory under --jobs 1."
 
 _worker_oracle: TrainingOracle | None = None
 
@@ -74,31 +74,30 @@ def _train(training: Training) -> Measurements:
     return _worker_oracle.measure(training.archs, training.fidelity, training.seeds)
 
 
-def measure_all(space: str, store_path: Path, jobs: int) -> Iterator[tuple[int, int]]:
-    """Trains what is open; yields (networks done, networks in all) behind each pack, which is then in the store.
+def measure_all(space: str, store_path: Path, jobs: int) -> Generator[tuple[int, int], None, None]:
+    """Trains what is open; yields (networks done, networks in all) after each pack, then stored.
+
+    Workers end when the generator is closed, and when this process is killed.
 
     Args:
         space: Name of a space with a training oracle.
         store_path: The store that is filled; the same call goes on where a killed one stopped.
         jobs: Worker processes, one torch thread each.
+
+    Raises:
+        NasgymError: A worker was killed; what was trained before is in the store.
     """
     oracle, store = training_oracle(space), Store(store_path)
     trainings = open_trainings(oracle, store)
     total = oracle.space.size * len(oracle.seeds) * len(oracle.fidelities)
     done = total - sum(len(training.archs) for training in trainings)
     yield done, total
-    os.environ.update(MALLOC)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start_worker, initargs=(space,)) as pool:
-        pending = {pool.submit(_train, training): training for training in trainings}
-        try:
-            for future in as_completed(pending):
-                training, found = pending.pop(future), future.result()
-                values = np.stack([found.validation, found.test, found.train_seconds], axis=1).tolist()
-                store.record(oracle.fingerprint, [(k, tuple(v)) for k, v in zip(training.keys(), values, strict=True)])
-                done += len(training.archs)
-                yield done, total
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with Workers(jobs, _start_worker, (space,), variables=MALLOC, if_killed=IF_KILLED) as workers:
+        for training, found in workers.run(_train, trainings):
+            values = np.stack([found.validation, found.test, found.train_seconds], axis=1).tolist()
+            store.record(oracle.fingerprint, [(k, tuple(v)) for k, v in zip(training.keys(), values, strict=True)])
+            done += len(training.archs)
+            yield done, total
 
 
 def tabulate(
@@ -120,9 +119,10 @@ def tabulate(
         The table's path, ``out/<space>.npz``.
     """
     store_path = out / "measurements.sqlite"
-    for done, total in measure_all(space, store_path, jobs):
-        if progress is not None:
-            progress(done, total)
+    with closing(measure_all(space, store_path, jobs)) as steps:
+        for done, total in steps:
+            if progress is not None:
+                progress(done, total)
     path = write_table(assemble_table(training_oracle(space), Store(store_path), search_fidelity), out / f"{space}.npz")
     card = json.dumps(read_table(path).card, indent=2, sort_keys=True) + "\n"
     write_file(path.with_suffix(".json"), card)

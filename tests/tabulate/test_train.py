@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from nasgym.errors import DataError
 from nasgym.ledger.store import Store
 from nasgym.networks.digits import digits_plan
 from nasgym.spaces import DigitsSpace
+from tests.execution.orphans import end, lives, wait_until_gone
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -85,3 +90,20 @@ def test_the_table_needs_every_training(oracle):
         wanted = np.array([[made_up(arch, fidelity, seed) for seed in (0, 1)] for arch in oracle.space.enumerate()])
         np.testing.assert_array_equal(table.accuracy["digits", fidelity, "validation"], wanted)
         np.testing.assert_array_equal(table.accuracy["digits", fidelity, "test"], wanted / 2)
+
+
+def test_a_killed_command_leaves_no_worker(tmp_path):
+    command = [sys.executable, "-m", "tests.tabulate.measuring", str(tmp_path / "measurements.sqlite")]
+    root = Path(__file__).parents[2]
+    pids: list[int] = []
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            pids = [int(word) for word in process.stdout.readline().split()]
+            assert len(pids) == 2
+            assert all(map(lives, pids))
+            process.kill()
+            assert process.wait(15.0) == -signal.SIGKILL
+            assert wait_until_gone(pids, 15.0) == []
+        finally:
+            process.kill()
+            end(pids)
