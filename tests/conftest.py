@@ -15,9 +15,10 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 def need_table(name: str) -> str:
     """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
+    from nasgym.files.data_folder import data_folder
     from nasgym.problems.sources.ofa import is_imported
     from nasgym.registration import IDS
-    from nasgym.tables.table_folder import data_folder, imported_tables, shipped_tables
+    from nasgym.tables.table_folder import imported_tables, shipped_tables
 
     if name in {known.table for known in IDS.values() if known.trains}:
         pytest.importorskip("torch")

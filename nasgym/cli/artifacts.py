@@ -10,12 +10,12 @@ from typing import NamedTuple
 from nasgym.devices.device_file import read_device
 from nasgym.devices.device_folder import device_files
 from nasgym.errors import DataError, NasgymError
+from nasgym.files.data_folder import data_folder
 from nasgym.importers.ofa_predictor import read_predictor
 from nasgym.registry import SPACES
 from nasgym.surrogates.surrogate import read_surrogate
 from nasgym.tables.cost_columns import imported_columns, read_columns
-from nasgym.tables.resolve import load_table
-from nasgym.tables.table_folder import data_folder
+from nasgym.tables.table_folder import find_table
 
 __all__ = ["Holding", "list_holdings", "verify_holdings"]
 
@@ -120,6 +120,6 @@ def _predictor(path: Path) -> _Found:
 
 def _surrogate(path: Path) -> _Found:
     surrogate = read_surrogate(path)
-    surrogate.check_table(load_table(surrogate.table))
+    surrogate.check_table(find_table(surrogate.table))
     contents = f"fitted to {len(surrogate.sample):,} architectures, {len(surrogate.targets)} columns"
     return _Found(surrogate.table, surrogate.space.name, contents, surrogate.fingerprint)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nasgym.errors import DataError, NasgymError
-from nasgym.files.source import sha256_of
+from nasgym.files.provenance import sha256_of
 from nasgym.registry import SPACES, TABLES
 from nasgym.spaces.described import space_from_description
 from nasgym.tables.table_file import Table, checksum_path, read_table, verify_checksum

@@ -195,7 +195,7 @@ def data_list() -> None:
     """The tables, devices, cost columns, predictors and surrogates that there are."""
     from nasgym.cli.artifacts import list_holdings
     from nasgym.cli.catalog import list_tables
-    from nasgym.tables.table_folder import data_folder
+    from nasgym.files.data_folder import data_folder
 
     shown = table(
         f"Tables (data folder {data_folder()})", "name", "where", "space", "rows", "data sets", "epochs", "seeds", "search sees"

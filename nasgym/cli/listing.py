@@ -15,11 +15,12 @@ __all__ = ["list_command"]
 def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.devices.device_folder import device_files
+    from nasgym.files.data_folder import data_folder
     from nasgym.problems.sources.ofa import is_imported
     from nasgym.registration import IDS, live_id, mo_id
     from nasgym.registry import AGENTS, RULES, SPACES, TABLES
     from nasgym.tables.cost_columns import imported_columns
-    from nasgym.tables.table_folder import data_folder, imported_tables, shipped_tables
+    from nasgym.tables.table_folder import imported_tables, shipped_tables
 
     tables = {**shipped_tables(), **imported_tables()}
     out = terminal.console()

@@ -72,10 +72,10 @@ def profile_command(
         _write_kit(known, kit, batch, PRECISIONS[precision], check, seed)
         return
     from nasgym.devices.device_folder import device_path
+    from nasgym.files.data_folder import data_folder
     from nasgym.measuring.measure import MeasureError, Options
     from nasgym.profiling.profile import profile
     from nasgym.registration import IDS
-    from nasgym.tables.table_folder import data_folder
 
     name = name or f"local-{threads}t" + ("-int8" if PRECISIONS[precision] == "int8" else "")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nasgym.devices.device_file import Device, read_device
 from nasgym.errors import DataError, InvalidValue, MissingData
-from nasgym.tables.table_folder import data_folder
+from nasgym.files.data_folder import data_folder
 
 __all__ = ["device_files", "device_names", "device_path", "find_device"]
 

@@ -1,15 +1,17 @@
-"""Where a number comes from: versions, machine and date, for cards and reports."""
+"""Where a number comes from: versions, machine, date and imported files, for cards and reports."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["machine", "provenance"]
+__all__ = ["describe_source", "machine", "provenance", "sha256_of"]
 
 
 def machine() -> str:
@@ -23,7 +25,7 @@ def machine() -> str:
 
 
 def provenance(*packages: str) -> dict[str, Any]:
-    """Machine, date (UTC), and the versions of Python, nasgym and the named packages that are installed."""
+    """Machine, date (UTC), and the versions of Python, nasgym and the named packages."""
     versions = {"python": platform.python_version()}
     for package in ("nasgym", *packages):
         try:
@@ -31,3 +33,30 @@ def provenance(*packages: str) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = "not installed"
     return {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "versions": versions}
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_source(path: Path, files: Sequence[Path] = ()) -> dict[str, Any]:
+    """What an importer writes into a table's card.
+
+    Args:
+        path: The imported file or folder.
+        files: The files of a folder that were read; the hash is over their names and hashes, in
+            this order.
+
+    Returns:
+        ``{"source": {"file": name, "sha256": hash}, "imported": ISO date}``; for a folder also
+        ``"files"``, their number.
+    """
+    source: dict[str, Any] = {"file": path.resolve().name}
+    if files:
+        lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+        source |= {"files": len(files), "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    else:
+        source["sha256"] = sha256_of(path)
+    return {"source": source, "imported": date.today().isoformat()}

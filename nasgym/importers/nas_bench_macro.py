@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from nasgym.errors import DataError
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path

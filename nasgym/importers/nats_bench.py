@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 from nasgym.importers.nats_archive import Archive, ArchRecord, open_archive
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace

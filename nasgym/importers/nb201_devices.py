@@ -10,7 +10,7 @@ import numpy as np
 
 from nasgym.errors import DataError, InvalidValue, NasgymError
 from nasgym.files.csv_file import Sheet, read_sheet
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 from nasgym.importers.column_names import KEY_COLUMN, Meanings, column_meanings, read_meanings
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, MissingData, MissingPackage
-from nasgym.files.source import describe_source
+from nasgym.files.data_folder import data_folder
+from nasgym.files.provenance import describe_source
 from nasgym.tables.table_file import verify_checksum, write_arrays
-from nasgym.tables.table_folder import data_folder
 
 __all__ = [
     "FEATURES",

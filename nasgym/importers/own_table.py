@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.files.csv_file import Sheet, read_sheet
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 from nasgym.importers.own_spec import AccuracyColumns, OwnSpec, read_spec
 from nasgym.spaces.space import Decision
 from nasgym.tables.table_file import Table, write_table

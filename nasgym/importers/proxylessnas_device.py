@@ -10,7 +10,7 @@ from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
 from nasgym.devices.missing import fill_missing
 from nasgym.errors import DataError
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 from nasgym.importers.block_yaml import Key, read_blocks
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 

@@ -17,7 +17,7 @@ from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.tunas_blocks import CONSTANT, model_terms
 from nasgym.errors import DataError
-from nasgym.files.source import describe_source
+from nasgym.files.provenance import describe_source
 
 __all__ = ["import_tunas_device", "read_tunas_device"]
 

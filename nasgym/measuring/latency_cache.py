@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nasgym.errors import DataError
-from nasgym.tables.table_folder import data_folder
+from nasgym.files.data_folder import data_folder
 
 __all__ = ["THIS_MACHINE", "LatencyCache", "MeasuredLatency"]
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 
 from nasgym.files import write_file
-from nasgym.tables.table_folder import data_folder
+from nasgym.files.data_folder import data_folder
 from nasgym.type_aliases import Floats
 
 __all__ = ["KEPT_FROM", "kept_values"]

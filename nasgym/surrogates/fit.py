@@ -15,8 +15,8 @@ from nasgym.surrogates.features import ArchFeatures
 from nasgym.surrogates.sample_range import SampleRange
 from nasgym.surrogates.surrogate import Surrogate, surrogate_path, write_surrogate
 from nasgym.surrogates.trees import MAX_LEAVES, Trees
-from nasgym.tables.resolve import load_table, space_of
 from nasgym.tables.table_file import Table
+from nasgym.tables.table_folder import find_table, space_of_table
 from nasgym.type_aliases import Floats, Ints
 
 __all__ = ["BOOSTING", "fit_surrogate", "fit_table"]
@@ -55,7 +55,7 @@ def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0,
         MissingPackage: scikit-learn or scipy is not installed.
     """
     return write_surrogate(
-        fit_table(load_table(name), folds=folds, members=members, seed=seed, progress=progress), surrogate_path(name)
+        fit_table(find_table(name), folds=folds, members=members, seed=seed, progress=progress), surrogate_path(name)
     )
 
 
@@ -74,7 +74,7 @@ def fit_table(table: Table, *, folds: int = 5, members: int = 1, seed: int = 0, 
             f"table {table.name!r} has {len(table.archs)} architectures, and {folds} folds need {ROWS_A_FOLD * folds}; train more, or "
             "take fewer folds with --folds."
         )
-    features = ArchFeatures(space_of(table))
+    features = ArchFeatures(space_of_table(table))
     matrix = features.matrix(table.archs)
     columns = _columns(table)
     fitter = _Fitter(matrix, folds, members, seed, progress, total=len(columns) * members * (folds + 1))

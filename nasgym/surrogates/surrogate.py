@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, MissingData
+from nasgym.files.data_folder import data_folder
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.features import ArchFeatures
 from nasgym.surrogates.sample_range import SampleRange
 from nasgym.surrogates.trees import Trees
-from nasgym.tables.resolve import named_or_described
 from nasgym.tables.table_file import Table, verify_checksum, write_arrays
-from nasgym.tables.table_folder import data_folder
+from nasgym.tables.table_folder import space_of_card
 from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["Surrogate", "Target", "find_surrogate", "read_surrogate", "surrogate_path", "write_surrogate"]
@@ -143,7 +143,7 @@ class Surrogate:
     @cached_property
     def space(self) -> SearchSpace:
         """The table's whole space."""
-        return named_or_described(self.card["space"])
+        return space_of_card(self.card["space"])
 
     @cached_property
     def features(self) -> ArchFeatures:

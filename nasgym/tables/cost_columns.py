@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nasgym.errors import DataError, unknown_name
+from nasgym.files.data_folder import data_folder
 from nasgym.tables.table_file import verify_checksum, write_arrays
-from nasgym.tables.table_folder import data_folder
 from nasgym.type_aliases import Floats
 
 __all__ = [

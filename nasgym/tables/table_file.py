@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.files import write_file
-from nasgym.files.source import sha256_of
+from nasgym.files.provenance import sha256_of
 
 __all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_arrays", "write_table"]
 

@@ -1,15 +1,21 @@
-"""The data folder: where imported tables lie."""
+"""Tables by name, those of other packages included, and the spaces of their cards."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from nasgym.errors import MissingData
+from nasgym.files.data_folder import data_folder
+from nasgym.registry import SPACES, TABLES
+from nasgym.spaces.described import space_from_description
+from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table, read_table
 
-__all__ = ["data_folder", "find_table", "imported_tables", "shipped_tables", "table_path"]
+__all__ = ["find_table", "imported_tables", "shipped_tables", "space_of_card", "space_of_table", "table_path"]
 
 # what gets a published table, by table name; anything else is somebody's own table
 IMPORT_COMMANDS = {
@@ -17,16 +23,6 @@ IMPORT_COMMANDS = {
     "nats-tss": "nasgym data import nats-bench PATH",
     "nats-sss": "nasgym data import nats-bench PATH",
 }
-
-
-def data_folder() -> Path:
-    """``$NASGYM_DATA``, or else the platform's user data folder; not necessarily there yet."""
-    named = os.environ.get("NASGYM_DATA")
-    if named:
-        return Path(named).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("nasgym", appauthor=False))
 
 
 def table_path(name: str) -> Path:
@@ -46,18 +42,42 @@ def shipped_tables() -> dict[str, Path]:
 
 
 def find_table(name: str) -> Table:
-    """Reads a table, imported or shipped.
+    """A table by name: an imported one, else a shipped one, else one of another package.
+
+    It is read again only when its file has changed.
 
     Raises:
         MissingData: There is none of that name; the message has the command that gets it.
         DataError: The file is damaged.
     """
-    for tables in (imported_tables(), shipped_tables()):
-        if name in tables:
-            return read_table(tables[name])
-    known = sorted({*imported_tables(), *shipped_tables()})
+    paths = {**shipped_tables(), **imported_tables()}
+    if name not in paths and name in TABLES.names():
+        paths[name] = TABLES.path(name)
+    if name in paths:
+        return _read(paths[name], paths[name].stat().st_mtime_ns)
     command = IMPORT_COMMANDS.get(name, "nasgym data import table CSV SPEC.json")
     raise MissingData(
         f"table {name!r} is not in {data_folder()}; get it with `{command}` (NASGYM_DATA names another folder). "
-        f"There are: {', '.join(known) or 'none'}."
+        f"There are: {', '.join(sorted(paths)) or 'none'}."
     )
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _stamp: int) -> Table:
+    return read_table(path)
+
+
+def space_of_table(table: Table) -> SearchSpace:
+    """The whole space of a table."""
+    return space_of_card(table.card["space"])
+
+
+def space_of_card(card: str | Mapping[str, Any]) -> SearchSpace:
+    """The space that a card names, or whose decisions it describes.
+
+    Raises:
+        UnknownName: There is no space of that name.
+        InvalidValue: The description contradicts itself.
+    """
+    space: SearchSpace = SPACES.load(card)() if isinstance(card, str) else space_from_description(card)
+    return space

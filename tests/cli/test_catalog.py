@@ -5,10 +5,10 @@ import pytest
 
 from nasgym.cli import catalog
 from nasgym.cli.catalog import list_tables, verify_tables
-from nasgym.errors import MissingData
+from nasgym.files.data_folder import data_folder
 from nasgym.importers.own_table import import_own_table
 from nasgym.tables.table_file import Table, read_table, write_table
-from nasgym.tables.table_folder import data_folder, find_table, table_path
+from nasgym.tables.table_folder import table_path
 from tests.importers.test_own_table import CSV, SPEC
 
 pytestmark = pytest.mark.usefixtures("own_data_folder")
@@ -28,10 +28,6 @@ def imported():
 def test_an_empty_folder_has_no_imported_tables():
     assert not data_folder().exists()
     assert imported() == []
-    with pytest.raises(MissingData, match="nasgym data import nats-bench PATH"):
-        find_table("nats-tss")
-    with pytest.raises(MissingData, match=r"nasgym data import table CSV SPEC\.json"):
-        find_table("somebodys")
 
 
 def test_a_table_is_listed_and_whole(own):

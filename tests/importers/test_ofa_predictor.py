@@ -121,7 +121,7 @@ def test_a_damaged_import_is_noticed(file):
 
 
 def test_another_format(file, tmp_path):
-    from nasgym.files.source import sha256_of
+    from nasgym.files.provenance import sha256_of
 
     path = tmp_path / "other.npz"
     np.savez(path, card=np.array('{"format": "else"}'))

@@ -18,8 +18,8 @@ from nasgym.problems.factory import Parts
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
-from nasgym.tables.resolve import load_table, space_of
 from nasgym.tables.table_file import Table
+from nasgym.tables.table_folder import find_table, space_of_table
 
 __all__ = ["mobile_parts"]
 
@@ -79,7 +79,7 @@ def _imported(
             f"accuracy={kind!r} needs table=NAME, a table of space {space.name!r} (`nasgym data import table`, its decisions are "
             "those of the space)."
         )
-    source = load_table(name)
+    source = find_table(name)
     _check_space(source, space)
     if kind == "table":
         return TableOracle(source, space, dataset=dataset, seed=seed, search_fidelity=fidelity)
@@ -90,7 +90,7 @@ def _imported(
 
 def _check_space(table: Table, space: SearchSpace) -> None:
     """Refuses a table whose architectures are not encoded as those of the space."""
-    theirs = space_of(table)
+    theirs = space_of_table(table)
     if theirs.name == space.name:
         return
     for ours, other in zip(space.decisions, theirs.decisions, strict=False):

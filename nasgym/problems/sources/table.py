@@ -21,10 +21,10 @@ from nasgym.problems.factory import Parts
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
-from nasgym.tables.resolve import load_table, space_of
 from nasgym.tables.table_file import Table
+from nasgym.tables.table_folder import find_table, space_of_table
 
-__all__ = ["load_table", "space_of", "table_devices", "table_parts"]
+__all__ = ["table_devices", "table_parts"]
 
 
 def table_parts(
@@ -44,8 +44,8 @@ def table_parts(
     Raises:
         NasgymError: A keyword has a value that does not exist here, or data are not there.
     """
-    source = load_table(table)
-    whole = space_of(source)
+    source = find_table(table)
+    whole = space_of_table(source)
     kind = accuracy or "table"
     oracle = _accuracy(kind, source, whole, dataset, seed, fidelity)
     data = dataset or source.datasets[0]
@@ -69,8 +69,8 @@ def table_devices(name: str, dataset: str | None = None) -> list[str]:
     Raises:
         MissingData: There is no such table; the message has the command that gets it.
     """
-    source = load_table(name)
-    return NamedCosts(source, space_of(source), dataset or source.datasets[0], partial(TableCost, source)).devices
+    source = find_table(name)
+    return NamedCosts(source, space_of_table(source), dataset or source.datasets[0], partial(TableCost, source)).devices
 
 
 def _accuracy(
