@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nasgym.devices.device_folder import device_path
 from nasgym.errors import DataError
+from nasgym.files.arrays import verify_checksum
 from nasgym.files.data_folder import data_folder
 from nasgym.files.provenance import describe_source, sha256_of
 from nasgym.importers.nas_bench_macro import import_nas_bench_macro
@@ -23,7 +24,7 @@ from nasgym.importers.ofa_device import import_ofa_device
 from nasgym.importers.ofa_predictor import import_ofa_predictor, predictor_path
 from nasgym.spaces.nats_bench import OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.tables.cost_columns import columns_path, read_columns
-from nasgym.tables.table_file import Table, read_table, verify_checksum, write_table
+from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tables.table_folder import table_path
 from nasgym.type_aliases import Floats
 

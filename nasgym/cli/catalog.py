@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from nasgym.errors import DataError, NasgymError
+from nasgym.files.arrays import checksum_path, verify_checksum
 from nasgym.files.provenance import sha256_of
 from nasgym.registry import SPACES, TABLES
 from nasgym.spaces.described import space_from_description
-from nasgym.tables.table_file import Table, checksum_path, read_table, verify_checksum
+from nasgym.tables.table_file import Table, read_table
 from nasgym.tables.table_folder import imported_tables, shipped_tables
 
 __all__ = ["TableInfo", "list_tables", "verify_tables"]

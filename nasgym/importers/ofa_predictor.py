@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, MissingData, MissingPackage
+from nasgym.files.arrays import load_arrays, read_arrays, verify_checksum, write_arrays
 from nasgym.files.data_folder import data_folder
 from nasgym.files.provenance import describe_source
-from nasgym.tables.table_file import verify_checksum, write_arrays
 
 __all__ = [
     "FEATURES",
@@ -131,7 +128,7 @@ def read_ofa_predictor(path: Path) -> Predictor:
     hidden layers of 400; one output, the top-1 accuracy in [0, 1] on 10,000 images held out of ImageNet's training set.
     [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py; the images M]
     """
-    arrays = _read_torch(path) if path.suffix in (".pth", ".pt") else _read_npz(path)
+    arrays = _read_torch(path) if path.suffix in (".pth", ".pt") else load_arrays(path)
     named = {key.replace(".", "_"): values for key, values in arrays.items()}
     wanted = [f"{layer}_{kind}" for layer in LAYERS for kind in ("weight", "bias")]
     if sorted(named) != sorted(wanted):
@@ -172,15 +169,6 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        # opened here: numpy leaves a file open that it fails to read
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not readable as arrays of numpy ({error}).") from None
-
-
 def write_predictor(predictor: Predictor, path: Path) -> Path:
     """Writes a predictor and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
     arrays = {f"weight{i}": values for i, values in enumerate(predictor.weights)}
@@ -195,13 +183,7 @@ def read_predictor(path: Path) -> Predictor:
         DataError: The file is damaged, foreign, or of another version.
     """
     verify_checksum(path)
-    arrays = _read_npz(path)
-    try:
-        card = json.loads(str(arrays.pop("card", "")))
-    except ValueError:
-        card = None
     names = {f"{kind}{i}" for kind in ("weight", "bias") for i in range(len(LAYERS))}
-    if not isinstance(card, dict) or card.pop("format", None) != FORMAT or set(arrays) != names:
-        raise DataError(f"{path} is a predictor of another format; expected {FORMAT!r}. Import it again.")
+    card, arrays = read_arrays(path, FORMAT, "predictor", "import it again", names)
     weights, biases = (tuple(arrays[f"{kind}{i}"] for i in range(len(LAYERS))) for kind in ("weight", "bias"))
     return Predictor(card, weights, biases)

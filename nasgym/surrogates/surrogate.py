@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, MissingData
+from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
 from nasgym.files.data_folder import data_folder
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.features import ArchFeatures
 from nasgym.surrogates.sample_range import SampleRange
 from nasgym.surrogates.trees import Trees
-from nasgym.tables.table_file import Table, verify_checksum, write_arrays
+from nasgym.tables.table_file import Table
 from nasgym.tables.table_folder import space_of_card
 from nasgym.type_aliases import Archs, Floats
 
@@ -252,13 +251,6 @@ def read_surrogate(path: Path) -> Surrogate:
     """
     again = f"fit it again with `nasgym data fit-surrogate {path.stem}`"
     verify_checksum(path, again)
-    try:
-        # opened here: numpy leaves a file open that it fails to read
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        card = json.loads(str(arrays.pop("card", "")))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} is no surrogate ({error}); {again}.") from None
-    if not isinstance(card, dict) or card.pop("format", None) != FORMAT or set(arrays) != {*Trees.names(), "sample"}:
-        raise DataError(f"{path} is a surrogate of another format; expected {FORMAT!r}; {again}.")
-    return Surrogate(card, Trees(**{name: arrays[name] for name in Trees.names()}), arrays["sample"])
+    card, arrays = read_arrays(path, FORMAT, "surrogate", again, names={*Trees.names(), "sample"})
+    trees: dict[str, Any] = {name: arrays[name] for name in Trees.names()}
+    return Surrogate(card, Trees(**trees), arrays["sample"])

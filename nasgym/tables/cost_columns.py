@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from nasgym.errors import DataError, unknown_name
+from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
 from nasgym.files.data_folder import data_folder
-from nasgym.tables.table_file import verify_checksum, write_arrays
 from nasgym.type_aliases import Floats
 
 __all__ = [
@@ -166,17 +164,11 @@ def read_columns(path: Path) -> CostColumns:
         DataError: The file is damaged, foreign, or of another version.
     """
     verify_checksum(path)
-    try:
-        # opened here: numpy leaves a file open that it fails to read
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        card = json.loads(str(arrays.pop("card", "")))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} is no file of cost columns ({error}); import it again.") from None
-    if not isinstance(card, dict) or card.pop("format", None) != FORMAT or not all("/" in key for key in arrays):
-        raise DataError(f"{path} is a file of another format; expected {FORMAT!r}. Import it again.")
+    card, arrays = read_arrays(path, FORMAT, "file of cost columns", "import it again")
     costs = {}
     for key, values in arrays.items():
-        dataset, _, name = key.partition("/")
+        dataset, slash, name = key.partition("/")
+        if not slash:
+            raise DataError(f"{path} has an array {key!r} that cost columns do not have; import it again.")
         costs[dataset, name] = values
     return CostColumns(card, costs)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,18 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
-from nasgym.files import write_file
-from nasgym.files.provenance import sha256_of
+from nasgym.files.arrays import Array, read_arrays, write_arrays
 
-__all__ = ["Table", "checksum_path", "read_table", "verify_checksum", "write_arrays", "write_table"]
+__all__ = ["Table", "read_table", "write_table"]
 
 FORMAT = "nasgym-table-1"
 SPLITS = ("validation", "test")
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -180,51 +173,9 @@ def _pack(table: Table) -> dict[str, Array]:
     return arrays
 
 
-def checksum_path(path: Path) -> Path:
-    """Where the SHA-256 of a file is kept: beside it."""
-    return path.with_name(path.name + ".sha256")
-
-
 def write_table(table: Table, path: Path) -> Path:
     """Writes a table and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
     return write_arrays(path, {"format": FORMAT, **table.card}, _pack(table))
-
-
-def write_arrays(path: Path, card: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
-    """Writes arrays and a JSON card as npz, and the checksum beside it; a crash leaves the old files or the new ones."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    text = np.array(json.dumps(card, sort_keys=True))
-    try:
-        with beside.open("wb") as file:
-            # not compressed: tables are small, and unpacking takes most of the time that reading takes
-            np.savez(file, card=text, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
-        digest = sha256_of(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    write_file(checksum_path(path), f"{digest}  {path.name}\n")
-    return path
-
-
-def verify_checksum(path: Path, remedy: str = "import it again") -> str:
-    """The SHA-256 of a file after comparing it with the one beside it.
-
-    Args:
-        path: The file.
-        remedy: What to do about a damaged one; ends the message.
-
-    Raises:
-        DataError: There is no checksum, or it differs.
-    """
-    kept = checksum_path(path)
-    if not kept.is_file():
-        raise DataError(f"{path} has no checksum beside it ({kept.name}); {remedy}.")
-    # not split(): a checksum file cut off to nothing is a wrong checksum, not an IndexError
-    wanted, found = kept.read_text(errors="replace").partition(" ")[0].strip(), sha256_of(path)
-    if wanted != found:
-        raise DataError(f"{path} is damaged: its SHA-256 is {found[:16]}..., {kept.name} says {wanted[:16]}...; {remedy}.")
-    return found
 
 
 def read_table(path: Path) -> Table:
@@ -233,15 +184,7 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: The file is damaged, foreign, or of another version.
     """
-    try:
-        # opened here: numpy leaves a file open that it fails to read
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            card = json.loads(str(archive["card"]))
-            arrays = {key: archive[key] for key in archive.files if key != "card"}
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} is no nasgym table ({error}); import the data again with `nasgym data import`.") from None
-    if not isinstance(card, dict) or card.pop("format", None) != FORMAT:
-        raise DataError(f"{path} is a table of another format; expected {FORMAT!r}. Import the data again.")
+    card, arrays = read_arrays(path, FORMAT, "nasgym table", "import the data again with `nasgym data import`")
     accuracy: dict[tuple[str, int, str], Array] = {}
     seconds: dict[tuple[str, int], Array] = {}
     costs: dict[tuple[str, str], Array] = {}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from nasgym.files.arrays import checksum_path
 from nasgym.importers.nats_archive import read_architecture
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.tables.cost_columns import read_columns
-from nasgym.tables.table_file import checksum_path
 from nasgym.tables.table_folder import find_table, imported_tables
 from tests import build_data
 

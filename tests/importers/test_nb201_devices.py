@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError, InvalidValue, UnknownName
+from nasgym.files.arrays import checksum_path
 from nasgym.importers.column_names import Meanings, column_meanings, read_meanings
 from nasgym.importers.nb201_devices import import_cost_columns
 from nasgym.registry import SPACES
 from nasgym.tables.cost_columns import CostColumns, columns_path, find_columns, read_columns, write_columns
-from nasgym.tables.table_file import checksum_path
 from tests.tiny import SIZE, tiny_space
 
 NOTHING = Meanings({}, {})

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError, MissingData
+from nasgym.files.arrays import checksum_path
 from nasgym.importers.ofa_predictor import (
     LAYERS,
     SHAPES,
@@ -15,7 +16,6 @@ from nasgym.importers.ofa_predictor import (
 )
 from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
-from nasgym.tables.table_file import checksum_path
 
 
 def arrays(seed=0):

@@ -14,10 +14,11 @@ pytest.importorskip("sklearn")
 import nasgym
 from nasgym import registry
 from nasgym.errors import DataError, InvalidValue, MissingData, MissingPackage
+from nasgym.files.arrays import checksum_path, write_arrays
 from nasgym.surrogates import fit as fitting
 from nasgym.surrogates.fit import fit_surrogate, fit_table
 from nasgym.surrogates.surrogate import find_surrogate, read_surrogate, surrogate_path, write_surrogate
-from nasgym.tables.table_file import checksum_path, read_table, write_arrays, write_table
+from nasgym.tables.table_file import read_table, write_table
 from nasgym.tables.table_folder import table_path
 from tests.sampled import ROWS, quicken, sampled_space, sampled_table
 from tests.tiny import tiny_table

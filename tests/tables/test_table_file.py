@@ -1,10 +1,9 @@
-import hashlib
-
 import numpy as np
 import pytest
 
 from nasgym.errors import DataError, UnknownName
-from nasgym.tables.table_file import Table, checksum_path, read_table, verify_checksum, write_table
+from nasgym.files.arrays import verify_checksum
+from nasgym.tables.table_file import Table, read_table, write_table
 
 CARD = {
     "name": "t",
@@ -57,22 +56,6 @@ def test_the_fingerprint_covers_numbers_and_their_meaning():
     found.add(make(accuracy=full().accuracy, seconds={}).fingerprint)
     assert len(found) == 4
     assert make(card={"note": "other"}, accuracy=full().accuracy).fingerprint == full().fingerprint
-
-
-def test_the_checksum_is_that_of_the_file(tmp_path):
-    path = write_table(full(), tmp_path / "t.npz")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert verify_checksum(path) == digest
-    assert checksum_path(path).read_text() == f"{digest}  t.npz\n"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(DataError, match="damaged"):
-        verify_checksum(path)
-    checksum_path(path).write_text("")
-    with pytest.raises(DataError, match="damaged"):
-        verify_checksum(path)
-    checksum_path(path).unlink()
-    with pytest.raises(DataError, match="no checksum"):
-        verify_checksum(path)
 
 
 def test_every_damaged_byte_is_an_error_or_harmless(tmp_path):
