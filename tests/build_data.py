@@ -21,8 +21,9 @@ from nasgym.files.provenance import describe_source, sha256_of
 from nasgym.importers.nas_bench_macro import import_nas_bench_macro
 from nasgym.importers.nb201_devices import import_cost_columns
 from nasgym.importers.ofa_device import import_ofa_device
-from nasgym.importers.ofa_predictor import import_ofa_predictor, predictor_path
+from nasgym.importers.ofa_predictor import import_ofa_predictor
 from nasgym.spaces.nats_bench import OPS, WIDTHS, SizeSpace, TopologySpace
+from nasgym.surrogates.perceptron import predictor_path
 from nasgym.tables.cost_columns import columns_path, read_columns
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tables.table_folder import table_path

@@ -11,8 +11,8 @@ from nasgym.devices.device_file import read_device
 from nasgym.devices.device_folder import device_files
 from nasgym.errors import DataError, NasgymError
 from nasgym.files.data_folder import data_folder
-from nasgym.importers.ofa_predictor import read_predictor
 from nasgym.registry import SPACES
+from nasgym.surrogates.perceptron import read_predictor
 from nasgym.surrogates.surrogate import read_surrogate
 from nasgym.tables.cost_columns import imported_columns, read_columns
 from nasgym.tables.table_folder import find_table

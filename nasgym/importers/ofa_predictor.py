@@ -1,115 +1,26 @@
-"""Importer of Once-for-All's accuracy predictor, and the file in which a predictor is kept."""
+"""Importer of Once-for-All's accuracy predictor."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from nasgym.errors import DataError, MissingData, MissingPackage
-from nasgym.files.arrays import load_arrays, read_arrays, verify_checksum, write_arrays
-from nasgym.files.data_folder import data_folder
+from nasgym.errors import DataError, MissingPackage
+from nasgym.files.arrays import Array, load_arrays
 from nasgym.files.provenance import describe_source
+from nasgym.surrogates.perceptron import LAYERS, Predictor, predictor_path, write_predictor
 
-__all__ = [
-    "FEATURES",
-    "Predictor",
-    "find_predictor",
-    "import_ofa_predictor",
-    "predictor_path",
-    "read_ofa_predictor",
-    "read_predictor",
-    "write_predictor",
-]
-
-FORMAT = "nasgym-predictor-1"
-FEATURES, HIDDEN = 128, 400
-# of torch's Sequential: linear layers with ReLU between them
-LAYERS = (0, 2, 4, 6)
-SHAPES = ((HIDDEN, FEATURES), (HIDDEN, HIDDEN), (HIDDEN, HIDDEN), (1, HIDDEN))
-
-Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """A multi-layer perceptron with ReLU between its layers.
-
-    Attributes:
-        card: JSON-able description: name, space, and where the weights come from.
-        weights: ``(out, in)`` float32, one for each layer; the last has one output.
-        biases: ``(out,)`` float32.
-
-    Raises:
-        DataError: Shapes do not fit together, or a number is not finite.
-    """
-
-    card: Mapping[str, Any]
-    weights: tuple[Array, ...]
-    biases: tuple[Array, ...]
-
-    def __post_init__(self) -> None:
-        for number, (weight, bias, shape) in enumerate(zip(self.weights, self.biases, SHAPES, strict=True)):
-            if weight.shape != shape or bias.shape != shape[:1]:
-                raise DataError(
-                    f"layer {number} of the predictor has weights {weight.shape} and biases {bias.shape}, expected {shape} and "
-                    f"{shape[:1]}."
-                )
-            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                raise DataError(f"layer {number} of the predictor has a number that is not finite.")
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the weights and biases (16 hex digits)."""
-        digest = hashlib.sha256(FORMAT.encode())
-        for array in (*self.weights, *self.biases):
-            digest.update(np.ascontiguousarray(array, dtype=np.float32).tobytes())
-        return digest.hexdigest()[:16]
-
-    def __call__(self, features: Array) -> Array:
-        """``(N,)`` float32 outputs of ``(N, 128)`` float32 features; single precision, as it was trained."""
-        values = features
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            values = values @ weight.T
-            values += bias
-            np.maximum(values, 0.0, out=values)
-        # not a product with a vector, whose rounding would depend on the number of rows
-        return np.asarray((values * self.weights[-1]).sum(axis=1) + self.biases[-1])
-
-
-def predictor_path(name: str = "ofa") -> Path:
-    """Where the imported predictor lies, or will lie."""
-    return data_folder() / "predictors" / f"{name}.npz"
-
-
-def find_predictor(name: str = "ofa") -> Predictor:
-    """Reads the imported predictor.
-
-    Raises:
-        MissingData: It is not there; the message has the command that gets it.
-        DataError: The file is damaged.
-    """
-    path = predictor_path(name)
-    if not path.is_file():
-        raise MissingData(
-            f"predictor {name!r} is not in {data_folder()}; get it with `nasgym data import ofa PATH` (NASGYM_DATA names another "
-            "folder)."
-        )
-    return read_predictor(path)
+__all__ = ["import_ofa_predictor", "read_ofa_predictor"]
 
 
 def import_ofa_predictor(path: str | Path) -> Path:
     """Converts the published weights and writes the predictor into the data folder.
 
     Args:
-        path: ``acc_predictor.pth`` [C ``han-cai/files:ofa/``], which needs torch and is read with ``weights_only=True``; or an ``.npz`` file of
-            the same arrays, named ``0.weight`` or ``0_weight`` and so on.
+        path: ``acc_predictor.pth`` [C ``han-cai/files:ofa/``], which needs torch and is read with
+            ``weights_only=True``; or an ``.npz`` file of the same arrays, named ``0.weight`` or
+            ``0_weight`` and so on.
 
     Returns:
         The predictor file.
@@ -124,8 +35,9 @@ def import_ofa_predictor(path: str | Path) -> Path:
 def read_ofa_predictor(path: Path) -> Predictor:
     """The predictor of a published file, not yet written; see `import_ofa_predictor`.
 
-    128 inputs: 60 for kernels (20 blocks, 3 choices each), 60 for expansions, 8 for resolutions from 112 in steps of 16; three
-    hidden layers of 400; one output, the top-1 accuracy in [0, 1] on 10,000 images held out of ImageNet's training set.
+    128 inputs: 60 for kernels (20 blocks, 3 choices each), 60 for expansions, 8 for resolutions from
+    112 in steps of 16; three hidden layers of 400; one output, the top-1 accuracy in [0, 1] on 10,000
+    images held out of ImageNet's training set.
     [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py; the images M]
     """
     arrays = _read_torch(path) if path.suffix in (".pth", ".pt") else load_arrays(path)
@@ -152,7 +64,7 @@ def read_ofa_predictor(path: Path) -> Predictor:
     return Predictor(card, weights, biases)
 
 
-def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_torch(path: Path) -> dict[str, Array]:
     try:
         import torch
     except ModuleNotFoundError as error:
@@ -167,23 +79,3 @@ def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-def write_predictor(predictor: Predictor, path: Path) -> Path:
-    """Writes a predictor and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
-    arrays = {f"weight{i}": values for i, values in enumerate(predictor.weights)}
-    arrays |= {f"bias{i}": values for i, values in enumerate(predictor.biases)}
-    return write_arrays(path, {"format": FORMAT, **predictor.card}, arrays)
-
-
-def read_predictor(path: Path) -> Predictor:
-    """Reads a predictor file after comparing it with its checksum; nothing in it is executed.
-
-    Raises:
-        DataError: The file is damaged, foreign, or of another version.
-    """
-    verify_checksum(path)
-    names = {f"{kind}{i}" for kind in ("weight", "bias") for i in range(len(LAYERS))}
-    card, arrays = read_arrays(path, FORMAT, "predictor", "import it again", names)
-    weights, biases = (tuple(arrays[f"{kind}{i}"] for i in range(len(LAYERS))) for kind in ("weight", "bias"))
-    return Predictor(card, weights, biases)

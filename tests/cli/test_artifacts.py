@@ -12,7 +12,7 @@ from nasgym.cli.catalog import list_tables, verify_tables
 from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
-from nasgym.importers.ofa_predictor import FEATURES, HIDDEN, Predictor, predictor_path, write_predictor
+from nasgym.surrogates.perceptron import FEATURES, HIDDEN, Predictor, predictor_path, write_predictor
 from nasgym.surrogates.surrogate import surrogate_path
 from nasgym.tables.cost_columns import CostColumns, columns_path, write_columns
 from nasgym.tables.table_file import write_table

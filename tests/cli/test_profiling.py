@@ -7,7 +7,7 @@ import pytest
 
 from nasgym import cli
 from nasgym.devices import read_device
-from nasgym.importers.ofa_predictor import predictor_path
+from nasgym.surrogates.perceptron import predictor_path
 
 QUICK = ("--check", "2", "--max-rounds", "2", "--tolerance", "9", "--accept-noise")
 

@@ -8,8 +8,8 @@ from nasgym.cli.data import data_app
 from nasgym.devices.device_folder import device_names, device_path
 from nasgym.errors import DataError
 from nasgym.importers.ofa import import_ofa
-from nasgym.importers.ofa_predictor import predictor_path
 from nasgym.problems.sources.ofa import is_imported
+from nasgym.surrogates.perceptron import predictor_path
 from tests.importers.test_ofa_predictor import arrays
 
 

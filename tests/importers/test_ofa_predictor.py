@@ -1,21 +1,13 @@
-"""The accuracy predictor: golden values of the published weights, and damaged files."""
+"""The accuracy predictor: golden values of the published weights, and damaged sources."""
 
 import numpy as np
 import pytest
 
 from nasgym.errors import DataError, MissingData
-from nasgym.files.arrays import checksum_path
-from nasgym.importers.ofa_predictor import (
-    LAYERS,
-    SHAPES,
-    find_predictor,
-    import_ofa_predictor,
-    predictor_path,
-    read_ofa_predictor,
-    read_predictor,
-)
+from nasgym.importers.ofa_predictor import import_ofa_predictor, read_ofa_predictor
 from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
+from nasgym.surrogates.perceptron import LAYERS, SHAPES, find_predictor, predictor_path
 
 
 def arrays(seed=0):
@@ -106,25 +98,3 @@ def test_no_archive(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(DataError, match="not readable as arrays"):
         read_ofa_predictor(tmp_path / "one.npy")
-
-
-def test_a_damaged_import_is_noticed(file):
-    path = import_ofa_predictor(file)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(DataError, match="is damaged"):
-        find_predictor()
-    checksum_path(path).unlink()
-    with pytest.raises(DataError, match="no checksum"):
-        find_predictor()
-
-
-def test_another_format(file, tmp_path):
-    from nasgym.files.provenance import sha256_of
-
-    path = tmp_path / "other.npz"
-    np.savez(path, card=np.array('{"format": "else"}'))
-    checksum_path(path).write_text(sha256_of(path))
-    with pytest.raises(DataError, match="another format"):
-        read_predictor(path)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.importers.ofa_predictor import FEATURES, Predictor
 from nasgym.oracles.oracle import Measurements, Split
 from nasgym.spaces.mobile_ofa import BLOCKS, RESOLUTIONS, STAGES, OnceForAllSpace
 from nasgym.spaces.space import SearchSpace
+from nasgym.surrogates.perceptron import FEATURES, Predictor
 from nasgym.type_aliases import Archs, Floats
 
 __all__ = ["OnceForAllModel", "ofa_features"]

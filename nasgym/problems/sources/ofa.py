@@ -9,7 +9,6 @@ from pathlib import Path
 from nasgym.devices.device_folder import device_names
 from nasgym.devices.missing import Missing
 from nasgym.errors import unknown_name
-from nasgym.importers.ofa_predictor import Predictor, find_predictor, predictor_path
 from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.cost.device_spec import DeviceSpec
@@ -17,6 +16,7 @@ from nasgym.oracles.cost.planned_costs import LATENCY, PlannedCosts
 from nasgym.oracles.oracle import SeedChoice
 from nasgym.problems.factory import Parts
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
+from nasgym.surrogates.perceptron import Predictor, find_predictor, predictor_path
 
 __all__ = ["DATASET", "DEVICE", "is_imported", "ofa_parts"]
 

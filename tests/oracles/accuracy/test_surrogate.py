@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.importers.ofa_predictor import SHAPES, Predictor
 from nasgym.oracles.accuracy.once_for_all import OnceForAllModel, ofa_features
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.oracle import AccuracyOracle
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
+from nasgym.surrogates.perceptron import SHAPES, Predictor
 
 SPACE = OnceForAllSpace()
 

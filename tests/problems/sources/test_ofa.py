@@ -178,7 +178,7 @@ def test_counted_costs_in_masks_and_exact_answers():
 
 
 def test_another_device(tmp_path, monkeypatch):
-    from nasgym.importers.ofa_predictor import find_predictor, predictor_path, write_predictor
+    from nasgym.surrogates.perceptron import find_predictor, predictor_path, write_predictor
 
     phone, predictor = find_device("ofa", "note10"), find_predictor()
     monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
