@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from nasgym.devices.block_key import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
-from nasgym.files import write_file
+from nasgym.files.csv_file import cell_number
+from nasgym.files.headed_csv import HeadedCsv, read_headed_csv, write_headed_csv
 
 __all__ = [
     "DEVICE_NAME",
@@ -27,6 +26,7 @@ __all__ = [
     "Device",
     "Latency",
     "Model",
+    "check_milliseconds",
     "read_device",
     "write_device",
 ]
@@ -148,28 +148,24 @@ def write_device(device: Device, path: Path) -> Path:
     Key columns that say nothing about any block are left out; numbers are written with all their digits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    threads = UNKNOWN if device.threads is None else device.threads
-    header: list[tuple[str, Any]] = [
-        ("device", device.name),
-        ("space", device.space),
-        ("runtime", device.runtime),
-        ("threads", threads),
-        ("batch", device.batch),
-        ("precision", device.precision),
-        ("model", device.model),
-        ("source", device.source),
-        ("note", device.note),
-        ("fingerprint", device.fingerprint),
-    ]
-    text = io.StringIO()
-    text.write(f"# {FORMAT}\n" + "".join(f"# {key}: {value}\n" for key, value in header if value != ""))
+    header = {
+        "device": device.name,
+        "space": device.space,
+        "runtime": device.runtime,
+        "threads": UNKNOWN if device.threads is None else device.threads,
+        "batch": device.batch,
+        "precision": device.precision,
+        "model": device.model,
+        "source": device.source,
+        "note": device.note,
+        "fingerprint": device.fingerprint,
+    }
     used = [column for column in KEY_COLUMNS if column == "op" or any(getattr(block, column) for block in device.latencies)]
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*used, *VALUE_COLUMNS])
+    rows = []
     for block, latency in sorted(device.latencies.items(), key=lambda item: item[0]):
         keys = [getattr(block, column) or "" for column in used]
-        writer.writerow([*keys, *("" if value is None else repr(value) for value in astuple(latency))])
-    return write_file(path, text.getvalue())
+        rows.append([*keys, *("" if value is None else repr(value) for value in astuple(latency))])
+    return write_headed_csv(path, FORMAT, header, [*used, *VALUE_COLUMNS], rows)
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------------
@@ -178,10 +174,11 @@ def write_device(device: Device, path: Path) -> Path:
 def read_device(path: Path, space: str | None = None) -> Device:
     """Reads a device file; nothing in it is executed.
 
-    The file is CSV in UTF-8. It begins with ``# nasgym-device-1`` and one ``# key: value`` a line: device, space, runtime,
-    threads, batch, precision (``unknown`` where it is not known), and as one likes model, source, note and fingerprint. The next
-    line names the columns: ``op`` and other fields of `Block`, then ``latency_ms`` and as one likes ``spread_ms`` and
-    ``count``; an empty key cell is 0 or empty text.
+    The file is CSV in UTF-8. It begins with ``# nasgym-device-1`` and one ``# key: value`` a line:
+    device, space, runtime, threads, batch, precision (``unknown`` where it is not known), and
+    optionally model, source, note and fingerprint. The next line names the columns: ``op`` and other
+    fields of `Block`, then ``latency_ms`` and optionally ``spread_ms`` and ``count``; an empty key cell
+    is 0 or empty text.
 
     Args:
         path: The file.
@@ -192,17 +189,16 @@ def read_device(path: Path, space: str | None = None) -> Device:
         UnknownName: A key of the header or a column does not exist; the nearest one is suggested.
         InvalidValue: It was measured for another space.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as text in UTF-8 ({error}).") from None
-    top = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    header = _read_header(path, lines[:top])
+    file = read_headed_csv(path, HEADER, FORMAT)
+    header: dict[str, Any] = {**dict.fromkeys(HEADER, ""), "model": "lookup", **file.head}
+    for key in REQUIRED:
+        if not header[key]:
+            raise DataError(f"{path}: the header lacks '# {key}: ...'; write {UNKNOWN!r} where it is not known.")
     if space is not None and header["space"] != space:
         raise InvalidValue(
             f"{path} was measured for the blocks of space {header['space']!r}, not of {space!r}; name a device of {space!r}."
         )
-    latencies = _read_rows(path, lines, top, header["model"])
+    latencies = _read_rows(file, header["model"])
     device = Device(
         name=header["device"],
         space=header["space"],
@@ -224,71 +220,30 @@ def read_device(path: Path, space: str | None = None) -> Device:
     return device
 
 
-def _read_header(path: Path, lines: Sequence[str]) -> dict[str, Any]:
-    if not lines or lines[0].lstrip("#").strip() != FORMAT:
-        raise DataError(f"{path} has no header: a device file begins with the line '# {FORMAT}' and '# device: NAME'.")
-    header = dict.fromkeys(HEADER, "")
-    header["model"] = "lookup"
-    seen: set[str] = set()
-    for number, line in enumerate(lines[1:], 2):
-        key, colon, value = (part.strip() for part in line.lstrip("#").partition(":"))
-        if not colon:
-            raise DataError(f"{path}, line {number}: {line!r} is no line of a header; they are written '# key: value'.")
-        if key not in HEADER:
-            raise unknown_name(f"key of the header in {path}, line {number}:", key, HEADER)
-        if key in seen:
-            raise DataError(f"{path}, line {number}: the header says {key!r} twice.")
-        seen.add(key)
-        header[key] = value
-    for key in REQUIRED:
-        if not header[key]:
-            raise DataError(f"{path}: the header lacks '# {key}: ...'; write {UNKNOWN!r} where it is not known.")
-    return header
-
-
-def _read_rows(path: Path, lines: Sequence[str], top: int, model: Model) -> dict[Block, Latency]:
-    if top >= len(lines):
-        raise DataError(f"{path} ends behind its header; the next line names the columns.")
-    columns = [name.strip() for name in _cells(path, top + 1, lines[top])]
-    _check_columns(path, top + 1, columns)
+def _read_rows(file: HeadedCsv, model: Model) -> dict[Block, Latency]:
+    check_milliseconds(file)
+    file.check_columns((*KEY_COLUMNS, *VALUE_COLUMNS), ("op", "latency_ms"))
     latencies: dict[Block, Latency] = {}
-    where: dict[Block, int] = {}
-    for number, line in enumerate(lines[top + 1 :], top + 2):
-        if not line.strip():
-            continue
-        cells = [cell.strip() for cell in _cells(path, number, line)]
-        if len(cells) != len(columns):
-            raise DataError(f"{path}, line {number}: {len(cells)} cells, the header has {len(columns)}.")
-        block, latency = _read_row(f"{path}, line {number}", dict(zip(columns, cells, strict=True)))
+    lines: dict[Block, int] = {}
+    for number, row in file.rows:
+        block, latency = _read_row(file.where(number), row)
         if fault := _fault(block, latency, model):
-            raise DataError(f"{path}, line {number}: {fault}")
+            raise DataError(f"{file.where(number)}: {fault}")
         if block in latencies:
-            raise DataError(f"{path}: lines {where[block]} and {number} are the same block, {block}; keep one of them.")
-        latencies[block], where[block] = latency, number
+            raise DataError(f"{file.path}: lines {lines[block]} and {number} are the same block, {block}; keep one of them.")
+        latencies[block], lines[block] = latency, number
     if not latencies:
-        raise DataError(f"{path} has no rows behind its columns.")
+        raise DataError(f"{file.path} has no rows behind its columns.")
     return latencies
 
 
-def _cells(path: Path, number: int, line: str) -> list[str]:
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error as error:
-        raise DataError(f"{path}, line {number} is not readable as CSV ({error}).") from None
-
-
-def _check_columns(path: Path, number: int, columns: Sequence[str]) -> None:
-    known = (*KEY_COLUMNS, *VALUE_COLUMNS)
-    for column in columns:
+def check_milliseconds(file: HeadedCsv) -> None:
+    """Raises `DataError` where a column has latencies in another unit."""
+    for column in file.columns:
         if column in ("latency_us", "latency_s", "latency_ns", "latency"):
-            raise DataError(f"{path}, line {number}: latencies are in milliseconds, in a column 'latency_ms'; got {column!r}.")
-        if column not in known:
-            raise unknown_name(f"column in {path}, line {number}:", column, known)
-        if columns.count(column) > 1:
-            raise DataError(f"{path}, line {number}: two columns are called {column!r}.")
-    for column in ("op", "latency_ms"):
-        if column not in columns:
-            raise DataError(f"{path}, line {number} lacks the column {column!r}; it has {', '.join(columns)}.")
+            raise DataError(
+                f"{file.where(file.number)}: latencies are in milliseconds, in a column 'latency_ms'; got {column!r}."
+            )
 
 
 def _read_row(where: str, row: Mapping[str, str]) -> tuple[Block, Latency]:
@@ -298,8 +253,8 @@ def _read_row(where: str, row: Mapping[str, str]) -> tuple[Block, Latency]:
         keys[column] = cell if column in TEXT_COLUMNS else _whole(f"{where}, column {column!r}", cell) if cell else 0
     spread, count = row.get("spread_ms", ""), row.get("count", "")
     latency = Latency(
-        _number(f"{where}, column 'latency_ms'", row["latency_ms"]),
-        _number(f"{where}, column 'spread_ms'", spread) if spread else None,
+        cell_number(f"{where}, column 'latency_ms'", row["latency_ms"]),
+        cell_number(f"{where}, column 'spread_ms'", spread) if spread else None,
         _whole(f"{where}, column 'count'", count) if count else None,
     )
     return Block(**keys), latency
@@ -309,11 +264,3 @@ def _whole(where: str, cell: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}", cell):
         raise DataError(f"{where}: {cell!r} is no whole number.")
     return int(cell)
-
-
-def _number(where: str, cell: str) -> float:
-    try:
-        # float() would read 1_000 as a thousand
-        return float(cell.replace("_", "?"))
-    except ValueError:
-        raise DataError(f"{where}: {cell!r} is no number.") from None

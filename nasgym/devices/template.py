@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 from nasgym.devices.block_key import KEY_COLUMNS
 from nasgym.devices.device_file import DEVICE_NAME, FORMAT, RESERVED, UNKNOWN, VALUE_COLUMNS
 from nasgym.devices.layout import block_layout
 from nasgym.errors import InvalidValue
-from nasgym.files import write_file
+from nasgym.files.headed_csv import write_headed_csv
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["write_template"]
@@ -40,12 +38,7 @@ def write_template(
         raise InvalidValue(f"{path} is there already; remove it, or name another file.")
     blocks = list(block_layout(space))
     used = [column for column in KEY_COLUMNS if any(getattr(block, column) for block in blocks)]
-    text = io.StringIO()
     header = {"device": name, "space": space.name, "runtime": UNKNOWN, "threads": threads or UNKNOWN}
     header |= {"batch": batch, "precision": precision}
-    text.write(f"# {FORMAT}\n" + "".join(f"# {key}: {value}\n" for key, value in header.items()))
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*used, *VALUE_COLUMNS])
-    for block in blocks:
-        writer.writerow([*(getattr(block, column) or "" for column in used), *("" for _ in VALUE_COLUMNS)])
-    return write_file(path, text.getvalue())
+    rows = [[*(getattr(block, column) or "" for column in used), *("" for _ in VALUE_COLUMNS)] for block in blocks]
+    return write_headed_csv(path, FORMAT, header, [*used, *VALUE_COLUMNS], rows)

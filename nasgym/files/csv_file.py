@@ -16,7 +16,7 @@ import numpy as np
 from nasgym.errors import DataError, unknown_name
 from nasgym.type_aliases import Floats
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["Sheet", "cell_number", "read_sheet"]
 
 GZIP = b"\x1f\x8b"
 
@@ -58,11 +58,7 @@ class Sheet:
                 continue
             if not cell:
                 raise DataError(f"{self.where(row, column)}: the cell is empty; a table has no holes.")
-            try:
-                # float() would read 1_000 as a thousand
-                value = float(cell.replace("_", "?"))
-            except ValueError:
-                raise DataError(f"{self.where(row, column)}: {cell!r} is no number.") from None
+            value = cell_number(self.where(row, column), cell)
             if math.isfinite(value) and value >= 0:
                 values[row] = value
                 continue
@@ -70,6 +66,23 @@ class Sheet:
             hint = "leave a cell blank where nothing was measured" if blank else "a table has no holes"
             raise DataError(f"{self.where(row, column)}: {cell} {fault}; {hint}.")
         return values
+
+
+def cell_number(where: str, cell: str) -> float:
+    """The number in a cell; it may be negative, infinite or NaN.
+
+    Args:
+        where: The cell, in words that begin a message.
+        cell: Its text.
+
+    Raises:
+        DataError: It is no number.
+    """
+    try:
+        # float() would read 1_000 as a thousand
+        return float(cell.replace("_", "?"))
+    except ValueError:
+        raise DataError(f"{where}: {cell!r} is no number.") from None
 
 
 def read_sheet(path: Path, columns: Iterable[str] = ()) -> Sheet:

@@ -17,6 +17,7 @@ from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.tunas_blocks import CONSTANT, model_terms
 from nasgym.errors import DataError
+from nasgym.files.csv_file import cell_number
 from nasgym.files.provenance import describe_source
 
 __all__ = ["import_tunas_device", "read_tunas_device"]
@@ -145,10 +146,7 @@ def _block(where: str, row: dict[str, str]) -> Block:
 
 
 def _coefficient(where: str, cell: str) -> float:
-    try:
-        value = float(cell.replace("_", "?"))
-    except ValueError:
-        raise DataError(f"{where}, column 'coef_ms': {cell!r} is no number.") from None
+    value = cell_number(f"{where}, column 'coef_ms'", cell)
     if not math.isfinite(value):
         raise DataError(f"{where}, column 'coef_ms': {cell} is not finite.")
     return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasgym.devices.device_file import UNKNOWN
+from nasgym.devices.device_file import UNKNOWN, check_milliseconds
 from nasgym.errors import DataError, unknown_name
+from nasgym.files.csv_file import cell_number
+from nasgym.files.headed_csv import read_headed_csv
 from nasgym.measuring.measure import COLUMNS, Timing
 from nasgym.profiling.kit import EMPTY, read_kit
 from nasgym.profiling.profile import Profiled, device_of, write_results
@@ -51,56 +52,32 @@ def read_results(path: Path, known: Sequence[str]) -> KitResults:
     """Reads latencies of a kit's models.
 
     Args:
-        path: CSV with the columns ``model`` (name of a file in ``models/``) and ``latency_ms``, and as one likes ``low_ms``,
-            ``high_ms``, ``spread_ms``, ``count`` and ``noisy``; before them lines ``# key: value`` about the machine.
+        path: CSV with the columns ``model`` (name of a file in ``models/``) and ``latency_ms``, and
+            optionally ``low_ms``, ``high_ms``, ``spread_ms``, ``count`` and ``noisy``; before them lines
+            ``# key: value`` about the machine.
         known: Names of the kit's models.
 
     Raises:
         DataError: The file is missing or damaged, or a number is not possible; the message names the line.
         UnknownName: A column, a key or a model does not exist.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         raise DataError(
             f"{path} is not there: run `python measure.py` in the kit on the device, or fill a CSV with the columns model and "
             "latency_ms by any other runtime."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as text in UTF-8 ({error}).") from None
-    top = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    about = {}
-    for number, line in enumerate(lines[:top], 1):
-        key, colon, value = (part.strip() for part in line.lstrip("#").partition(":"))
-        if not colon or key not in HEADER:
-            raise unknown_name(f"key in {path}, line {number}:", key, HEADER)
-        about[key] = value
-    rows = list(csv.reader(lines[top:]))
-    columns = [name.strip() for name in rows[0]] if rows else []
-    for column in columns:
-        if column in ("latency_us", "latency_s", "latency_ns", "latency"):
-            raise DataError(f"{path}: latencies are in milliseconds, in a column 'latency_ms'; got {column!r}.")
-        if column not in COLUMNS:
-            raise unknown_name(f"column in {path}", column, COLUMNS)
-    for column in REQUIRED:
-        if columns.count(column) != 1:
-            raise DataError(
-                f"{path} has {columns.count(column)} columns {column!r}, wanted is one; it has {', '.join(columns)}."
-            )
+        )
+    file = read_headed_csv(path, HEADER)
+    check_milliseconds(file)
+    file.check_columns(COLUMNS, REQUIRED)
     timings: dict[str, Timing] = {}
-    for number, row in enumerate(rows[1:], top + 2):
-        if not row:
-            continue
-        if len(row) != len(columns):
-            raise DataError(f"{path}, line {number}: {len(row)} cells, there are {len(columns)} columns.")
-        cells = dict(zip(columns, (cell.strip() for cell in row), strict=True))
-        model = cells["model"]
+    for number, cells in file.rows:
+        model, where = cells["model"], file.where(number)
         if model not in known:
-            raise unknown_name(f"model in {path}, line {number}:", model, known)
+            raise unknown_name(f"model in {where}:", model, known)
         if model in timings:
-            raise DataError(f"{path}, line {number}: {model!r} was there before; keep one of the rows.")
-        timings[model] = _timing(f"{path}, line {number}", cells)
-    return KitResults(about, timings)
+            raise DataError(f"{where}: {model!r} was there before; keep one of the rows.")
+        timings[model] = _timing(where, cells)
+    return KitResults(file.head, timings)
 
 
 def _timing(where: str, cells: Mapping[str, str]) -> Timing:
@@ -114,10 +91,7 @@ def _timing(where: str, cells: Mapping[str, str]) -> Timing:
 
 
 def _number(where: str, column: str, cell: str) -> float:
-    try:
-        value = float(cell.replace("_", "?"))
-    except ValueError:
-        raise DataError(f"{where}, column {column!r}: {cell!r} is no number.") from None
+    value = cell_number(f"{where}, column {column!r}", cell)
     if not 0 <= value < math.inf:
         raise DataError(f"{where}, column {column!r}: {cell} is not possible; it is finite and not negative.")
     return value

@@ -108,7 +108,7 @@ def test_any_runtime_can_fill_the_results(kit: Kit, tmp_path: Path) -> None:
         (lambda text: text.replace("block-0000.onnx,1.5\n", ""), "1 of the .* blocks of the kit were not measured"),
         (lambda text: text + "block-0000.onnx,1.5\n", "was there before"),
         (lambda text: text + "block-0000.onnx\n", "1 cells"),
-        (lambda text: "# speed: high\n" + text, "key in"),
+        (lambda text: "# speed: high\n" + text, "key of the header in"),
         (lambda text: text.replace("block-0001.onnx", "net-000.onnx"), "was there before|not measured"),
     ],
 )
