@@ -7,11 +7,11 @@ other types and sizes that do not fit together are errors, and nothing is ever r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from nasgym.errors import DataError, InvalidValue, unknown_name
+from nasgym.files.json_object import check_object, parse_json
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_channels
@@ -90,19 +90,15 @@ def plan_from_json(text: str) -> NetworkPlan:
         UnknownName: A name that is not of this format; the nearest is suggested.
     """
     try:
-        values = json.loads(text, object_pairs_hook=_once)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}.") from error
-    except DataError:
-        raise
-    except ValueError as error:  # the limit of Python on digits
-        raise DataError("a number has thousands of digits; this is no file that `nasgym export --to json` wrote.") from error
+        values = parse_json(text)
+    except ValueError as error:
+        raise DataError(f"not JSON as `nasgym export --to json` writes it: {error}.") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise DataError(f'this is no network; its "format" must be "{FORMAT}", as `nasgym export --to json` writes it.')
     version = values.get("version")
     if type(version) is not int or version != VERSION:
         raise DataError(f"version {version!r:.80} of the network format is not known here, only {VERSION}; update nasgym.")
-    _check_names("the network", values, KEYS)
+    check_object("the network", values, KEYS, KEYS, DataError)
     if not isinstance(values["architecture"], str) or not isinstance(values["space"], str | None):
         raise DataError('"architecture" is a text, "space" a text or null.')
     _check_scale(values["scale"])
@@ -129,24 +125,6 @@ def plan_from_json(text: str) -> NetworkPlan:
     return plan
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"the name {twice!r} is there twice in one object.")
-    return found
-
-
-def _check_names(where: str, values: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for name in values:
-        if name not in known:
-            raise unknown_name(f"name in {where}", name, known)
-    for name in known:
-        if name not in values:
-            raise DataError(f"{where} lacks {name!r}; it has {', '.join(known)}.")
-
-
 def _list(where: str, values: Any) -> list[Any]:
     if not isinstance(values, list):
         raise DataError(f"{where} is a list, got {values!r:.80}.")
@@ -169,11 +147,9 @@ def _block(where: str, values: Any) -> Block:
 
 def _made(kind: type[T], where: str, values: Any) -> T:
     """A dataclass from an object with exactly its fields, each of its type."""
-    if not isinstance(values, dict):
-        raise DataError(f"{where} is an object, got {values!r:.80}.")
     types = get_type_hints(kind)
     names = {RENAMED.get(field.name, field.name): field.name for field in fields(kind)}  # type: ignore[arg-type]  # plans are dataclasses
-    _check_names(where, values, tuple(names))
+    check_object(where, values, names, names, DataError)
     return kind(**{names[name]: _value(f"{where}.{name}", types[names[name]], value) for name, value in values.items()})
 
 
@@ -194,7 +170,8 @@ def _check_scale(values: Any) -> None:
         return
     if not isinstance(values, dict):
         raise DataError(f'"scale" is null, "{UNKNOWN_SCALE}" or an object, got {values!r:.80}.')
-    _check_names("scale", values, tuple(field.name for field in fields(Scale)))
+    names = [field.name for field in fields(Scale)]
+    check_object("scale", values, names, names, DataError)
     shape, width = values["input_shape"], values["width"]
     if not isinstance(shape, list) or len(shape) != 3:
         raise DataError(f"scale.input_shape is [channels, height, width], got {shape!r:.80}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from nasgym.devices.device_file import DEVICE_NAME
 from nasgym.errors import DataError, unknown_name
+from nasgym.files.json_object import read_json
 from nasgym.importers.published_columns import origin_of
 from nasgym.tables.cost_columns import ANY_DATASET
 
@@ -76,10 +76,7 @@ def read_meanings(path: Path) -> Meanings:
         DataError: It is no such file.
         UnknownName: An object has another key, or a unit or cost that does not exist; the nearest one is suggested.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not readable as JSON ({error}).") from None
+    found = read_json(path)
     if not isinstance(found, dict):
         raise DataError(f"{path} is an object that maps columns to what they mean, got {type(found).__name__}.")
     texts = {key: value for key, value in found.items() if isinstance(value, str)}
@@ -87,15 +84,6 @@ def read_meanings(path: Path) -> Meanings:
     for column, entry in entries.items():
         _check_entry(f"{path}, column {column!r}", entry)
     return Meanings(texts, entries)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON file; a key that is there twice would count once only."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
-    return found
 
 
 def _check_entry(where: str, entry: Any) -> None:

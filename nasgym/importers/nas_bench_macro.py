@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -10,6 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from nasgym.errors import DataError
+from nasgym.files.json_object import read_json
 from nasgym.files.provenance import describe_source
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.tables.table_file import Table, write_table
@@ -92,10 +92,7 @@ def read_nas_bench_macro(path: Path, progress: Callable[[int, int], None] | None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not readable as JSON ({error}); expected nas-bench-macro_cifar10.json.") from None
+    entries = read_json(path, hint="; expected nas-bench-macro_cifar10.json")
     if not isinstance(entries, dict):
         raise DataError(
             f"{path} holds a {type(entries).__name__}, expected an object of architectures; is it the published file?"

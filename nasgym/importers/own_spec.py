@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nasgym.errors import DataError, InvalidValue, unknown_name
+from nasgym.files.json_object import check_object, read_json
 from nasgym.registry import SPACES
 from nasgym.spaces.described import DescribedSpace, space_from_description
 from nasgym.spaces.space import ENUMERATION_LIMIT
@@ -119,10 +119,7 @@ def read_spec(path: Path) -> OwnSpec:
         DataError: The file is no JSON, lacks something or contradicts itself.
         UnknownName: It has a key that a spec does not have; the nearest one is suggested.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not readable as JSON ({error}).") from None
+    data = read_json(path)
     try:
         return _parse(data)
     except InvalidValue as error:
@@ -130,7 +127,7 @@ def read_spec(path: Path) -> OwnSpec:
 
 
 def _parse(data: Any) -> OwnSpec:
-    _check_keys("the spec", data, SPEC_KEYS, REQUIRED)
+    check_object("the spec", data, SPEC_KEYS, REQUIRED)
     name = _text(data, "name", NAME, "letters, digits, - and _")
     taken = {*IMPORT_COMMANDS, *SPACES.builtin, *shipped_tables()}
     if name in taken:
@@ -155,7 +152,7 @@ def _parse(data: Any) -> OwnSpec:
 def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[DescribedSpace, tuple[str, ...]]:
     columns, decisions = [], []
     for entry in _entries(data, "decisions"):
-        _check_keys("a decision", entry, ("column", "name", "role", "choices", "active_if"), ("column", "role", "choices"))
+        check_object("a decision", entry, ("column", "name", "role", "choices", "active_if"), ("column", "role", "choices"))
         column = _text(entry, "column")
         columns.append(column)
         decisions.append({"name": column} | {key: value for key, value in entry.items() if key != "column"})
@@ -173,7 +170,7 @@ def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[Descri
 
 def _accuracy(entry: Any) -> AccuracyColumns:
     known = ("column", "columns", "dataset", "fidelity", "split", "unit")
-    _check_keys("an entry of 'accuracies'", entry, known, ("fidelity", "split", "unit"))
+    check_object("an entry of 'accuracies'", entry, known, ("fidelity", "split", "unit"))
     split, unit = entry["split"], entry["unit"]
     if split not in ("validation", "test"):
         raise unknown_name("split", split, ("validation", "test"))
@@ -183,12 +180,12 @@ def _accuracy(entry: Any) -> AccuracyColumns:
 
 
 def _seconds(entry: Any) -> SecondsColumns:
-    _check_keys("an entry of 'train_seconds'", entry, ("column", "columns", "dataset", "fidelity"), ("fidelity",))
+    check_object("an entry of 'train_seconds'", entry, ("column", "columns", "dataset", "fidelity"), ("fidelity",))
     return SecondsColumns(_columns("train_seconds", entry), _dataset(entry, DATASET), _epochs(entry, "fidelity"))
 
 
 def _cost(entry: Any) -> CostColumn:
-    _check_keys("an entry of 'costs'", entry, ("column", "dataset", "name", "scale"), ("column", "name"))
+    check_object("an entry of 'costs'", entry, ("column", "dataset", "name", "scale"), ("column", "name"))
     scale = entry.get("scale", 1)
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
         raise InvalidValue(f"the scale of a cost is a number above 0, got {scale!r}.")
@@ -291,14 +288,3 @@ def _check_twice(key: str, values: list[str]) -> None:
     twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
         raise InvalidValue(f"{key!r} has {twice[0]!r} twice.")
-
-
-def _check_keys(what: str, entry: Any, known: tuple[str, ...], required: tuple[str, ...]) -> None:
-    if not isinstance(entry, Mapping):
-        raise InvalidValue(f"{what} is an object with {', '.join(known)}, got {entry!r}.")
-    for key in entry:
-        if key not in known:
-            raise unknown_name(f"key of {what}", key, known)
-    for key in required:
-        if key not in entry:
-            raise InvalidValue(f"{what} lacks {key!r}; it has {', '.join(map(repr, entry)) or 'nothing'}.")

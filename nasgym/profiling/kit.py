@@ -14,6 +14,7 @@ import numpy as np
 from nasgym.devices.block_key import KEY_COLUMNS, TEXT_COLUMNS, Block
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
+from nasgym.files.json_object import read_json
 from nasgym.measuring import measure
 from nasgym.networks.memory import Precision
 from nasgym.networks.onnx_graph import empty_onnx, plan_onnx
@@ -144,14 +145,9 @@ def read_kit(folder: Path) -> Kit:
         DataError: The folder is no kit, or its description is damaged.
     """
     path = folder / PLACES["kit"]
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(
-            f"{folder} is no kit: it has no {path.name}; write one with `nasgym profile SPACE --kit DIR`."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as JSON ({error}).") from None
+    if not path.exists():
+        raise DataError(f"{folder} is no kit: it has no {path.name}; write one with `nasgym profile SPACE --kit DIR`.")
+    about = read_json(path)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise DataError(f'{path} is no description of a kit; it begins with "format": "{FORMAT}".')
     try:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasgym.errors import InvalidValue, unknown_name
+from nasgym.errors import InvalidValue
+from nasgym.files.json_object import check_object
 from nasgym.spaces.space import Decision, Label, SearchSpace
 
 __all__ = ["DescribedSpace", "space_from_description"]
@@ -56,7 +57,7 @@ def space_from_description(description: Mapping[str, Any]) -> DescribedSpace:
         InvalidValue: Something is missing or contradicts itself.
         UnknownName: A key, role, decision or label is not known; the nearest one is suggested.
     """
-    _check_keys("a space", description, SPACE_KEYS, required=("name", "decisions"))
+    check_object("a space", description, SPACE_KEYS, ("name", "decisions"))
     name, entries = description["name"], description["decisions"]
     if not isinstance(name, str) or not name:
         raise InvalidValue(f"a space's name is text, got {name!r}.")
@@ -70,7 +71,7 @@ def space_from_description(description: Mapping[str, Any]) -> DescribedSpace:
 
 
 def _decision(entry: Any) -> Decision:
-    _check_keys("a decision", entry, DECISION_KEYS, required=("name", "role", "choices"))
+    check_object("a decision", entry, DECISION_KEYS, ("name", "role", "choices"))
     name, choices, condition = entry["name"], entry["choices"], entry.get("active_if")
     if not isinstance(name, str) or not name:
         raise InvalidValue(f"a decision's name is text, got {name!r}.")
@@ -112,14 +113,3 @@ def _layers(name: str, layers: Any) -> list[tuple[str, int]] | None:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _check_keys(what: str, entry: Any, known: tuple[str, ...], required: tuple[str, ...]) -> None:
-    if not isinstance(entry, Mapping):
-        raise InvalidValue(f"{what} is described by an object with {', '.join(known)}, got {entry!r}.")
-    for key in entry:
-        if key not in known:
-            raise unknown_name(f"key of {what}", key, known)
-    for key in required:
-        if key not in entry:
-            raise InvalidValue(f"the description of {what} lacks {key!r}; it has {', '.join(map(repr, entry)) or 'nothing'}.")

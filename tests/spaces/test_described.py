@@ -49,7 +49,7 @@ def test_layers_and_default_may_be_left_out():
         ({"nmae": "x"}, UnknownName, "Did you mean 'name'"),
         ({"name": ""}, InvalidValue, "name is text"),
         ({"decisions": []}, InvalidValue, "at least one entry"),
-        ({"decisions": ["op"]}, InvalidValue, "a decision is described by an object"),
+        ({"decisions": ["op"]}, InvalidValue, "a decision is an object with name, choices"),
         ({"default": [2, 5]}, InvalidValue, "one label for each of 3"),
         ({"layers": [["a", 2]]}, InvalidValue, "do not add up"),
         ({"layers": "stage"}, InvalidValue, "'layers' is a list"),
