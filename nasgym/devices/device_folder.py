@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 from nasgym.devices.device_file import Device, read_device
 from nasgym.errors import DataError, InvalidValue, MissingData
+from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
 
 __all__ = ["device_files", "device_names", "device_path", "find_device"]
@@ -59,7 +59,7 @@ def find_device(space: str, name: str) -> Device:
     """
     paths = _paths(space)
     if name in paths:
-        device = _read(paths[name], paths[name].stat().st_mtime_ns, space)
+        device = _read(paths[name])
         if device.name != name:
             raise DataError(f"{paths[name]} holds the device {device.name!r}; name the file after it.")
         return device
@@ -78,6 +78,7 @@ def find_device(space: str, name: str) -> Device:
     )
 
 
-@lru_cache(maxsize=16)
-def _read(path: Path, _stamp: int, space: str) -> Device:
-    return read_device(path, space)
+@cached_by_mtime(maxsize=16)
+def _read(path: Path) -> Device:
+    # the folder is named after the space
+    return read_device(path, path.parent.name)

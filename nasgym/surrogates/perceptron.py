@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, MissingData
 from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
+from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
 
 __all__ = [
@@ -89,7 +90,7 @@ def predictor_path(name: str = "ofa") -> Path:
 
 
 def find_predictor(name: str = "ofa") -> Predictor:
-    """Reads the imported predictor.
+    """The imported predictor; it is read again only when its file has changed.
 
     Raises:
         MissingData: It is not there; the message has the command that gets it.
@@ -101,6 +102,11 @@ def find_predictor(name: str = "ofa") -> Predictor:
             f"predictor {name!r} is not in {data_folder()}; get it with `nasgym data import ofa PATH` (NASGYM_DATA names another "
             "folder)."
         )
+    return _read(path)
+
+
+@cached_by_mtime(maxsize=2)
+def _read(path: Path) -> Predictor:
     return read_predictor(path)
 
 

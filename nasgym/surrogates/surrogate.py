@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, InvalidValue, MissingData
 from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
+from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.features import ArchFeatures
@@ -228,13 +229,13 @@ def find_surrogate(table: Table) -> Surrogate:
         raise MissingData(
             f"there is no surrogate of table {table.name!r} in {data_folder()}; fit it with `nasgym data fit-surrogate {table.name}`."
         )
-    found = _cached_surrogate(path, path.stat().st_mtime_ns)
+    found = _read(path)
     found.check_table(table)
     return found
 
 
-@lru_cache(maxsize=4)
-def _cached_surrogate(path: Path, _stamp: int) -> Surrogate:
+@cached_by_mtime(maxsize=4)
+def _read(path: Path) -> Surrogate:
     return read_surrogate(path)
 
 

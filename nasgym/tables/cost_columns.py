@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
+from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
 from nasgym.type_aliases import Floats
 
@@ -139,15 +140,15 @@ def find_columns(space: str) -> list[CostColumns]:
     """
     found = []
     for path in sorted((data_folder() / "costs" / space).glob("*.npz")):
-        columns = _read(path, path.stat().st_mtime_ns)
+        columns = _read(path)
         if (columns.space, columns.name) != (space, path.stem):
             raise DataError(f"{path} holds the columns {columns.name!r} of space {columns.space!r}; import them again.")
         found.append(columns)
     return found
 
 
-@lru_cache(maxsize=8)
-def _read(path: Path, _stamp: int) -> CostColumns:
+@cached_by_mtime(maxsize=8)
+def _read(path: Path) -> CostColumns:
     return read_columns(path)
 
 

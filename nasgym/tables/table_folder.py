@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from nasgym.errors import MissingData
+from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
 from nasgym.registry import SPACES, TABLES
 from nasgym.spaces.described import space_from_description
@@ -54,7 +54,7 @@ def find_table(name: str) -> Table:
     if name not in paths and name in TABLES.names():
         paths[name] = TABLES.path(name)
     if name in paths:
-        return _read(paths[name], paths[name].stat().st_mtime_ns)
+        return _read(paths[name])
     command = IMPORT_COMMANDS.get(name, "nasgym data import table CSV SPEC.json")
     raise MissingData(
         f"table {name!r} is not in {data_folder()}; get it with `{command}` (NASGYM_DATA names another folder). "
@@ -62,8 +62,8 @@ def find_table(name: str) -> Table:
     )
 
 
-@lru_cache(maxsize=8)
-def _read(path: Path, _stamp: int) -> Table:
+@cached_by_mtime(maxsize=8)
+def _read(path: Path) -> Table:
     return read_table(path)
 
 

@@ -43,6 +43,8 @@ def test_what_is_written_is_found_again(predictor):
     found = find_predictor()
     assert (found.card, found.fingerprint) == (CARD, predictor.fingerprint)
     assert all(np.array_equal(a, b) for a, b in zip(found.weights, predictor.weights, strict=True))
+    # not read again while its file is the same
+    assert find_predictor() is found
 
 
 def test_the_fingerprint_is_that_of_the_numbers(predictor):
