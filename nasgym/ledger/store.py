@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,14 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nasgym.errors import DataError
+from nasgym.files.sqlite_file import SqliteKind
 from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["Key", "Measured", "Run", "Store"]
 
 Key: TypeAlias = tuple[bytes, int, int]
 
-SCHEMA_VERSION = 1
-TABLES = {"measurements", "runs", "charges"}
 SCHEMA = """
 CREATE TABLE measurements (
     id INTEGER PRIMARY KEY,
@@ -51,6 +50,16 @@ CREATE TABLE charges (
     PRIMARY KEY (run, ordinal)
 ) WITHOUT ROWID;
 """
+KIND = SqliteKind(
+    SCHEMA,
+    version=1,
+    unopened="{path} cannot be opened as a store ({error}); name another file.",
+    damaged="{path} is not a nasgym store, or is damaged or cannot be written ({error}); name another file, or move this one away.",
+    foreign=(
+        "{path} is a SQLite file of another kind or version ({found}, expected {version}); name another file or move this one away."
+    ),
+    wal=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,58 +102,13 @@ class Store:
         self._read_up_to: dict[str, int] = {}  # rows are only ever added, so their ids ascend
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-        except sqlite3.OperationalError as error:
-            raise DataError(f"{path} cannot be opened as a store ({error}); name another file.") from None
-        try:
-            self._prepare()
-        except DataError:
-            self._db.close()
-            raise
+        self._db = KIND.connect(path)
 
-    def _prepare(self) -> None:
-        # the write-ahead log is switched on last: a file that is not ours is refused without a change to it
-        with self._transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            names = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if version == 0 and not names:
-                for statement in SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION or not names.issuperset(TABLES):
-                raise DataError(
-                    f"{self.path} is a SQLite file of another kind or version ({version}, expected {SCHEMA_VERSION}); "
-                    "name another file or move this one away."
-                )
-        with self._told_as_data_errors():
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA journal_mode = WAL")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._told_as_data_errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _told_as_data_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{self.path} is not a nasgym store, or is damaged or cannot be written ({error}); name another file, or move this one "
-                "away."
-            ) from None
+    def _transaction(self) -> AbstractContextManager[None]:
+        return KIND.transaction(self._db, self.path)
 
     def _select(self, query: str, *values: str | int) -> list[Any]:
-        with self._told_as_data_errors():
+        with KIND.data_errors(self.path):
             return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ every process of a comparison read the same numbers. Each call is a transaction 
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,14 +15,14 @@ from typing import Any
 
 from nasgym.errors import DataError
 from nasgym.files.data_folder import data_folder
+from nasgym.files.sqlite_file import SqliteKind
 
 __all__ = ["THIS_MACHINE", "LatencyCache", "MeasuredLatency"]
 
-VERSION = 1
 # the lock of whoever measures with onnxruntime here
 THIS_MACHINE = "this-machine"
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS latencies (
+CREATE TABLE latencies (
     fingerprint TEXT NOT NULL,
     network TEXT NOT NULL,
     latency_ms REAL NOT NULL,
@@ -35,7 +34,16 @@ CREATE TABLE IF NOT EXISTS latencies (
     PRIMARY KEY (fingerprint, network)
 ) WITHOUT ROWID
 """
-WAIT_SECONDS = 60.0
+UNUSABLE = (
+    "{path}, where measured latencies are kept, is damaged or cannot be written ({error}); move it away, or set NASGYM_DATA."
+)
+KIND = SqliteKind(
+    SCHEMA,
+    version=1,
+    unopened=UNUSABLE,
+    damaged=UNUSABLE,
+    foreign="{path} holds something else than measured latencies; move it away.",
+)
 # SQLite's limit of variables in one statement
 AT_ONCE = 500
 
@@ -67,16 +75,18 @@ class LatencyCache:
         self.path = data_folder() / "latencies" / "measured.sqlite" if path is None else path
 
     def read(self, fingerprint: str, networks: Iterable[str]) -> dict[str, MeasuredLatency]:
-        """What is known of some networks, by key.
+        """What is known of some networks, by key; nothing where there is no file yet, or an empty one.
 
         Raises:
             DataError: The file is damaged or of another kind.
         """
         wanted = list(dict.fromkeys(networks))
-        if not wanted or not self.path.exists():
+        if not wanted:
             return {}
         found: dict[str, MeasuredLatency] = {}
-        with self._opened() as db:
+        with KIND.reading(self.path) as db:
+            if db is None:
+                return {}
             for start in range(0, len(wanted), AT_ONCE):
                 part = wanted[start : start + AT_ONCE]
                 query = (
@@ -101,32 +111,13 @@ class LatencyCache:
         except OSError as error:
             raise DataError(f"measured latencies cannot be kept in {self.path.parent} ({error}); set NASGYM_DATA.") from None
         rows = [(fingerprint, key, one.latency_ms, one.low_ms, one.high_ms, int(one.noisy), text) for key, text, one in new]
-        with self._opened() as db:
-            db.execute("BEGIN IMMEDIATE")
-            db.execute(SCHEMA)
-            db.execute(f"PRAGMA user_version = {VERSION}")
+        with closing(KIND.connect(self.path)) as db, KIND.transaction(db, self.path):
             db.executemany(
                 "INSERT OR IGNORE INTO latencies (fingerprint, network, latency_ms, low_ms, high_ms, noisy, architecture) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            db.execute("COMMIT")
         return self.read(fingerprint, [key for key, _, _ in new])
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-                if tables and (version != VERSION or tables != ["latencies"]):
-                    raise DataError(f"{self.path} holds something else than measured latencies; move it away.")
-                yield db
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{self.path}, where measured latencies are kept, is damaged or cannot be written ({error}); move it away, or set "
-                "NASGYM_DATA."
-            ) from None
 
     @contextmanager
     def sole_measurer(self, name: str) -> Iterator[None]:

@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +68,17 @@ def _listen_to_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(data: Path, *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def start(data: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The running command; one that a failing test leaves behind is killed."""
     pipe, listen = subprocess.PIPE, _listen_to_ctrl_c
-    return subprocess.Popen(command(*arguments), env=environment(data), stdout=pipe, stderr=pipe, text=True, preexec_fn=listen)
+    with subprocess.Popen(
+        command(*arguments), env=environment(data), stdout=pipe, stderr=pipe, text=True, preexec_fn=listen
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

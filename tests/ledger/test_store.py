@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,40 @@ def test_several_processes_share_a_new_store(path):
         assert len(store.charges(run.id)) == 30
         assert accuracy == search(None, run=None, picks=int(run.name)).accuracy.tolist()
     assert len(store.known(tiny_problem().accuracy.fingerprint)) <= 90
+
+
+def test_an_empty_file_is_a_new_store(path):
+    path.parent.mkdir()
+    path.touch()
+    store = Store(path)
+    store.record("oracle", [(KEY, (0.1, 0.2, 3.0))])
+    assert KEY in Store(path).known("oracle")
+    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (1,)
+
+
+def _begin(path: Path, barrier: Barrier, number: int) -> None:
+    barrier.wait(60)
+    store = Store(path)
+    run = store.open_run(str(number), {}).id
+    key = (b"%d" % number, 1, 0)
+    store.record("oracle", [(key, (0.1, 0.2, 3.0))], (run, 0, [key]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_several_processes_make_a_store_at_once(tmp_path):
+    context = get_context("fork")
+    for attempt in range(20):
+        path, barrier = tmp_path / f"{attempt}.sqlite", context.Barrier(8)
+        workers = [context.Process(target=_begin, args=(path, barrier, number), daemon=True) for number in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0] * 8
+        store = Store(path)
+        assert [len(store.charges(run.id)) for run in store.runs()] == [1] * 8
+        store.close()
 
 
 # ---- other files -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sqlite3
 import time
 
@@ -53,17 +52,19 @@ def _keep_until_killed(path):
         number += 1
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_kill_loses_nothing_that_was_kept(tmp_path):
     path = tmp_path / "latencies.sqlite"
     worker = multiprocessing.get_context("fork").Process(target=_keep_until_killed, args=(path,))
     worker.start()
-    cache, names = LatencyCache(path), [f"n{i}" for i in range(400)]
-    deadline = time.monotonic() + 60
-    while len(seen := cache.read("a", names)) < 5 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.join()
+    try:
+        cache, names = LatencyCache(path), [f"n{i}" for i in range(400)]
+        deadline = time.monotonic() + 60
+        while len(seen := cache.read("a", names)) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        worker.kill()
+        worker.join()
     found = cache.read("a", names)
     assert len(seen) >= 5
     assert seen.items() <= found.items()
@@ -76,15 +77,45 @@ def _keep_own(path, number):
 
 def test_several_processes_agree(tmp_path):
     path = tmp_path / "latencies.sqlite"
-    workers = [multiprocessing.get_context("fork").Process(target=_keep_own, args=(path, i)) for i in range(4)]
+    workers = [multiprocessing.get_context("fork").Process(target=_keep_own, args=(path, i), daemon=True) for i in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 4
     found = LatencyCache(path).read("a", ["shared", *(f"n{i}" for i in range(4))])
     assert len(found) == 5
     assert found["shared"].latency_ms in (1.0, 2.0, 3.0, 4.0)
+
+
+def test_nothing_is_known_in_an_empty_file(tmp_path):
+    path = tmp_path / "latencies.sqlite"
+    path.touch()
+    assert LatencyCache(path).read("a", ["n"]) == {}
+    assert LatencyCache(path).keep("a", [("n", "text", ONE)]) == {"n": ONE}
+
+
+def _keep_when_asked(path, asked):
+    asked.wait(60)
+    LatencyCache(path).keep("a", [("n", "text", ONE)])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_first_readers_while_another_process_makes_the_file(tmp_path):
+    context = multiprocessing.get_context("fork")
+    for attempt in range(30):
+        path, asked = tmp_path / f"{attempt}.sqlite", context.Event()
+        writer = context.Process(target=_keep_when_asked, args=(path, asked), daemon=True)
+        writer.start()
+        try:
+            asked.set()
+            deadline = time.monotonic() + 60
+            while not (found := LatencyCache(path).read("a", ["n"])) and time.monotonic() < deadline:
+                pass
+            assert found == {"n": ONE}
+        finally:
+            writer.kill()
+            writer.join()
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path):

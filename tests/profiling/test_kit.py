@@ -285,7 +285,12 @@ def test_two_profiles_are_measured_one_after_the_other(tmp_path: Path, monkeypat
         "profile(DigitsSpace(), 'toy', folder / 'toy.csv', options, work=folder / 'work', check=0, accept_noise=True)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
-    assert [process.communicate()[1] for process in running] == [b"", b""]
+    try:
+        assert [process.communicate(timeout=300)[1] for process in running] == [b"", b""]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
     assert read_device(tmp_path / "toy.csv").name == "toy"
 
 
