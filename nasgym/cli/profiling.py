@@ -73,12 +73,13 @@ def profile_command(
         return
     from nasgym.devices.device_folder import device_path
     from nasgym.files.data_folder import data_folder
-    from nasgym.measuring.measure import MeasureError, Options
+    from nasgym.measuring.checks import measure_errors
+    from nasgym.measuring.measure import Options
     from nasgym.profiling.profile import profile
     from nasgym.registration import IDS
 
     name = name or f"local-{threads}t" + ("-int8" if PRECISIONS[precision] == "int8" else "")
-    try:
+    with measure_errors(InvalidValue):
         options = Options(
             threads=threads,
             provider=provider,
@@ -87,8 +88,6 @@ def profile_command(
             max_rounds=max_rounds,
             seed=seed,
         )
-    except MeasureError as error:
-        raise InvalidValue(str(error)) from None
     with stages() as told:
         done = profile(
             known,

@@ -16,6 +16,7 @@ from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 from nasgym.files.json_object import read_json
 from nasgym.measuring import measure
+from nasgym.measuring.checks import check_batch
 from nasgym.networks.memory import Precision
 from nasgym.networks.onnx_graph import empty_onnx, plan_onnx
 from nasgym.networks.space_plans import plan_of
@@ -93,10 +94,9 @@ def write_kit(
         UnknownName: There is no such precision.
         MissingPackage: onnx is not installed.
     """
-    if precision not in get_args(Precision):
-        raise unknown_name("precision", precision, get_args(Precision))
-    if batch < 1 or check < 0:
-        raise InvalidValue(f"batch is a count from 1 on and check one from 0 on, got {batch} and {check}.")
+    check_batch(batch, precision)
+    if check < 0:
+        raise InvalidValue(f"check is a count of networks from 0 on, got {check}.")
     if folder.exists() and any(folder.iterdir()):
         raise InvalidValue(f"{folder} is not empty; name another folder, or remove what is in it.")
     parts = parts_of(space)

@@ -14,9 +14,9 @@ import numpy as np
 from nasgym.devices.device_file import DEVICE_NAME, RESERVED, Device, Latency, write_device
 from nasgym.devices.layout import block_layout
 from nasgym.errors import DataError, InvalidValue
+from nasgym.measuring.checks import measure_errors
 from nasgym.measuring.latency_cache import THIS_MACHINE, LatencyCache
 from nasgym.measuring.measure import (
-    MeasureError,
     Model,
     Options,
     Timing,
@@ -71,12 +71,9 @@ def check_quiet(options: Options) -> float:
     block = MBConv(24, 144, 24, 3, activation="relu6", residual=True)
     model = block_onnx(block, 28, rng=np.random.default_rng(0)).SerializeToString()
     longer = replace(options, burst_ms=QUIET_BURST_MS)
-    try:
-        with pinned(options.threads, options.pin):
-            bursts = [time_burst("reference", model, longer) for _ in range(QUIET_BURSTS)]
-            found = timing_of(bursts, QUIET_ERROR, options.seed)
-    except MeasureError as error:
-        raise DataError(str(error)) from None
+    with measure_errors(), pinned(options.threads, options.pin):
+        bursts = [time_burst("reference", model, longer) for _ in range(QUIET_BURSTS)]
+        found = timing_of(bursts, QUIET_ERROR, options.seed)
     if found.noisy:
         raise InvalidValue(
             f"this machine is too noisy to measure on: within seconds, the latency of one and the same block was anything between "
@@ -92,10 +89,8 @@ def measured(
     told: Callable[[float, float], None] | None = None,
 ) -> dict[str, Timing]:
     """`nasgym.measuring.measure.measure`, with the errors of this package."""
-    try:
+    with measure_errors():
         return measure(models, options, log=log, told=told)
-    except MeasureError as error:
-        raise DataError(str(error)) from None
 
 
 def device_of(
@@ -180,10 +175,8 @@ def profile(
         raise InvalidValue(
             f"{name!r} is no name of a device: lower-case letters, digits, dot, dash, underscore; and not {RESERVED!r}."
         )
-    try:
+    with measure_errors(InvalidValue):
         check_provider(options.provider)
-    except MeasureError as error:
-        raise InvalidValue(str(error)) from None
     block_layout(space)  # says so where a space cannot be profiled
     if check:  # before anything is measured
         import_module("matplotlib")

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO
 
 from nasgym.errors import DataError, InvalidValue
+from nasgym.measuring.checks import check_batch
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.memory import Precision
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.cost.measured import MeasuredCost, Planner, check_batch, network_onnx
+from nasgym.oracles.cost.measured import MeasuredCost, Planner, network_onnx
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["PLACE", "CommandLatency", "read_latency"]

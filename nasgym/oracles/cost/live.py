@@ -6,20 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
-from typing import TypeVar
 
-from nasgym.errors import DataError, InvalidValue
+from nasgym.errors import InvalidValue
+from nasgym.measuring.checks import check_batch, measure_errors
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
-from nasgym.measuring.measure import CPU, MeasureError, Model, Options, check_provider, describe_machine, measure
+from nasgym.measuring.measure import CPU, Model, Options, check_provider, describe_machine, measure
 from nasgym.networks.memory import Precision
 from nasgym.networks.plan import NetworkPlan
-from nasgym.oracles.cost.measured import MeasuredCost, Planner, check_batch, network_onnx
+from nasgym.oracles.cost.measured import MeasuredCost, Planner, network_onnx
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["LiveLatency"]
-
-Found = TypeVar("Found")
 
 FORMAT = 1
 # what a search waits for; a device file is measured with more patience
@@ -75,8 +72,9 @@ class LiveLatency(MeasuredCost):
             threads=threads, provider=provider, tolerance=float(tolerance), min_rounds=MIN_ROUNDS, max_rounds=MAX_ROUNDS
         )
         self.batch, self.precision = batch, precision
-        _told(partial(check_provider, provider))
-        machine = _told(partial(describe_machine, provider))
+        with measure_errors():
+            check_provider(provider)
+            machine = describe_machine(provider)
         del machine["cores"]  # those that this process may use now; a search that is resumed with others is the same search
         described = {"format": FORMAT, "machine": machine, "batch": batch, "precision": precision, **asdict(self.options)}
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
@@ -93,13 +91,6 @@ class LiveLatency(MeasuredCost):
             models: dict[str, Model] = {
                 key: network_onnx(plans[key], self.batch, self.precision) for key in keys[start : start + TOGETHER]
             }
-            timings = _told(partial(measure, models, self.options))
+            with measure_errors():
+                timings = measure(models, self.options)
             keep({key: MeasuredLatency(t.latency_ms, t.low_ms, t.high_ms, t.noisy) for key, t in timings.items()})
-
-
-def _told(ask: Callable[[], Found]) -> Found:
-    """What `ask` gives, with the errors of this package."""
-    try:
-        return ask()
-    except MeasureError as error:
-        raise DataError(str(error)) from None

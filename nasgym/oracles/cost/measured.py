@@ -6,11 +6,12 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from nasgym.errors import InvalidValue, unknown_name
+from nasgym.errors import InvalidValue
+from nasgym.measuring.checks import check_batch
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.memory import Precision
 from nasgym.networks.plan import Identity, NetworkPlan
@@ -212,11 +213,3 @@ def network_onnx(plan: NetworkPlan, batch: int, precision: Precision) -> bytes:
         model = quantize(model, rng, begins=True, ends=True)
     found: bytes = model.SerializeToString()
     return found
-
-
-def check_batch(batch: int, precision: str) -> None:
-    """Raises `InvalidValue` or `UnknownName` where a batch or a precision does not exist."""
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InvalidValue(f"batch is a count of images from 1 on, got {batch!r}.")
-    if precision not in get_args(Precision):
-        raise unknown_name("precision", precision, get_args(Precision))
