@@ -193,29 +193,24 @@ def fit_surrogate_command(
 @data_app.command("list")
 def data_list() -> None:
     """The tables, devices, cost columns, predictors and surrogates that there are."""
-    from nasgym.cli.artifacts import list_holdings
-    from nasgym.cli.catalog import list_tables
+    from nasgym.cli.artifacts import list_artifacts
     from nasgym.files.data_folder import data_folder
 
     shown = table(
         f"Tables (data folder {data_folder()})", "name", "where", "space", "rows", "data sets", "epochs", "seeds", "search sees"
     )
-    for info in list_tables():
-        if info.problem:
-            shown.add_row(info.name, info.where, f"NOT READABLE: {info.problem}")
-            continue
-        numbers = (f"{info.size:,}", ", ".join(info.datasets), ", ".join(map(str, info.fidelities)), str(info.seeds))
-        shown.add_row(info.name, info.where, info.space, *numbers, info.search_metric)
+    held = table("Beside tables", "kind", "name", "where", "space", "contents")
+    for one in list_artifacts():
+        if one.kind == "table":
+            cells = (f"NOT READABLE: {one.problem}",) if one.problem else (one.space, *one.contents)
+            shown.add_row(one.name, one.where, *cells)
+        else:
+            cells = (f"NOT READABLE: {one.problem}",) if one.problem else one.contents
+            held.add_row(one.kind, one.name, one.where, one.space, *cells)
     if shown.row_count:
         console().print(shown)
     else:
         typer.echo(f"no tables in {data_folder()}; import one: nasgym data import --help")
-    held = table("Beside tables", "kind", "name", "where", "space", "contents")
-    for one in list_holdings():
-        if one.problem:
-            held.add_row(one.kind, one.name, one.where, one.space, f"NOT READABLE: {one.problem}")
-        else:
-            held.add_row(one.kind, one.name, one.where, one.space, one.contents)
     if held.row_count:
         console().print(held)
 
@@ -223,10 +218,9 @@ def data_list() -> None:
 @data_app.command("verify")
 def data_verify() -> None:
     """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 where a file is damaged."""
-    from nasgym.cli.artifacts import verify_holdings
-    from nasgym.cli.catalog import verify_tables
+    from nasgym.cli.artifacts import verify_artifacts
 
-    checked = [*verify_tables(), *verify_holdings()]
+    checked = verify_artifacts()
     for name, whole, found in checked:
         typer.echo(f"{name}: {'ok, ' if whole else 'DAMAGED, '}{found}")
     if not checked:

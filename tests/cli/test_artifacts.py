@@ -1,5 +1,6 @@
-"""What ``nasgym data list`` and ``nasgym data verify`` say of devices, cost columns, predictors and tables of other packages."""
+"""What ``nasgym data list`` and ``nasgym data verify`` say of tables, devices, cost columns, predictors and surrogates."""
 
+import json
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 
@@ -7,16 +8,18 @@ import numpy as np
 import pytest
 
 from nasgym import registry
-from nasgym.cli.artifacts import list_holdings, verify_holdings
-from nasgym.cli.catalog import list_tables, verify_tables
+from nasgym.cli.artifacts import list_artifacts, verify_artifacts
 from nasgym.devices.block_key import Block
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
+from nasgym.files.data_folder import data_folder
+from nasgym.importers.own_table import import_own_table
 from nasgym.surrogates.perceptron import FEATURES, HIDDEN, Predictor, predictor_path, write_predictor
 from nasgym.surrogates.surrogate import surrogate_path
 from nasgym.tables.cost_columns import CostColumns, columns_path, write_columns
-from nasgym.tables.table_file import write_table
-from nasgym.tables.table_folder import table_path
+from nasgym.tables.table_file import Table, read_table, write_table
+from nasgym.tables.table_folder import shipped_tables, table_path
+from tests.importers.test_own_table import CSV, SPEC
 from tests.sampled import quicken, sampled_table
 from tests.tiny import SIZE, tiny_table
 
@@ -27,12 +30,12 @@ PHONE = Device("my-phone", "ofa", "tflite", 1, 1, "float32", {Block("conv", in_c
 
 def held(kind):
     """The one imported file of a kind."""
-    (found,) = [one for one in list_holdings() if one.kind == kind and one.where == "imported"]
+    (found,) = [one for one in list_artifacts() if one.kind == kind and one.where == "imported"]
     return found
 
 
 def said(label):
-    ((_, whole, words),) = [entry for entry in verify_holdings() if entry[0] == label]
+    ((_, whole, words),) = [entry for entry in verify_artifacts() if entry[0] == label]
     return whole, words
 
 
@@ -56,14 +59,71 @@ def predictor():
     return write_predictor(Predictor({"name": "ofa", "space": "ofa"}, weights, biases), predictor_path())
 
 
+# ---- tables -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "my.csv").write_text(CSV)
+    (tmp_path / "my.json").write_text(json.dumps(SPEC))
+    return import_own_table(tmp_path / "my.csv", tmp_path / "my.json")
+
+
+def test_an_empty_folder_has_shipped_tables_only():
+    tables = [one for one in list_artifacts() if one.kind == "table"]
+    assert [one.name for one in tables] == list(shipped_tables())
+    for one in tables:
+        assert (one.where, one.problem) == ("shipped", "")
+        assert said(one.name)[0]
+
+
+def test_a_table_is_listed_and_whole(own):
+    found = held("table")
+    assert (found.name, found.label, found.space, found.path) == ("my-table", "my-table", "my-table", own)
+    assert found.contents == ("6", "default", "10", "2", "validation")
+    assert found.problem == ""
+    assert said("my-table")[0]
+
+
+def test_a_damaged_table_is_listed_with_its_problem(own):
+    own.write_bytes(own.read_bytes()[:200])
+    found = held("table")
+    assert "no nasgym table" in found.problem
+    assert found.contents == ()
+    whole, words = said("my-table")
+    assert not whole
+    assert "damaged" in words
+
+
+def test_a_table_under_another_name_is_noticed(own):
+    write_table(read_table(own), table_path("other"))
+    whole, words = said("other")
+    assert not whole
+    assert "holds the table 'my-table'" in words
+
+
+def test_a_table_that_does_not_fit_its_space_is_noticed():
+    card = {"name": "short", "space": "nats-sss", "datasets": ["a"], "search_fidelity": 1, "report_fidelity": 1}
+    card |= {"search_metric": "test", "canonical": False}
+    write_table(Table(card, {("a", 1, "test"): np.zeros((5, 1), dtype=np.float32)}, {}, {}), table_path("short"))
+    whole, words = said("short")
+    assert not whole
+    assert "5 rows, the space 'nats-sss' of its card 32,768" in words
+
+
+# ---- beside tables ------------------------------------------------------------------------------
+
+
 def test_an_empty_folder_has_shipped_devices_only():
-    assert all(one.where == "shipped" and one.kind == "device" and not one.problem for one in list_holdings())
+    assert not data_folder().exists()
+    beside = [one for one in list_artifacts() if one.kind != "table"]
+    assert all(one.where == "shipped" and one.kind == "device" and not one.problem for one in beside)
 
 
 def test_a_device(phone):
     found = held("device")
     assert (found.name, found.space, found.path, found.problem) == ("my-phone", "ofa", phone, "")
-    assert found.contents == "1 blocks, runtime tflite, batch 1, float32"
+    assert found.contents == ("1 blocks, runtime tflite, batch 1, float32",)
     assert found.fingerprint == PHONE.fingerprint
     assert said("device ofa/my-phone")[0]
     phone.write_text(phone.read_text().replace("1.0", "2.0"))
@@ -78,7 +138,7 @@ def test_a_device_in_the_place_of_another(phone):
 
 def test_cost_columns(columns):
     found = held("cost columns")
-    assert (found.name, found.space, found.contents) == ("mine", "tiny", "1 columns of 36 architectures")
+    assert (found.name, found.space, found.contents) == ("mine", "tiny", ("1 columns of 36 architectures",))
     columns.write_bytes(columns.read_bytes()[:-9])
     assert "damaged" in said("cost columns tiny/mine")[1]
     card = {"name": "mine", "space": "tiny", "notes": {}}
@@ -88,7 +148,7 @@ def test_cost_columns(columns):
 
 def test_a_predictor(predictor):
     assert said("predictor ofa")[0]
-    assert held("predictor").contents == "perceptron of 4 layers, 128 inputs"
+    assert held("predictor").contents == ("perceptron of 4 layers, 128 inputs",)
     predictor.write_bytes(predictor.read_bytes()[:-9])
     whole, words = said("predictor ofa")
     assert not whole
@@ -111,7 +171,7 @@ def test_a_surrogate_goes_with_its_table(monkeypatch, own_data_folder):
     path = write_table(sampled_table(), table_path("mine"))
     fit_surrogate("mine")
     assert said("surrogate mine")[0]
-    assert held("surrogate").contents == "fitted to 80 architectures, 6 columns"
+    assert held("surrogate").contents == ("fitted to 80 architectures, 6 columns",)
     write_table(sampled_table(rows=70), path)
     whole, words = said("surrogate mine")
     assert not whole
@@ -121,6 +181,9 @@ def test_a_surrogate_goes_with_its_table(monkeypatch, own_data_folder):
     whole, words = said("surrogate mine")
     assert not whole
     assert "table 'mine' is not in" in words
+
+
+# ---- tables of other packages -------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -139,14 +202,13 @@ def where_it_lies():
 
 
 def of_package():
-    (info,) = [info for info in list_tables() if info.where == "another package"]
-    ((_, whole, words),) = [entry for entry in verify_tables() if entry[0] == "tiny"]
-    return info, whole, words
+    (info,) = [info for info in list_artifacts() if info.where == "another package"]
+    return info, *said("tiny")
 
 
 def test_a_table_of_another_package(package_table):
     info, whole, words = of_package()
-    assert (info.name, info.size, info.path, info.problem) == ("tiny", SIZE, package_table, "")
+    assert (info.label, info.contents[0], info.path, info.problem) == ("tiny", str(SIZE), package_table, "")
     assert whole
     assert "its package keeps none" in words
     package_table.write_bytes(package_table.read_bytes()[:300])
@@ -166,4 +228,4 @@ def test_a_table_that_its_package_does_not_give(package_table, monkeypatch):
 
 def test_an_imported_table_hides_that_of_a_package(package_table, own_data_folder):
     write_table(tiny_table(), own_data_folder / "tables" / "tiny.npz")
-    assert [info.where for info in list_tables() if info.name == "tiny"] == ["imported"]
+    assert [info.where for info in list_artifacts() if info.name == "tiny"] == ["imported"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasgym.cli.catalog import list_tables, verify_tables
+from nasgym.cli.artifacts import list_artifacts, verify_artifacts
 from nasgym.errors import DataError, NasgymError, UnknownName
 from nasgym.importers.own_table import import_own_table, read_own_table
 from nasgym.oracles.accuracy.table import TableOracle
@@ -96,9 +96,9 @@ def test_a_sample_of_the_architectures(files):
     again = find_table("my-table")
     assert again.fingerprint == table.fingerprint
     assert again.archs.tolist() == table.archs.tolist()
-    assert ("my-table", True) in [found[:2] for found in verify_tables()]
-    info = next(info for info in list_tables() if info.name == "my-table")
-    assert (info.path, info.size, info.problem) == (path, 5, "")
+    assert ("my-table", True) in [found[:2] for found in verify_artifacts()]
+    info = next(info for info in list_artifacts() if info.name == "my-table")
+    assert (info.path, info.contents[0], info.problem) == (path, "5", "")
     files.replace("conv,5,16", "conv,3,16")
     files.refused("rows 3 and 4 describe the same architecture")
 
