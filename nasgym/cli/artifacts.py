@@ -32,12 +32,12 @@ class Artifact:
     Attributes:
         kind: ``"table"``, ``"device"``, ``"cost columns"``, ``"predictor"`` or ``"surrogate"``.
         name: Its name.
-        where: ``"imported"``, ``"shipped"`` or ``"another package"``; of several tables of one name the
-            first kind is used.
+        where: ``"imported"``, ``"shipped"`` or ``"another package"``; of several tables of one name
+            the first kind is used.
         path: The file; None where another package does not say where it is.
         space: Name of its space; empty where an unusable file does not say it.
-        contents: What is in it: of a table its rows, data sets, epochs of the default data set, most
-            training seeds and what a search sees; of others a few words.
+        contents: What is in it: of a table its rows, data sets, epochs of the default data set,
+            most training seeds and what a search sees; of others a few words.
         fingerprint: Of the contents; tables are known by their SHA-256 and have none here.
         problem: Why the file is not usable, empty where it is; then it has no contents.
     """
@@ -82,8 +82,8 @@ def verify_artifacts() -> list[tuple[str, bool, str]]:
     """Checks all of them: checksums, contents, and that a table fits the space of its card.
 
     Returns:
-        (`Artifact.label`, whether it is whole, what was found); only tables of other packages may lack
-        the SHA-256 beside them.
+        (`Artifact.label`, whether it is whole, what was found); only tables of other packages may
+        lack the SHA-256 beside them.
     """
     found = []
     for table in _table_files():

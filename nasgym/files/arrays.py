@@ -21,7 +21,7 @@ __all__ = ["Array", "checksum_path", "load_arrays", "read_arrays", "verify_check
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# what opening a damaged or foreign file raises: in zipfile, in zlib, in numpy's header, in the card.
+# what opening a damaged or foreign file raises: in zipfile, zlib, numpy's header or the card.
 # RuntimeError: a flag says that the archive is encrypted; MemoryError: a header names a huge shape
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError),
@@ -44,7 +44,7 @@ def write_arrays(path: Path, card: Mapping[str, Any], arrays: Mapping[str, Array
     text = np.array(json.dumps(card, sort_keys=True))
     try:
         with beside.open("wb") as file:
-            # not compressed: the files are small, and unpacking takes most of the time that reading takes
+            # not compressed: the files are small, and unpacking would take most of the reading time
             np.savez(file, card=text, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
         digest = sha256_of(beside)
         beside.replace(path)

@@ -22,8 +22,8 @@ def cached_by_mtime(maxsize: int) -> Callable[[Callable[[Path], T]], Callable[[P
         maxsize: Number of files that are kept; the one that was asked for longest ago goes first.
 
     Returns:
-        The decorator of a function of a path. The decorated function raises `FileNotFoundError` where
-        the file is not there.
+        The decorator of a function of a path. The decorated function raises `FileNotFoundError`
+        where the file is not there.
     """
 
     def decorate(read: Callable[[Path], T]) -> Callable[[Path], T]:

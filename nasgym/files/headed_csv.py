@@ -104,7 +104,7 @@ def _head(path: Path, lines: Sequence[str], first: int, keys: Sequence[str]) -> 
 
 
 def _cells(path: Path, number: int, line: str) -> list[str]:
-    # a line at a time: a quote that is not closed is an error of its line, and does not swallow the rest
+    # a line at a time: a quote that is not closed is an error of its line, not of the rest
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
     except csv.Error as error:

@@ -32,8 +32,8 @@ def parse_json(text: str) -> Any:
     """What a text says.
 
     Raises:
-        ValueError: It is no JSON, or an object has a key twice; or what it nests or counts is beyond
-            what Python reads.
+        ValueError: It is no JSON, an object has a key twice, or it nests or counts beyond what
+            Python reads.
     """
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_whole)

@@ -22,8 +22,8 @@ WAIT_SECONDS = 60.0
 class SqliteKind:
     """One kind of SQLite file, and what is said about files that cannot be used as one.
 
-    A file without tables, for example an empty one, is a new file. Schema and version come into it in
-    one transaction, so that no process ever sees a part of them.
+    A file without tables, for example an empty one, is a new file. Schema and version come into it
+    in one transaction, so that no process ever sees a part of them.
 
     Attributes:
         schema: ``CREATE TABLE`` statements, separated by semicolons.
@@ -90,8 +90,8 @@ class SqliteKind:
             if not path.exists():
                 yield None
                 return
-            # rw does not make the file, and reads one that is write-protected; ro could not undo what a
-            # process that was killed has left half written
+            # rw does not make the file, and reads one that is write-protected; ro could not undo
+            # what a process that was killed has left half written
             db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT_SECONDS, isolation_level=None)
         except (OSError, sqlite3.OperationalError) as error:
             raise DataError(self.unopened.format(path=path, error=error)) from None
@@ -126,7 +126,7 @@ class SqliteKind:
             raise DataError(self.damaged.format(path=path, error=error)) from None
 
     def _is_new(self, db: sqlite3.Connection, path: Path | str) -> bool:
-        """Whether a file has no tables, within a transaction; raises `DataError` where it has others."""
+        """Whether a file has no tables; raises `DataError` where it has others."""
         found = db.execute("PRAGMA user_version").fetchone()[0]
         names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if found == 0 and not names:

@@ -35,7 +35,8 @@ def measure_errors(kind: type[NasgymError] = DataError) -> Iterator[None]:
     """Turns `MeasureError`, which stands alone in every kit, into an error of this package.
 
     Args:
-        kind: `DataError` where a model or onnxruntime is at fault, `InvalidValue` where an option is.
+        kind: `DataError` where a model or onnxruntime is at fault, `InvalidValue` where an option
+            is.
     """
     try:
         yield
