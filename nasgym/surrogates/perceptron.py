@@ -16,6 +16,7 @@ from nasgym.errors import DataError, MissingData
 from nasgym.files.arrays import read_arrays, verify_checksum, write_arrays
 from nasgym.files.cached import cached_by_mtime
 from nasgym.files.data_folder import data_folder
+from nasgym.type_aliases import Floats
 
 __all__ = [
     "FEATURES",
@@ -74,14 +75,25 @@ class Predictor:
         return digest.hexdigest()[:16]
 
     def __call__(self, features: Array) -> Array:
-        """``(N,)`` float32 outputs of ``(N, 128)`` float32 features; single precision, as it was trained."""
-        values = features
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            values = values @ weight.T
+        """``(N,)`` float32 outputs of ``(N, 128)`` features.
+
+        Computed in double precision and rounded. In single precision the last digit of an output
+        depends on how many others are computed with it, on the number of threads and on the
+        processor: matrix products sum up in an order of their own.
+        """
+        values = features.astype(np.float64)
+        for weight, bias in self._layers[:-1]:
+            values = values @ weight
             values += bias
             np.maximum(values, 0.0, out=values)
-        # not a product with a vector, whose rounding would depend on the number of rows
-        return np.asarray((values * self.weights[-1]).sum(axis=1) + self.biases[-1])
+        weight, bias = self._layers[-1]
+        return np.asarray((values @ weight + bias)[:, 0], dtype=np.float32)
+
+    @cached_property
+    def _layers(self) -> list[tuple[Floats, Floats]]:
+        """``(in, out)`` weights and ``(out,)`` biases in double precision."""
+        layers = zip(self.weights, self.biases, strict=True)
+        return [(weight.T.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers]
 
 
 def predictor_path(name: str = "ofa") -> Path:

@@ -21,9 +21,6 @@ FIRST_RESOLUTION, STEP = 112, 16
 KINDS = STAGES * BLOCKS
 # so many rows go through the network at once: their hidden layers stay in the processor's cache
 CHUNK = 256
-# and never fewer or an odd number of them: products of a few rows round in another way, and a network's accuracy would depend on
-# how many others were asked about at the same time
-MULTIPLE = 8
 # nothing is trained: the weights are those of the supernet
 FIDELITY = 0
 
@@ -65,13 +62,11 @@ class OnceForAllModel:
 
     def accuracy(self, archs: Archs) -> Floats:
         """``(N,)`` predicted accuracies in [0, 1] of valid architectures."""
-        padded = np.zeros((-(-len(archs) // MULTIPLE) * MULTIPLE, archs.shape[1]), dtype=np.int8)
-        padded[: len(archs)] = archs
-        found = np.empty(len(padded))
-        for start in range(0, len(padded), CHUNK):
+        found = np.empty(len(archs))
+        for start in range(0, len(archs), CHUNK):
             rows = slice(start, start + CHUNK)
-            found[rows] = self.predictor(ofa_features(padded[rows]))
-        return np.clip(found[: len(archs)], 0.0, 1.0)
+            found[rows] = self.predictor(ofa_features(archs[rows]))
+        return np.clip(found, 0.0, 1.0)
 
     def outside(self, archs: Archs) -> None:
         """None: nothing published says which networks the predictor was fitted to."""
