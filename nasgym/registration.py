@@ -10,6 +10,8 @@ from nasgym.errors import unknown_name
 
 __all__ = ["IDS", "Benchmark", "benchmark", "live_id", "mo_id", "register_envs"]
 
+OF_TABLE = "nasgym.problems.sources.table:table_parts"
+OF_SPACE = "nasgym.problems.sources.space:space_parts"
 HALF_OF_RANGE: dict[str, Any] = {"fraction": 0.5, "of": "range"}
 
 
@@ -18,15 +20,15 @@ class Benchmark:
     """What an id stands for.
 
     Attributes:
-        table: Name of the table with its accuracies; where there is a loader, of its data.
+        table: Name of its table, or of its space where it plays no table.
         summary: One sentence for `nasgym list`.
         reward: Default rule.
         target: Default target, used by every rule that has one.
         any_table: Whether the keyword ``table`` may name another table.
-        loader: ``"module:function"`` that gives the `nasgym.problems.factory.Parts` of an id that is no table, from the keywords of
-            `make_problem` about accuracies and costs; empty for tables.
+        loader: ``"module:function"`` that makes the `nasgym.problems.request.ProblemParts` from a `Request`.
+        accuracies: The accuracy oracles that it knows; the first is its own.
+        device: The device whose latency is its cost; None where that is counted.
         networks: Whether the networks of its space can be built here, so that ``device="live"`` can time them.
-        trains: Whether every candidate is trained by default; Gymnasium then knows the id as nondeterministic.
     """
 
     table: str
@@ -34,9 +36,20 @@ class Benchmark:
     reward: str = "accuracy"
     target: Mapping[str, Any] | float = field(default_factory=lambda: HALF_OF_RANGE)
     any_table: bool = False
-    loader: str = ""
+    loader: str = OF_TABLE
+    accuracies: tuple[str, ...] = ("table", "training", "surrogate")
+    device: str | None = None
     networks: bool = False
-    trains: bool = False
+
+    @property
+    def plays_table(self) -> bool:
+        """Whether it is a table, and not a space with networks."""
+        return self.loader == OF_TABLE
+
+    @property
+    def trains(self) -> bool:
+        """Whether every candidate is trained by default; Gymnasium then knows the id as nondeterministic."""
+        return self.accuracies[0] == "training"
 
 
 def _mobile(space: str, summary: str) -> Benchmark:
@@ -46,9 +59,9 @@ def _mobile(space: str, summary: str) -> Benchmark:
         f"{summary}; candidates are trained on digits at a quarter of the width for one epoch",
         "constrained",
         any_table=True,
-        loader=f"nasgym.problems.sources.mobile:{space}_parts",
+        loader=OF_SPACE,
+        accuracies=("training", "table", "surrogate"),
         networks=True,
-        trains=True,
     )
 
 
@@ -73,7 +86,10 @@ IDS: dict[str, Benchmark] = {
         "most 25 ms on a phone",
         "constrained",
         target=25.0,
-        loader="nasgym.problems.sources.ofa:ofa_parts",
+        any_table=True,
+        loader=OF_SPACE,
+        accuracies=("predictor", "table", "surrogate", "training"),
+        device="note10",
         networks=True,
     ),
     "nasgym/ProxylessNAS-v0": _mobile(

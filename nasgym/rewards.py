@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.registry import RULES
 from nasgym.type_aliases import Floats
 
 __all__ = [
-    "RULES",
     "Absolute",
     "Accuracy",
     "Constrained",
@@ -202,24 +202,24 @@ class CostBucket(RewardRule):
         return np.clip(place, 0, self.buckets - 1)
 
 
-RULES: dict[str, type[RewardRule]] = {
-    rule.name: rule for rule in (Accuracy, MnasNetSoft, MnasNetHard, WeightedSum, Absolute, Constrained, CostBucket)
-}
-
 RuleSpec: TypeAlias = str | Mapping[str, Any]
 
 
-def make_rule(spec: RuleSpec, rules: Mapping[str, type[RewardRule]] = RULES) -> RewardRule:
+def make_rule(spec: RuleSpec) -> RewardRule:
     """A rule from its name, or from ``{"rule": name, hyper-parameter: value, ...}``.
+
+    Args:
+        spec: Names are those of `nasgym.registry.RULES`, other packages' included.
 
     Raises:
         UnknownName: No such rule or hyper-parameter.
-        InvalidValue: A hyper-parameter is no finite number.
+        InvalidValue: There is no name, or a hyper-parameter is no finite number.
     """
-    name, values = (spec, {}) if isinstance(spec, str) else (spec.get("rule"), {k: v for k, v in spec.items() if k != "rule"})
-    if name not in rules:
-        raise unknown_name("reward rule", name, rules)
-    rule = rules[str(name)]
+    values = dict(spec) if isinstance(spec, Mapping) else {"rule": spec}
+    name = values.pop("rule", None)
+    if not isinstance(name, str):
+        raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
+    rule: type[RewardRule] = RULES.load(name)
     known = {field.name: field for field in fields(rule)}
     for key, value in values.items():
         if key not in known:

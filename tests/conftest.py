@@ -16,7 +16,7 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 def need_table(name: str) -> str:
     """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
     from nasgym.files.data_folder import data_folder
-    from nasgym.problems.sources.ofa import is_imported
+    from nasgym.problems.sources.space import is_playable
     from nasgym.registration import IDS
     from nasgym.tables.table_folder import imported_tables, shipped_tables
 
@@ -24,7 +24,7 @@ def need_table(name: str) -> str:
         pytest.importorskip("torch")
         pytest.importorskip("sklearn")
         return name
-    if name in imported_tables() or name in shipped_tables() or (name == "ofa" and is_imported()):
+    if name in imported_tables() or name in shipped_tables() or (name == "ofa" and is_playable(IDS["nasgym/OFA-v0"])):
         return name
     reason = f"{name!r} is not in {data_folder()}; `make data` builds it from {SHARED}"
     if name == "digits":

@@ -84,7 +84,8 @@ def _network(
     from nasgym.networks.named import named_plan
     from nasgym.networks.scale import IMAGENET, Scale
     from nasgym.networks.space_plans import plan_of
-    from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+    from nasgym.spaces.digits import DigitsSpace
+    from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
     channels, size, _ = IMAGENET.input_shape
     scale = Scale(

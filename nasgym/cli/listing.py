@@ -16,7 +16,7 @@ def list_command() -> None:
     """Environment ids, agents, reward rules, spaces, tables and devices."""
     from nasgym.devices.device_folder import device_files
     from nasgym.files.data_folder import data_folder
-    from nasgym.problems.sources.ofa import is_imported
+    from nasgym.problems.sources.space import is_playable
     from nasgym.registration import IDS, live_id, mo_id
     from nasgym.registry import AGENTS, RULES, SPACES, TABLES
     from nasgym.tables.cost_columns import imported_columns
@@ -26,7 +26,8 @@ def list_command() -> None:
     out = terminal.console()
     ids = terminal.table("Environments", "id", "what it is")
     for env_id, known in IDS.items():
-        state = "" if known.trains or known.table in tables or (known.loader and is_imported()) else f" ({_missing(known)})"
+        there = known.table in tables if known.plays_table else is_playable(known)
+        state = "" if there else f" ({_missing(known)})"
         ids.add_row(env_id, known.summary + state)
     out.print(ids)
     timed = [env_id for env_id, known in IDS.items() if known.networks]
@@ -54,7 +55,7 @@ def list_command() -> None:
 
 
 def _missing(known: Benchmark) -> str:
-    return f"{'data' if known.loader else 'table'} {known.table} {'are' if known.loader else 'is'} not there"
+    return f"table {known.table} is not there" if known.plays_table else f"data {known.table} are not there"
 
 
 def _devices_of_plugin(name: str) -> str:

@@ -36,6 +36,7 @@ class Comparison:
         budget: What each search may spend.
         problem: Fingerprint of the problem; results of another table are never mixed in.
         version: Of nasgym.
+        exclusive: Whether a search needs this machine for itself, because it times networks here; no part of the description.
     """
 
     env_id: str
@@ -45,14 +46,17 @@ class Comparison:
     budget: Budget
     problem: str
     version: str
+    exclusive: bool = False
 
     def describe(self) -> dict[str, Any]:
         """JSON-able form."""
-        return {**asdict(self), "seeds": list(self.seeds), "agents": [[name, dict(h)] for name, h in self.agents.items()]}
+        described = {**asdict(self), "seeds": list(self.seeds), "agents": [[name, dict(h)] for name, h in self.agents.items()]}
+        del described["exclusive"]
+        return described
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything above (16 hex digits)."""
+        """Hash of `describe` (16 hex digits)."""
         return _hash(self.describe())[:16]
 
     def run_spec(self, agent: str, seed: int) -> dict[str, Any]:
@@ -114,7 +118,9 @@ def plan_comparison(
     made = {name: make_agent(name, **(hyperparameters or {}).get(name, {})) for name in agents}
     problem = make_problem(env_id, **(keywords or {}))
     resolved = {name: {f.name: getattr(agent, f.name) for f in fields(agent) if f.init} for name, agent in made.items()}
-    comparison = Comparison(env_id, dict(keywords or {}), resolved, tuple(seeds), budget, problem.fingerprint, __version__)
+    exclusive = any(cost.exclusive for cost in problem.cost_oracles.values())
+    fingerprint = problem.fingerprint
+    comparison = Comparison(env_id, dict(keywords or {}), resolved, tuple(seeds), budget, fingerprint, __version__, exclusive)
     return comparison, problem
 
 

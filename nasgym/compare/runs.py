@@ -25,7 +25,6 @@ from nasgym.errors import InvalidValue, NasgymError
 from nasgym.execution.processes import Workers
 from nasgym.ledger.ledger import Ledger
 from nasgym.ledger.store import Store
-from nasgym.oracles.cost.device_spec import is_measured, runs_command
 from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
 
@@ -60,8 +59,7 @@ def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | N
     """
     if jobs < 1:
         raise InvalidValue(f"jobs must be at least 1, got {jobs!r}.")
-    device = comparison.keywords.get("device")
-    if jobs > 1 and is_measured(device) and not runs_command(device):
+    if jobs > 1 and comparison.exclusive:
         raise InvalidValue(
             f"device='live' times networks on this machine, where the other searches of jobs={jobs} would disturb it; give --jobs 1."
         )

@@ -57,7 +57,7 @@ def block_layout(space: SearchSpace, model: Model = "lookup") -> BlockLayout:
     """The blocks of a space, or of a restriction of it.
 
     Args:
-        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.space_plans.PLANNED`).
+        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.space_plans`).
         model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear model.
 
     Raises:

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,9 +15,8 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import block_macs, count_macs, count_params, head_macs
 from nasgym.networks.plan import Block, Conv, Identity, MBConv, NetworkPlan, Pool, out_channels, out_size
-from nasgym.networks.space_plans import PLANNED, plan_of
-from nasgym.oracles.cost.counted import COUNTED, counted_cost
-from nasgym.oracles.oracle import CostOracle
+from nasgym.networks.space_plans import has_plans, plan_of
+from nasgym.oracles.cost.counted import COUNTED, counted_names, counted_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.nats_bench import EDGES, OPS, WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
@@ -206,7 +204,7 @@ def _mark(body: Body, position: int, name: str) -> Body:
 
 
 def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Body:
-    if isinstance(space, PLANNED):
+    if has_plans(space):
         names = [layer.name for layer in space.layers]
         texts = [
             space.layer_text(layer, rows[0, layer.slice]) if still_open else None
@@ -321,26 +319,12 @@ def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
     return Box(layer.name, texts[0][1], tuple(f"{name} {label}" for name, label in texts[1:]), kind)
 
 
-def _counted(space: SearchSpace, name: str) -> CostOracle | None:
-    """The counted cost of a space of `nasgym.spaces` or a restriction of one, None for others."""
-    for kind in (*PLANNED, SizeSpace, TopologySpace):
-        if isinstance(space, kind):
-            whole = _whole_cost(kind, name)
-            return whole if whole.space.fingerprint == space.fingerprint else whole.narrow(space)
-    return None
-
-
-@cache
-def _whole_cost(kind: Callable[[], SearchSpace], name: str) -> CostOracle:
-    return counted_cost(kind(), name)
-
-
 def _costs(space: SearchSpace, rows: Archs, problem_costs: Mapping[str, float]) -> str:
     """One line; of a partial architecture the range over its completions."""
     texts: dict[str, str] = {}
     for name in COUNTED:
-        cost = _counted(space, name)
-        if cost is not None:
+        if name in counted_names(space):
+            cost = counted_of(space, name)
             low, high = (float(bound[0]) for bound in cost.bounds(rows))
             texts[name] = amount(low) if low == high else f"{amount(low)} to {amount(high)}"
     texts |= {name: amount(value) for name, value in problem_costs.items()}

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from numbers import Real
-from typing import Any, NamedTuple, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,27 +14,18 @@ from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.cost.counted import COUNTED, MEMORY
 from nasgym.oracles.cost.device_spec import DeviceSpec, check_device
-from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
+from nasgym.oracles.oracle import CostOracle, SeedChoice
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.problem import Problem
+from nasgym.problems.request import ProblemParts, Request
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
-from nasgym.registry import RULES
-from nasgym.rewards import RewardRule, RuleSpec, make_rule
+from nasgym.rewards import RuleSpec, make_rule
 from nasgym.spaces.space import Label, SearchSpace
 
-__all__ = ["PROBLEM_KEYWORDS", "Parts", "TargetSpec", "make_problem", "wanted_cost"]
+__all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem", "wanted_cost"]
 
 TargetSpec: TypeAlias = float | Mapping[str, Any] | None
 DEFAULT = "default"
-TABLE_LOADER = "nasgym.problems.sources.table:table_parts"
-
-
-class Parts(NamedTuple):
-    """What an id's data give: the whole space, its accuracies, and the costs that were asked for, the primary one first."""
-
-    space: SearchSpace
-    accuracy: AccuracyOracle
-    costs: list[CostOracle]
 
 
 def make_problem(
@@ -78,7 +69,7 @@ def make_problem(
         fidelity: Epochs that the search sees, by default the table's; 1 where networks are trained.
         accuracy: ``"table"``; ``"training"`` to train every candidate on this machine; ``"surrogate"`` for what was fitted to a
             sampled table, its costs included; ``"predictor"`` for ``nasgym/OFA-v0``. By default the id's own.
-        table: Name of an imported table, for ``nasgym/Table-v0`` and the mobile spaces.
+        table: Name of an imported table, for ``nasgym/Table-v0`` and the ids that are spaces.
         restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel": [3]}``.
         objectives: Names for multi-objective agents: ``"accuracy"`` and costs.
         extra_costs: Further costs to report.
@@ -98,21 +89,10 @@ def make_problem(
     if table is not None and not known.any_table and table != known.table:
         raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
     _check_types(spec)
-    rule = _rule(known.reward if reward is None else reward)
-    asked: dict[str, Any] = {
-        "accuracy": accuracy,
-        "dataset": dataset,
-        "seed": seed,
-        "fidelity": fidelity,
-        "cost": cost,
-        "device": device,
-        "extra_costs": extra_costs,
-        "missing": missing,
-    }
-    if known.any_table or not known.loader:
-        asked["table"] = table if known.loader else table or known.table
-    module, _, function = (known.loader or TABLE_LOADER).partition(":")
-    parts: Parts = getattr(import_module(module), function)(**asked)
+    rule = make_rule(known.reward if reward is None else reward)
+    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing)
+    module, _, function = known.loader.partition(":")
+    parts: ProblemParts = getattr(import_module(module), function)(request)
     whole, oracle, oracles = parts
     space = whole if restrict is None else whole.restrict(restrict)
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
@@ -163,13 +143,6 @@ def _check_types(given: Mapping[str, Any]) -> None:
         for one in value or ():
             if not isinstance(one, str):
                 raise InvalidValue(f"{name} is a list of names, got {one!r} in it.")
-
-
-def _rule(spec: RuleSpec) -> RewardRule:
-    name = spec.get("rule") if isinstance(spec, Mapping) else spec
-    if not isinstance(name, str):
-        raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
-    return make_rule(spec, {name: RULES.load(name)})
 
 
 def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:

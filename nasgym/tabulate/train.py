@@ -18,6 +18,7 @@ from nasgym.ledger.store import Key, Store
 from nasgym.oracles.accuracy.training import TrainingOracle, training_oracle
 from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Measurements
+from nasgym.registry import SPACES
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tabulate.quality import quality
 from nasgym.training.packed_modules import pack_key
@@ -66,7 +67,7 @@ def open_trainings(oracle: TrainingOracle, store: Store) -> list[Training]:
 
 def _start_worker(space: str) -> None:
     global _worker_oracle
-    _worker_oracle = training_oracle(space)
+    _worker_oracle = training_oracle(SPACES.load(space)())
 
 
 def _train(training: Training) -> Measurements:
@@ -87,7 +88,7 @@ def measure_all(space: str, store_path: Path, jobs: int) -> Generator[tuple[int,
     Raises:
         NasgymError: A worker was killed; what was trained before is in the store.
     """
-    oracle, store = training_oracle(space), Store(store_path)
+    oracle, store = training_oracle(SPACES.load(space)()), Store(store_path)
     trainings = open_trainings(oracle, store)
     total = oracle.space.size * len(oracle.seeds) * len(oracle.fidelities)
     done = total - sum(len(training.archs) for training in trainings)
@@ -123,7 +124,9 @@ def tabulate(
         for done, total in steps:
             if progress is not None:
                 progress(done, total)
-    path = write_table(assemble_table(training_oracle(space), Store(store_path), search_fidelity), out / f"{space}.npz")
+    path = write_table(
+        assemble_table(training_oracle(SPACES.load(space)()), Store(store_path), search_fidelity), out / f"{space}.npz"
+    )
     card = json.dumps(read_table(path).card, indent=2, sort_keys=True) + "\n"
     write_file(path.with_suffix(".json"), card)
     return path

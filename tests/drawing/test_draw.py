@@ -11,7 +11,7 @@ from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
 from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_cost
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
@@ -32,7 +32,7 @@ def own_space(layers=12):
     return SearchSpace(HOSTILE, decisions, layers=[(f"part{i}", 2) for i in range(layers)])
 
 
-MOBILE = [kind() for kind in PLANNED[2:]]
+MOBILE = [space for space in planned_spaces() if not has_own_images(space)]
 COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace(), *MOBILE]
 SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")])]
 

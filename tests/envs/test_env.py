@@ -21,7 +21,7 @@ from nasgym.tables.table_file import write_table
 from tests.tiny import completions_of, tiny_problem, tiny_table
 
 # ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
-TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
+TABLES = [env_id for env_id, known in IDS.items() if known.plays_table]
 OBSERVATIONS = ("onehot", "tokens", "dict")
 # keyword sets for ids whose primary cost is counted
 COUNTED = [

@@ -32,7 +32,7 @@ from nasgym.tables.table_file import Table
 from tests.tiny import DESCRIPTION, SIZE, tiny_problem, tiny_space, tiny_table
 
 # ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
-TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
+TABLES = [env_id for env_id, known in IDS.items() if known.plays_table]
 MO = "nasgym/mo-Digits-v0"
 TWO = [Objective("accuracy", "max"), Objective("latency_ms@phone", "min")]
 THREE = [Objective("energy_mj", "min"), *TWO]

@@ -8,10 +8,11 @@ import pytest
 from nasgym.envs.env import NASEnv
 from nasgym.envs.potential import Potential
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.rewards import RULES, make_rule
+from nasgym.registry import RULES
+from nasgym.rewards import make_rule
 from tests.tiny import completions_of, tiny_ledger, tiny_problem
 
-COSTLY = [name for name, rule in RULES.items() if rule.needs_target]
+COSTLY = [name for name in RULES.builtin if RULES.load(name).needs_target]
 
 
 def replay(env, actions, target=None):

@@ -27,7 +27,7 @@ from nasgym.rewards import MnasNetSoft
 from tests.tiny import tiny_problem
 
 # ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
-TABLES = [env_id for env_id, known in IDS.items() if not known.loader]
+TABLES = [env_id for env_id, known in IDS.items() if known.plays_table]
 MODES = list(AutoresetMode)
 OBSERVATIONS = ("onehot", "tokens", "dict")
 KEYWORDS = [

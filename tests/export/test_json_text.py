@@ -12,7 +12,7 @@ from nasgym.export.json_text import plan_from_json, plan_json
 from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import Scale
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import plan_of, planned_spaces
 
 SMALL = NetworkPlan(
     "a name, \N{SNOWMAN}",
@@ -41,9 +41,8 @@ def test_scales():
     assert json.loads(plan_json(named_plan("mnasnet-a1", scale)))["scale"] == "unknown"
 
 
-@pytest.mark.parametrize("kind", PLANNED)
-def test_architectures_read_back_equal(kind):
-    space = kind()
+@pytest.mark.parametrize("space", planned_spaces(), ids=lambda space: space.name)
+def test_architectures_read_back_equal(space):
     for arch in space.sample(np.random.default_rng(5), 10):
         plan = plan_of(space, arch)
         text = plan_json(plan, space=space.name)

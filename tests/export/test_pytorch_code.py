@@ -16,7 +16,7 @@ from nasgym.networks.count import count_params
 from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import plan_of, planned_spaces
 from nasgym.networks.weights import random_weights, weight_shapes
 from tests.export.written import imported, onnx_output
 
@@ -26,7 +26,7 @@ pytest.importorskip("onnxruntime")
 torch.set_num_threads(1)
 from nasgym.networks.torch_modules import build_module  # noqa: E402 - after torch is known to be there
 
-SPACES = [kind() for kind in PLANNED]
+SPACES = planned_spaces()
 # the others have one size
 MOBILE = [space for space in SPACES if space.name not in ("digits", "nas-bench-macro")]
 SMALL = Scale((3, 32, 32), 10, 0.25)

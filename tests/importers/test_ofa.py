@@ -8,16 +8,17 @@ from nasgym.cli.data import data_app
 from nasgym.devices.device_folder import device_names, device_path
 from nasgym.errors import DataError
 from nasgym.importers.ofa import import_ofa
-from nasgym.problems.sources.ofa import is_imported
+from nasgym.problems.sources.space import is_playable
+from nasgym.registration import IDS
 from nasgym.surrogates.perceptron import predictor_path
 from tests.importers.test_ofa_predictor import arrays
 
 
 def test_a_folder_and_a_file(shared, own_data_folder):
     assert import_ofa(shared / "raw" / "ofa_note10") == [device_path("ofa", "note10")]
-    assert not is_imported()
+    assert not is_playable(IDS["nasgym/OFA-v0"])
     assert import_ofa(shared / "tables" / "ofa_mbv3_accuracy_predictor.npz") == [predictor_path()]
-    assert is_imported()
+    assert is_playable(IDS["nasgym/OFA-v0"])
     import_ofa(shared / "raw" / "ofa_note10", "other")
     assert device_names("ofa")[:2] == ["note10", "other"]
 

@@ -11,7 +11,8 @@ from nasgym.networks.count import block_macs, block_params, count_macs, count_pa
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
 

@@ -12,11 +12,11 @@ from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.onnx_graph import plan_onnx
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import plan_of, planned_spaces
 from nasgym.networks.weights import random_weights, weight_shapes
 from nasgym.spaces.digits import DigitsSpace
 
-SPACES = [kind() for kind in PLANNED]
+SPACES = planned_spaces()
 SMALL = Scale((3, 45, 45), 10, 0.25, 4)
 PRECISIONS = {"float32": 4, "int8": 1}
 # these write over their input, unless something later reads it

@@ -10,7 +10,7 @@ from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.onnx_graph import block_onnx, plan_onnx
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import Scale
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import plan_of, planned_spaces
 from nasgym.networks.weights import random_weights, weight_shapes
 
 torch = pytest.importorskip("torch")
@@ -18,7 +18,7 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 torch.set_num_threads(1)
 
-SPACES = [kind() for kind in PLANNED]
+SPACES = planned_spaces()
 
 
 def run(model, images):

@@ -8,7 +8,8 @@ import pytest
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, out_size
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 
 def test_digits_plan_by_hand():
@@ -76,4 +77,4 @@ def test_the_shipped_table_was_trained_with_these_plans():
     from nasgym.oracles.accuracy.training import training_oracle
     from nasgym.tables.table_folder import find_table
 
-    assert training_oracle("digits").fingerprint in str(find_table("digits").card)
+    assert training_oracle(DigitsSpace()).fingerprint in str(find_table("digits").card)

@@ -6,7 +6,8 @@ import pytest
 
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)

@@ -92,7 +92,7 @@ def test_the_spec_rebuilds_the_problem(own, keywords):
         ({"fidelity": 3}, UnknownName, "Known: 1, 4"),
         ({"seed": "all"}, UnknownName, "training seed"),
         ({"accuracy": "tabel"}, UnknownName, "Did you mean 'table'"),
-        ({"accuracy": "training"}, UnknownName, "space with a training oracle 'tiny'"),
+        ({"accuracy": "training"}, InvalidValue, "'tiny' is none of the built-in spaces"),
         ({"reward": "acuracy"}, UnknownName, "Did you mean 'accuracy'"),
         ({"reward": 3}, InvalidValue, "a reward is a name or"),
         ({"reward": {"beta": 3}}, InvalidValue, "a reward is a name or"),
@@ -150,7 +150,7 @@ def test_a_changed_table_is_read_again(own, tmp_path):
     assert own().fingerprint != before
 
 
-@pytest.mark.parametrize("env_id", [name for name in IDS if name != "nasgym/Table-v0" and not IDS[name].loader])
+@pytest.mark.parametrize("env_id", [name for name in IDS if name != "nasgym/Table-v0" and IDS[name].plays_table])
 @pytest.mark.parametrize("reward", ["accuracy", "constrained", "mnasnet-hard", "cost-bucket"])
 def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
     imported(IDS[env_id].table)

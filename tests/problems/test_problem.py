@@ -13,7 +13,8 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
-from nasgym.rewards import RULES, Constrained, MnasNetSoft, make_rule
+from nasgym.registry import RULES
+from nasgym.rewards import Constrained, MnasNetSoft, make_rule
 from tests.tiny import SIZE, completions_of, partial_archs, tiny_problem, tiny_space, tiny_table
 
 
@@ -208,7 +209,7 @@ def assert_same_problem(one, other):
 
 
 @pytest.mark.parametrize("lower", [None, 3.0])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULES.builtin)
 def test_at_another_target_it_is_the_problem_made_with_it(rule, lower):
     problem = tiny_problem(rule=make_rule(rule), target=18.0, lower=lower)
     problem.optimum(), problem.fingerprint, problem.value_to_go(np.full((1, 5), -1, dtype=np.int8), feasible_only=True)
@@ -233,7 +234,7 @@ def test_whole_numbers_are_the_same_limits():
     assert tiny_problem(target=20, lower=5).fingerprint == tiny_problem(target=20.0, lower=5.0).fingerprint
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULES.builtin)
 def test_each_architecture_can_have_its_own_target(rule):
     problem = tiny_problem(rule=make_rule(rule), target=18.0)
     archs = problem.space.enumerate()

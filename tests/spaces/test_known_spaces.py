@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.tables.table_folder import find_table
 
 CELL = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.spaces import Decision, DigitsSpace, NASBenchMacroSpace, SearchSpace, SizeSpace, TopologySpace
+from nasgym.spaces import Decision, SearchSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from tests.tiny import completions_of, partial_archs, tiny_space
 
 KINDS = {

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from nasgym.ledger.store import Store
 from nasgym.oracles.accuracy.training import training_oracle
+from nasgym.spaces.digits import DigitsSpace
 from nasgym.tabulate.train import MALLOC, measure_all, open_trainings
 
 
 def main(path: Path) -> None:
     """Says which workers it has when the short training is done; the long one goes on for seconds."""
-    oracle, store = training_oracle("digits"), Store(path)
+    oracle, store = training_oracle(DigitsSpace()), Store(path)
     trainings = open_trainings(oracle, store)
     long = max(trainings, key=lambda training: (training.fidelity, len(training.archs)))
     left = {*long.keys(), trainings[-1].keys()[0]}

@@ -15,7 +15,7 @@ import pytest
 from nasgym.errors import DataError
 from nasgym.ledger.store import Store
 from nasgym.networks.digits import digits_plan
-from nasgym.spaces import DigitsSpace
+from nasgym.spaces.digits import DigitsSpace
 from tests.execution.orphans import end, lives, wait_until_gone
 
 pytest.importorskip("torch")

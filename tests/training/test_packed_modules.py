@@ -14,7 +14,8 @@ from nasgym.networks.plan import Conv, Pool
 from nasgym.networks.scale import DIGITS
 from nasgym.networks.space_plans import plan_of as plan_of_space
 from nasgym.registry import SPACES
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)

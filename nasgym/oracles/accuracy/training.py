@@ -4,75 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
+from nasgym.networks.scale import DIGITS
+from nasgym.networks.space_plans import has_own_images, plan_of
 from nasgym.oracles.oracle import AccuracyOracle, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.training.images import ImageSet
-from nasgym.type_aliases import Archs, Floats, Ints
+from nasgym.training.schedule import Schedule
+from nasgym.training.trainer import Trainer
+from nasgym.type_aliases import Archs, Ints
 
-if TYPE_CHECKING:
-    import torch
-
-    from nasgym.training.packed_modules import PackedNetwork
-
-__all__ = ["PlanBuilder", "Schedule", "TrainingOracle", "training_oracle", "training_oracle_for"]
+__all__ = ["PlanBuilder", "TrainingOracle", "training_oracle", "training_oracle_for"]
 
 PlanBuilder: TypeAlias = Callable[[Archs], NetworkPlan]
-# fields of `Schedule` that did not exist when the first fingerprints were made
-LATER = frozenset({"momentum"})
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How a network is trained; the number of epochs is the fidelity.
-
-    AdamW; the learning rate rises linearly over the first fifth of the steps and then falls as a cosine. The defaults were
-    found on the Digits networks (`docs/digits-table.md`).
-
-    Attributes:
-        batch: Images a step.
-        images_per_epoch: Images that an epoch draws, without replacement, from the training set.
-        learning_rate: Peak; `final_fraction` of it is left at the end.
-        warmup: Share of the steps with a rising learning rate.
-        beta1, beta2: AdamW's moment decay.
-        weight_decay: On every parameter.
-        momentum: Share of a batch in the running statistics of normalisations. After few steps those that are read when
-            the network is tested are still near their start, unless it is larger than torch's own value, the default.
-    """
-
-    batch: int = 50
-    images_per_epoch: int = 800
-    learning_rate: float = 0.01
-    final_fraction: float = 0.02
-    warmup: float = 0.2
-    beta1: float = 0.9
-    beta2: float = 0.99
-    weight_decay: float = 1e-4
-    momentum: float = 0.1
-
-    def describe(self) -> dict[str, float]:
-        """The values by name, less those that came later and have their default: fingerprints of before stay valid."""
-        later = {f.name: f.default for f in fields(self) if f.name in LATER}
-        return {name: value for name, value in asdict(self).items() if later.get(name) != value}
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate at a step of `steps`."""
-        rising = max(1, round(self.warmup * steps))
-        if step < rising:
-            return self.learning_rate * (step + 1) / rising
-        progress = (step - rising) / max(1, steps - rising)
-        share = self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress))
-        return self.learning_rate * share
 
 
 class TrainingOracle(AccuracyOracle):
@@ -113,6 +64,7 @@ class TrainingOracle(AccuracyOracle):
             raise InvalidValue(f"fidelities are epochs in ascending order, at least 1; got {fidelities}.")
         self.space, self.plan_of, self.images = space, plan_of, images
         self.schedule = schedule or Schedule()
+        self.trainer = Trainer(images, self.schedule)
         self.fidelities, self.search_fidelity = fidelities, fidelities[0]
         self.seeds, self.pack = seeds, pack
         described = {"schedule": self.schedule.describe(), "images": images.fingerprint, "space": space.fingerprint}
@@ -160,7 +112,7 @@ class TrainingOracle(AccuracyOracle):
         for group in groups.values():
             for start in range(0, len(group), self.pack):
                 rows = group[start : start + self.pack]
-                out[:, rows] = self._train([plans[row] for row in rows], fidelity, [int(seeds[row]) for row in rows])
+                out[:, rows] = self.trainer.train([plans[row] for row in rows], fidelity, [int(seeds[row]) for row in rows])
         return Measurements(*out)
 
     def report(self, archs: Archs) -> Measurements:
@@ -171,119 +123,52 @@ class TrainingOracle(AccuracyOracle):
         arrays = (found.validation, found.test, found.train_seconds)
         return Measurements(*(array.reshape(shape).mean(axis=1) for array in arrays))
 
-    def _train(self, plans: Sequence[NetworkPlan], epochs: int, seeds: Sequence[int]) -> Floats:
-        """``(3, K)`` validation accuracy, test accuracy, processor seconds."""
-        import torch
-
-        from nasgym.networks.torch_modules import build_module, initialise
-        from nasgym.training.packed_modules import PackedNetwork
-
-        torch.set_num_threads(1)
-        start = time.process_time()
-        network = PackedNetwork(plans)
-        network.set_momentum(self.schedule.momentum)
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        for index, (plan, generator) in enumerate(zip(plans, generators, strict=True)):
-            module = build_module(plan)
-            initialise(module, generator)
-            network.load(index, module)
-        torch.set_flush_denormal(True)  # tiny moments and weights would be computed slowly
-        try:
-            self._fit(network, epochs, generators)
-        finally:
-            torch.set_flush_denormal(False)  # the processor's mode belongs to the whole process
-        network.eval()
-        validation = self._accuracy(network, self.images.validation, self.images.validation_labels)
-        test = self._accuracy(network, self.images.test, self.images.test_labels)
-        seconds = np.full(len(plans), (time.process_time() - start) / len(plans))
-        return np.stack([validation, test, seconds])
-
-    def _fit(self, network: PackedNetwork, epochs: int, generators: Sequence[torch.Generator]) -> None:
-        import torch
-
-        schedule, images = self.schedule, torch.from_numpy(self.images.train).flatten(1)
-        labels = torch.from_numpy(self.images.train_labels)
-        optimiser = torch.optim.AdamW(
-            network.parameters(),
-            lr=schedule.learning_rate,
-            betas=(schedule.beta1, schedule.beta2),
-            weight_decay=schedule.weight_decay,
-            fused=True,
-        )
-        per_epoch = schedule.images_per_epoch // schedule.batch
-        steps = epochs * per_epoch
-        for step in range(steps):
-            if step % per_epoch == 0:
-                orders = [torch.randperm(len(images), generator=g)[: schedule.images_per_epoch] for g in generators]
-                order = torch.stack(orders)
-            picked = order[:, (step % per_epoch) * schedule.batch :][:, : schedule.batch]
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step, steps)
-            optimiser.zero_grad()
-            logits = network(images[picked])
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels[picked].flatten(), reduction="sum")
-            (loss / schedule.batch).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            optimiser.step()
-
-    def _accuracy(self, network: PackedNetwork, images: np.ndarray, labels: np.ndarray) -> Floats:
-        import torch
-
-        with torch.inference_mode():
-            batch = torch.from_numpy(images).flatten(1)
-            logits = network(batch.expand(network.packed, *batch.shape))
-            right = logits.argmax(dim=2) == torch.from_numpy(labels)
-        return np.asarray(right.double().mean(dim=1).numpy())
-
 
 # deep networks, few steps: the running statistics have to follow quickly
-MOBILE_SCHEDULE = Schedule(momentum=0.3)
+SCALED_SCHEDULE = Schedule(momentum=0.3)
 # full trainings are for the answers of searches, three seeds each, and take seconds
-MOBILE_FIDELITIES = (1, 5)
-MOBILE = ("proxylessnas", "mnasnet", "mobilenetv3", "moga", "fairnas", "tunas")
+SCALED_FIDELITIES = (1, 5)
 
 
-def training_oracle(space: str, **options: Any) -> TrainingOracle:
-    """The training oracle of a space by name, on scikit-learn's digits; `options` are those of `TrainingOracle`.
+def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
+    """The training oracle of a space with plans, on scikit-learn's digits.
 
-    The mobile spaces are trained at `nasgym.networks.scale.DIGITS`: a quarter of the width, 8 x 8 pixels; 1 epoch of 800 images
-    where nothing else is asked for, 5 for reports.
+    Networks of a mobile space are built at `nasgym.networks.scale.DIGITS`, a quarter of the width and 8 x 8 pixels, and trained
+    for 1 epoch of 800 images where nothing else is asked for, 5 for reports.
+
+    Args:
+        space: The whole space.
+        options: Those of `TrainingOracle`.
 
     Raises:
-        UnknownName: The space has no networks that can be trained here.
+        InvalidValue: The space has no plans, or its networks read other images.
     """
     from nasgym.training.images import load_digits_images
 
-    if space == "digits":
-        from nasgym.networks.digits import digits_plan
-        from nasgym.spaces.digits import DigitsSpace
-
-        digits = DigitsSpace()
-        return TrainingOracle(digits, partial(digits_plan, digits), load_digits_images(), **options)
-    if space not in MOBILE:
-        raise unknown_name("space with a training oracle", space, ["digits", *MOBILE])
-    from nasgym.networks.scale import DIGITS
-    from nasgym.networks.space_plans import plan_of
-    from nasgym.registry import SPACES
-
-    mobile: SearchSpace = SPACES.load(space)()
-    builder = partial(plan_of, mobile, scale=DIGITS)
-    return TrainingOracle(
-        mobile, builder, load_digits_images(), **{"schedule": MOBILE_SCHEDULE, "fidelities": MOBILE_FIDELITIES, **options}
-    )
+    images = load_digits_images()
+    plan, pixels = plan_of(space, space.default, DIGITS), (1, *images.train.shape[1:])
+    if plan.input_shape[0] != 1 or max(plan.input_shape) > max(pixels):
+        said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, pixels)]
+        raise InvalidValue(
+            f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {images.name!r}, have "
+            f"{said[1]}; import a table of its trained networks instead."
+        )
+    own = {} if has_own_images(space) else {"schedule": SCALED_SCHEDULE, "fidelities": SCALED_FIDELITIES}
+    return TrainingOracle(space, partial(plan_of, space, scale=DIGITS), images, **{**own, **options})
 
 
-def training_oracle_for(space: str, seed: SeedChoice, fidelity: int | None) -> TrainingOracle:
+def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | None) -> TrainingOracle:
     """The training oracle of a space from the keywords of `nasgym.make_problem`.
 
     Args:
-        space: Name of the space.
+        space: The whole space.
         seed: ``"mean"`` or ``"sampled"``: every training draws one of the oracle's seeds (a mean over them is what reports give);
             a number is the one seed of all trainings.
         fidelity: Epochs that a search sees, None for the oracle's own.
 
     Raises:
-        InvalidValue: `seed` is no seed.
-        UnknownName: The space has no networks that can be trained here, or there is no such fidelity.
+        InvalidValue: `seed` is no seed, or as `training_oracle`.
+        UnknownName: There is no such fidelity.
     """
     if seed not in ("mean", "sampled") and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise InvalidValue(f"a training seed is a whole number from 0 on, got {seed!r}.")

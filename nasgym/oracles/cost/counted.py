@@ -15,7 +15,7 @@ from nasgym.networks.mobile_mnasnet import block_layers, strides_of
 from nasgym.networks.mobile_ofa import image_size
 from nasgym.networks.plan import Block, Head, NetworkPlan, out_channels, out_size
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
 from nasgym.oracles.cost.cases import CasesCost
 from nasgym.oracles.cost.chain import ChainCost, Combine
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
@@ -23,7 +23,7 @@ from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import Label, SearchSpace
 
-__all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names"]
+__all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names", "counted_of"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ MEMORY = tuple(name for name in MEASURES if name not in COUNTED)
 
 def counted_names(space: SearchSpace) -> tuple[str, ...]:
     """The names of a space's counted costs."""
-    if isinstance(space, PLANNED):
+    if has_plans(space):
         return tuple(MEASURES)
     return COUNTED if isinstance(space, SizeSpace | TopologySpace) else ()
 
@@ -126,10 +126,27 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
             return _mnasnet_cost(space, name, scale)
         case OnceForAllSpace():
             return _ofa_cost(space, name, scale)
-    if isinstance(space, PLANNED):
+    if has_plans(space):
         return _from_plans(space, name, _option_plans(space, scale))
-    known = [kind().name for kind in (*PLANNED, SizeSpace, TopologySpace)]
+    known = [one.name for one in (*planned_spaces(), SizeSpace(), TopologySpace())]
     raise unknown_name("space with counted costs", space.name, known)
+
+
+def counted_of(space: SearchSpace, name: str) -> ChainCost | CasesCost:
+    """`counted_cost` of a space or of a restriction of it, at the size of the publication.
+
+    The whole space is counted once a process: that takes seconds in large ones, and is the same for every problem.
+
+    Raises:
+        NasgymError: As `counted_cost`.
+    """
+    whole = _whole(type(space), name)  # type: ignore[arg-type]  # a class has a hash, whatever its instances define
+    return whole if whole.space.fingerprint == space.fingerprint else whole.narrow(space)
+
+
+@lru_cache(maxsize=64)
+def _whole(kind: type[SearchSpace], name: str) -> ChainCost | CasesCost:
+    return counted_cost(kind(), name)  # type: ignore[call-arg]  # none takes an argument
 
 
 def _option_plans(space: SearchSpace, scale: Scale) -> list[tuple[list[int], NetworkPlan]]:

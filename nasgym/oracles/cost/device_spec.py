@@ -9,7 +9,7 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.spaces.space import SearchSpace
 
-__all__ = ["LIVE", "DeviceSpec", "check_device", "is_measured", "measured_cost", "runs_command"]
+__all__ = ["LIVE", "DeviceSpec", "check_device", "is_measured", "measured_cost"]
 
 DeviceSpec: TypeAlias = str | Mapping[str, Any] | None
 
@@ -43,11 +43,6 @@ def check_device(device: DeviceSpec) -> None:
 def is_measured(device: DeviceSpec) -> bool:
     """Whether latencies are measured during the search."""
     return device == LIVE or isinstance(device, Mapping)
-
-
-def runs_command(device: DeviceSpec) -> bool:
-    """Whether a command of the user measures, which need not be busy on this machine."""
-    return isinstance(device, Mapping) and "command" in device
 
 
 def measured_cost(space: SearchSpace, device: DeviceSpec, name: str = "latency_ms") -> MeasuredCost:

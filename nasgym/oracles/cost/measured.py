@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -15,10 +15,9 @@ from nasgym.measuring.checks import check_batch
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.memory import Precision
 from nasgym.networks.plan import Identity, NetworkPlan
-from nasgym.networks.space_plans import PLANNED, plan_of
-from nasgym.oracles.cost.counted import counted_cost
+from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
+from nasgym.oracles.cost.counted import counted_of
 from nasgym.oracles.oracle import CostDefaults
-from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
@@ -65,8 +64,8 @@ class MeasuredCost(CostDefaults):
     def __init__(
         self, space: SearchSpace, name: str, fingerprint: str, planner: Planner | None = None, cache: LatencyCache | None = None
     ) -> None:
-        if not isinstance(space, PLANNED):
-            names = ", ".join(kind().name for kind in PLANNED)  # type: ignore[call-arg]  # none takes an argument
+        if not has_plans(space):
+            names = ", ".join(planned.name for planned in planned_spaces())
             raise InvalidValue(
                 f"latencies are measured of networks that are built, and nothing here builds those of space {space.name!r}; "
                 f"spaces with networks are {names}."
@@ -157,8 +156,7 @@ class MeasuredCost(CostDefaults):
 
     @cached_property
     def _range(self) -> tuple[float, float]:
-        macs = _macs(self.space.name)
-        macs = macs if macs.space.fingerprint == self.space.fingerprint else macs.narrow(self.space)
+        macs = counted_of(self.space, "macs")
         found = self.cost(np.stack([_extreme(macs, largest) for largest in (False, True)]))
         return float(found.min() * (1 - MARGIN)), float(found.max() * (1 + MARGIN))
 
@@ -168,12 +166,6 @@ class MeasuredCost(CostDefaults):
         narrowed.__dict__.pop("_range", None)
         narrowed.space = space
         return narrowed
-
-
-@lru_cache(maxsize=16)
-def _macs(name: str) -> ChainCost | CasesCost:
-    """Of a whole space; counting takes seconds in large ones, and is the same for every problem."""
-    return counted_cost(SPACES.load(name)(), "macs")
 
 
 def _extreme(macs: ChainCost | CasesCost, largest: bool) -> Archs:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from nasgym.devices.device_folder import device_names, find_device
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.oracles.cost.counted import MEASURES, counted_cost
+from nasgym.oracles.cost.counted import MEASURES, counted_of
 from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured, measured_cost
 from nasgym.oracles.cost.lookup import LookupCost
 from nasgym.oracles.oracle import LATENCY, CostOracle
-from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 
-__all__ = ["LATENCY", "PlannedCosts"]
+__all__ = ["PlannedCosts"]
 
 
 @dataclass(frozen=True)
 class PlannedCosts:
-    """Costs by name of a built-in space with plans (`nasgym.networks.space_plans.PLANNED`).
+    """Costs by name of a built-in space with plans (`nasgym.networks.space_plans`).
 
     Attributes:
         space: The whole space.
@@ -68,7 +66,7 @@ class PlannedCosts:
             NasgymError: As `all`.
         """
         if name in MEASURES:
-            return _counted(self.space.name, name)
+            return counted_of(self.space, name)
         kind, _, other = name.partition("@")
         known = device_names(self.space.name)
         if kind != LATENCY:
@@ -83,9 +81,3 @@ class PlannedCosts:
             )
         device = find_device(self.space.name, other or str(self.device))
         return LookupCost(self.space, device, name=name, missing=self.missing)
-
-
-@lru_cache(maxsize=64)
-def _counted(space: str, name: str) -> CostOracle:
-    """Counting every option takes a while in large spaces, and is the same for every problem."""
-    return counted_cost(SPACES.load(space)(), name)

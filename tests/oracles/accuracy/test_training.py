@@ -12,7 +12,9 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.digits import digits_plan
 from nasgym.oracles.accuracy.training import Schedule, TrainingOracle, training_oracle
 from nasgym.oracles.oracle import AccuracyOracle
-from nasgym.spaces import DigitsSpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import TopologySpace
 from nasgym.tables.table_folder import find_table
 from nasgym.training.images import ImageSet
 
@@ -110,13 +112,15 @@ def test_errors_teach(oracle, images):
         oracle.measure(oracle.space.default[None], 2, np.array([0]))
     with pytest.raises(InvalidValue, match="ascending"):
         TrainingOracle(oracle.space, oracle.plan_of, images, fidelities=(4, 1))
-    with pytest.raises(UnknownName, match="Did you mean 'digits'"):
-        training_oracle("digit")
+    with pytest.raises(InvalidValue, match="not described block by block; spaces with networks are digits"):
+        training_oracle(TopologySpace())
+    with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* have 1 x 8 x 8; import a table"):
+        training_oracle(NASBenchMacroSpace())
 
 
 def test_the_shipped_table_can_be_trained_again():
     """Three networks of the shipped table, trained once more: the short training, up to what rounding does to it."""
-    oracle, table = training_oracle("digits"), find_table("digits")
+    oracle, table = training_oracle(DigitsSpace()), find_table("digits")
     rows, seeds = np.array([5, 700, 2500]), np.array([0, 1, 2])
     found = oracle.measure(oracle.space.enumerate()[rows], 3, seeds)
     np.testing.assert_allclose(found.validation, table.accuracy["digits", 3, "validation"][rows, seeds], atol=0.03)

@@ -8,7 +8,7 @@ from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Constrained
-from nasgym.spaces import DigitsSpace
+from nasgym.spaces.digits import DigitsSpace
 from nasgym.tables.table_folder import find_table
 
 

@@ -16,7 +16,7 @@ from nasgym.errors import DataError, InvalidValue, UnknownName
 from nasgym.measuring.latency_cache import LatencyCache
 from nasgym.oracles.cost.command import CommandLatency, read_latency
 from nasgym.problems.factory import make_problem
-from nasgym.spaces import DigitsSpace
+from nasgym.spaces.digits import DigitsSpace
 
 pytest.importorskip("onnx")
 

@@ -18,8 +18,10 @@ from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
 from nasgym.oracles.cost.chain import ChainCost
 from nasgym.oracles.cost.counted import COUNTED, MEASURES, MEMORY, counted_cost, counted_names
 from nasgym.oracles.oracle import CostOracle
-from nasgym.spaces import DigitsSpace, NASBenchMacroSpace, SizeSpace, TopologySpace
+from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
+from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from tests.tiny import completions_of, partial_archs, tiny_space
 
 SPACES = {"digits": DigitsSpace, "nas-bench-macro": NASBenchMacroSpace, "nats-sss": SizeSpace, "nats-tss": TopologySpace}

@@ -15,7 +15,7 @@ from nasgym.networks.space_plans import plan_of
 from nasgym.oracles.cost import live
 from nasgym.oracles.cost.live import LiveLatency
 from nasgym.problems.factory import make_problem
-from nasgym.spaces import DigitsSpace
+from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 
 pytest.importorskip("onnx")

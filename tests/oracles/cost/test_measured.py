@@ -11,11 +11,12 @@ from nasgym.envs.env import NASEnv
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
-from nasgym.networks.space_plans import PLANNED, plan_of
+from nasgym.networks.space_plans import plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_cost
 from nasgym.oracles.cost.measured import MARGIN, _extreme, network_key, network_onnx
 from nasgym.oracles.oracle import CostOracle
-from nasgym.spaces import DigitsSpace, TopologySpace
+from nasgym.spaces.digits import DigitsSpace
+from nasgym.spaces.nats_bench import TopologySpace
 from tests.oracles.cost.measured import FakeLatency, fake_problem
 
 SPACE = DigitsSpace()
@@ -81,9 +82,8 @@ def test_a_restriction_has_its_own_range_and_knows_what_was_measured(path):
         narrowed.cost(SPACE.from_str(["k5e3,skip,skip,skip,k3e3"]))
 
 
-@pytest.mark.parametrize("kind", PLANNED, ids=lambda kind: kind.__name__)
-def test_extremes_have_the_fewest_and_the_most_macs(kind):
-    space = kind()
+@pytest.mark.parametrize("space", planned_spaces(), ids=lambda space: space.name)
+def test_extremes_have_the_fewest_and_the_most_macs(space):
     macs = counted_cost(space, "macs")
     root = space.empty()
     for bound, largest in zip(macs.bounds(root), (False, True), strict=True):
@@ -92,9 +92,8 @@ def test_extremes_have_the_fewest_and_the_most_macs(kind):
         np.testing.assert_allclose(macs.cost(arch), bound)
 
 
-@pytest.mark.parametrize("kind", PLANNED, ids=lambda kind: kind.__name__)
-def test_canonical_forms_share_a_key(kind):
-    space = kind()
+@pytest.mark.parametrize("space", planned_spaces(), ids=lambda space: space.name)
+def test_canonical_forms_share_a_key(space):
     archs = space.sample(np.random.default_rng(1), 20)
     for arch, canonical in zip(archs, space.canonical(archs), strict=True):
         assert network_key(plan_of(space, arch)) == network_key(plan_of(space, canonical))

@@ -201,7 +201,7 @@ def test_another_device(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"accuracy": "training"}, "unknown accuracy oracle 'training'.*predictor"),
+        ({"accuracy": "trained"}, "unknown accuracy oracle 'trained'.*predictor, table, surrogate, training"),
         ({"cost": "mac"}, "unknown cost 'mac'.*Did you mean 'macs'"),
         ({"cost": "energy_mj"}, "unknown cost 'energy_mj'.*latency_ms@note10, .*macs"),
         ({"cost": "macs", "device": "note1"}, "device 'note1' of space 'ofa' is not in "),
@@ -210,7 +210,8 @@ def test_another_device(tmp_path, monkeypatch):
         ({"seed": "sampled"}, "unknown training seed 'sampled'"),
         ({"fidelity": 12}, "unknown fidelity"),
         ({"dataset": "cifar10"}, "unknown dataset 'cifar10'.*imagenet"),
-        ({"table": "digits"}, "always plays table 'ofa'"),
+        ({"table": "digits"}, "give accuracy='table' or 'surrogate'"),
+        ({"accuracy": "table", "table": "digits"}, "table 'digits' is not one of space 'ofa'"),
         ({"target": 9.0}, "lies below the cheapest architecture"),
     ],
 )

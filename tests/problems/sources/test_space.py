@@ -216,6 +216,24 @@ def test_agents_search_a_surrogate(own):
     assert found.best_reward > problem.evaluate(problem.space.sample(np.random.default_rng(0), 20)).reward.mean()
 
 
+@EXTRAPOLATES
+def test_once_for_all_takes_trainings_tables_and_surrogates_as_well(own):
+    """One way for every id: nothing of the published predictor is asked for."""
+    table = own("nasgym/OFA-v0")
+    keywords = {"cost": "macs", "target": HALF}
+    looked_up = nasgym.make_problem("nasgym/OFA-v0", accuracy="table", table="mine", **keywords)
+    np.testing.assert_allclose(looked_up.evaluate(table.archs).accuracy, table.accuracy["toy", 1, "validation"][:, 0])
+    predicted = nasgym.make_problem("nasgym/OFA-v0", **PLAYED, **keywords)
+    assert predicted.accuracy.predicted
+    assert predicted.evaluate(table.archs[:3]).accuracy.std() > 0
+    trained = nasgym.make_problem("nasgym/OFA-v0", accuracy="training", seed=0, **keywords)
+    # the smallest network, at the smallest and at the largest image
+    archs = np.zeros((2, 46), dtype=np.int8)
+    archs[1, 0] = len(trained.space.decisions[0].choices) - 1
+    assert {trained.accuracy.plan_of(arch).input_shape for arch in archs} == {(1, 6, 6), (1, 8, 8)}
+    assert (trained.evaluate(archs, rng=np.random.default_rng(0)).accuracy > 0.15).all()
+
+
 # ---- devices ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,118 @@
+"""The accuracy oracle of a request: one way for every id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from nasgym.errors import InvalidValue, unknown_name
+from nasgym.oracles.accuracy.fitted import FittedModel
+from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
+from nasgym.oracles.accuracy.surrogate import SurrogateOracle
+from nasgym.oracles.accuracy.table import TableOracle
+from nasgym.oracles.accuracy.training import training_oracle_for
+from nasgym.oracles.oracle import AccuracyOracle
+from nasgym.problems.request import Request
+from nasgym.spaces.space import SearchSpace
+from nasgym.surrogates.perceptron import find_predictor
+from nasgym.surrogates.surrogate import find_surrogate
+from nasgym.tables.table_file import Table
+from nasgym.tables.table_folder import find_table, space_of_table
+
+__all__ = ["ACCURACIES", "make_accuracy"]
+
+TRAINED_ON = "digits"
+PREDICTED_ON = "imagenet"
+
+Maker: TypeAlias = Callable[[Request, SearchSpace, Table | None], AccuracyOracle]
+
+
+def make_accuracy(request: Request, space: SearchSpace, table: Table | None = None) -> AccuracyOracle:
+    """The accuracy oracle that a request names, or the id's own.
+
+    Args:
+        request: What was asked.
+        space: The whole space.
+        table: The id's own table; None where it has none, and `request.table` may name one of this very space.
+
+    Raises:
+        UnknownName: The id has no such accuracy oracle, or a keyword has a value that does not exist here.
+        NasgymError: Data are not there, or do not go with the space.
+    """
+    if request.kind not in request.known.accuracies:
+        raise unknown_name("accuracy oracle", request.kind, request.known.accuracies)
+    return ACCURACIES[request.kind](request, space, table)
+
+
+def _of_table(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
+    source = _source(request, space) if table is None else table
+    return TableOracle(source, space, dataset=request.dataset, seed=request.seed, search_fidelity=request.fidelity)
+
+
+def _fitted(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
+    source = _source(request, space) if table is None else table
+    model = FittedModel(find_surrogate(source), source, dataset=request.dataset, search_fidelity=request.fidelity)
+    if table is None:
+        model.space = space  # the same decisions, by its own name
+    return SurrogateOracle(model, space, seed=request.seed)
+
+
+def _trained(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
+    if table is None:
+        _check_no_table(request)
+    if request.dataset not in (None, TRAINED_ON):
+        raise unknown_name("dataset that networks are trained on", request.dataset, (TRAINED_ON,))
+    return training_oracle_for(space, request.seed, request.fidelity)
+
+
+def _predicted(request: Request, space: SearchSpace, _table: Table | None) -> AccuracyOracle:
+    _check_no_table(request)
+    for name, value, allowed in (
+        ("dataset", request.dataset, (PREDICTED_ON,)),
+        ("training seed", None if request.seed == "mean" else request.seed, ("mean",)),
+        ("fidelity (epochs) of the predictor", request.fidelity, (0,)),
+    ):
+        if value is not None and value not in allowed:
+            raise unknown_name(name, value, allowed)
+    return SurrogateOracle(OnceForAllModel(find_predictor()), space)
+
+
+# what the keyword `accuracy` may say; which of them an id knows, its `Benchmark` says
+ACCURACIES: dict[str, Maker] = {"table": _of_table, "training": _trained, "surrogate": _fitted, "predictor": _predicted}
+
+
+def _check_no_table(request: Request) -> None:
+    if request.table is not None:
+        raise InvalidValue(
+            f"table={request.table!r} has the accuracies of a table; give accuracy='table' or 'surrogate' with it."
+        )
+
+
+def _source(request: Request, space: SearchSpace) -> Table:
+    """The table that a request names for a space without one of its own."""
+    if request.table is None:
+        raise InvalidValue(
+            f"accuracy={request.kind!r} needs table=NAME, a table of space {space.name!r} (`nasgym data import table`, its "
+            "decisions are those of the space)."
+        )
+    table = find_table(request.table)
+    _check_space(table, space)
+    return table
+
+
+def _check_space(table: Table, space: SearchSpace) -> None:
+    """Refuses a table whose architectures are not encoded as those of the space."""
+    theirs = space_of_table(table)
+    if theirs.name == space.name:
+        return
+    for ours, other in zip(space.decisions, theirs.decisions, strict=False):
+        for what in ("name", "choices", "active_if"):
+            if getattr(ours, what) != getattr(other, what):
+                raise InvalidValue(
+                    f"table {table.name!r} is not one of space {space.name!r}: the {what} of its decision {other.name!r} is "
+                    f"{getattr(other, what)!r}, not {getattr(ours, what)!r}."
+                )
+    if theirs.num_decisions != space.num_decisions:
+        raise InvalidValue(
+            f"table {table.name!r} has {theirs.num_decisions} decisions, space {space.name!r} has {space.num_decisions}."
+        )
