@@ -12,7 +12,7 @@ from nasgym.errors import InvalidValue, UnknownName, unknown_name
 if TYPE_CHECKING:
     from nasgym.spaces.space import SearchSpace
 
-__all__ = ["ArchText", "SpaceName", "is_published", "named_space", "space_of"]
+__all__ = ["ArchText", "SpaceName", "is_published", "space_named", "space_reading"]
 
 ArchText = Annotated[
     str,
@@ -33,7 +33,7 @@ def is_published(arch: str, space: str | None) -> bool:
     return space is None and arch in NAMED
 
 
-def space_of(arch: str, space: str | None) -> SearchSpace:
+def space_reading(arch: str, space: str | None) -> SearchSpace:
     """The space that was named, or the only one that reads the text.
 
     Raises:
@@ -43,7 +43,7 @@ def space_of(arch: str, space: str | None) -> SearchSpace:
     """
     if space is None:
         return _guess_space(arch)
-    known = named_space(space)
+    known = space_named(space)
     _check_unpublished(arch, known, space)
     return known
 
@@ -61,7 +61,7 @@ def _check_unpublished(arch: str, known: SearchSpace, space: str) -> None:
         ) from error
 
 
-def named_space(name: str) -> SearchSpace:
+def space_named(name: str) -> SearchSpace:
     """The space of a name, of an environment id or of an imported table.
 
     Raises:
@@ -95,7 +95,7 @@ def _guess_space(arch: str) -> SearchSpace:
 
     fits = []
     for name in (*SPACES.names(), *_own_tables()):
-        candidate = named_space(name)
+        candidate = space_named(name)
         try:
             candidate.from_str(arch)
         except (InvalidValue, UnknownName):

@@ -29,8 +29,8 @@ def import_nats_bench_command(
     """NATS-Bench: topology or size space, recognised by itself."""
     from nasgym.importers import import_nats_bench
 
-    with progress("reading") as told:
-        written = import_nats_bench(path, told, partial=partial)
+    with progress("reading") as show:
+        written = import_nats_bench(path, show, partial=partial)
     typer.echo(f"wrote {written}")
 
 
@@ -41,8 +41,8 @@ def import_nas_bench_macro_command(
     """NAS-Bench-Macro on CIFAR-10."""
     from nasgym.importers import import_nas_bench_macro
 
-    with progress("reading") as told:
-        written = import_nas_bench_macro(path, told)
+    with progress("reading") as show:
+        written = import_nas_bench_macro(path, show)
     typer.echo(f"wrote {written}")
 
 
@@ -132,8 +132,8 @@ def import_nb201_devices_command(
     from nasgym.importers.nb201_devices import import_cost_columns
     from nasgym.tables.cost_columns import read_columns
 
-    with progress("reading") as told:
-        written = import_cost_columns(path, meanings, name=name, progress=told)
+    with progress("reading") as show:
+        written = import_cost_columns(path, meanings, name=name, progress=show)
     found = read_columns(written)
     typer.echo(
         f"{len(found.costs)} columns, {found.num_complete} of them for all {found.num_rows:,} architectures, as a search needs"
@@ -150,8 +150,8 @@ def import_table_command(
     from nasgym.importers import import_own_table
     from nasgym.tables.table_file import read_table
 
-    with progress("reading") as told:
-        written = import_own_table(csv, spec, told)
+    with progress("reading") as show:
+        written = import_own_table(csv, spec, show)
     typer.echo(f"wrote {written}")
     if read_table(written).sampled:
         typer.echo(f"it is a sample; next: nasgym data fit-surrogate {written.stem}")
@@ -172,8 +172,8 @@ def fit_surrogate_command(
     from nasgym.surrogates.fit import fit_surrogate
     from nasgym.surrogates.surrogate import read_surrogate
 
-    with progress("fitting") as told:
-        written = fit_surrogate(name, folds=folds, members=members, seed=seed, progress=told)
+    with progress("fitting") as show:
+        written = fit_surrogate(name, folds=folds, members=members, seed=seed, progress=show)
     made = read_surrogate(written)
     shown = table(
         f"{made.about[0].upper()}{made.about[1:]}; mean ± standard deviation over {folds} folds",

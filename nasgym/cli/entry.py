@@ -6,15 +6,15 @@ import sys
 
 import typer
 
-from nasgym.cli.comparing import compare
+from nasgym.cli.compare import compare
 from nasgym.cli.data import data_app
-from nasgym.cli.drawing import draw
-from nasgym.cli.exporting import export
+from nasgym.cli.draw import draw
+from nasgym.cli.export import export
 from nasgym.cli.extras import EXTRAS, missing
-from nasgym.cli.listing import list_command
-from nasgym.cli.profiling import profile_command
-from nasgym.cli.searching import search
-from nasgym.cli.tabulating import tabulate
+from nasgym.cli.list import list_command
+from nasgym.cli.profile import profile_command
+from nasgym.cli.search import search
+from nasgym.cli.tabulate import tabulate
 from nasgym.errors import NasgymError
 
 __all__ = ["app", "main"]

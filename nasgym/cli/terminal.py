@@ -35,8 +35,8 @@ def table(title: str, *heads: str) -> Table:
 @contextmanager
 def progress(words: str) -> Iterator[Callable[[float, float], None]]:
     """One bar with the remaining time, on stderr and only in a terminal, so that what a command prints can be piped."""
-    with stages() as told:
-        yield lambda done, total: told(words, done, total)
+    with stages() as show:
+        yield lambda done, total: show(words, done, total)
 
 
 @contextmanager
@@ -50,11 +50,11 @@ def stages() -> Iterator[Callable[[str, float, float], None]]:
         task = bar.add_task("", total=None)
         shown = ""
 
-        def told(words: str, done: float, total: float) -> None:
+        def show(words: str, done: float, total: float) -> None:
             nonlocal shown
             if words != shown:
                 bar.reset(task, description=words)
                 shown = words
             bar.update(task, completed=done, total=total)
 
-        yield told
+        yield show

@@ -15,13 +15,13 @@ from nasgym.compare.judgement import Judgement, Spread, Standing
 from nasgym.problems.problem import Problem
 
 __all__ = [
-    "Sheet",
+    "Section",
     "caveats",
     "ceiling_lines",
     "leaderboard_csv",
     "leaderboard_text",
     "results_csv",
-    "sheets",
+    "sections",
     "subject",
 ]
 
@@ -47,7 +47,7 @@ def _interval(spread: Spread, scale: float, digits: int, standing: Standing) -> 
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Section:
     """One part of the leaderboard: column heads, and a row of texts for each agent, best first."""
 
     head: tuple[str, ...]
@@ -58,7 +58,7 @@ class Sheet:
         return self.head[column] in LEFT
 
 
-def sheets(judgement: Judgement) -> list[Sheet]:
+def sections(judgement: Judgement) -> list[Section]:
     """The leaderboard in three parts that fit a terminal; without an optimum the columns that need it are absent."""
     known = judgement.optimum is not None
     answers: list[tuple[str, ...]] = []
@@ -75,9 +75,9 @@ def sheets(judgement: Judgement) -> list[Sheet]:
             near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
         efforts.append((s.agent, f"{s.charged:.1f}", *near, ended))
     return [
-        Sheet(("agent", "runs", "test %", "IQM [95 %]", "feasible"), answers),
-        Sheet(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
-        Sheet(("agent", "evaluations", *(("to 99 %", "got there") if known else ()), "ended"), efforts),
+        Section(("agent", "runs", "test %", "IQM [95 %]", "feasible"), answers),
+        Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
+        Section(("agent", "evaluations", *(("to 99 %", "got there") if known else ()), "ended"), efforts),
     ]
 
 
@@ -160,12 +160,12 @@ def _seen(problem: Problem) -> str:
     return "" if problem.search_metric == "test" else "; no search saw it"
 
 
-def _aligned(sheet: Sheet) -> list[str]:
-    table = [sheet.head, *sheet.rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(sheet.head))]
+def _aligned(section: Section) -> list[str]:
+    table = [section.head, *section.rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(section.head))]
     lines = []
     for row in table:
-        cells = [t.ljust(w) if sheet.is_left(i) else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [t.ljust(w) if section.is_left(i) else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths, strict=True))]
         lines.append("  ".join(cells).rstrip())
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
@@ -174,7 +174,7 @@ def leaderboard_text(judgement: Judgement) -> str:
     """The leaderboard as plain text; equal comparisons give equal bytes."""
     blocks = [
         subject(judgement),
-        *map(_aligned, sheets(judgement)),
+        *map(_aligned, sections(judgement)),
         ["Noise ceiling", *(f"  {line}" for line in ceiling_lines(judgement))],
         ["Notes", *(f"  {line}" for line in caveats(judgement))],
     ]

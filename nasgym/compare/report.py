@@ -18,7 +18,7 @@ from nasgym.compare.leaderboard import (
     leaderboard_csv,
     leaderboard_text,
     results_csv,
-    sheets,
+    sections,
     subject,
 )
 from nasgym.compare.plots import draw_plots, plots_of
@@ -121,7 +121,7 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
         title=f"{comparison.env_id}: {', '.join(comparison.agents)}",
         subject=subject(judgement),
         test_search=judgement.problem.search_metric == "test",
-        sheets=sheets(judgement),
+        sections=sections(judgement),
         plots=[(titles[name], Markup(_inline(svg))) for name, svg in drawings.items()],  # drawn by matplotlib
         best=best,
         ceiling=ceiling_lines(judgement),

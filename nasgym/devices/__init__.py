@@ -1,12 +1,12 @@
 """Hardware as look-up tables of block latencies: their file, where they lie, and which blocks a network has."""
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, read_device, write_device
 from nasgym.devices.device_folder import device_names, device_path, find_device
 from nasgym.devices.layout import BlockLayout, block_layout
 
 __all__ = [
-    "Block",
+    "BlockKey",
     "BlockLayout",
     "Device",
     "Latency",

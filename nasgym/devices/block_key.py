@@ -1,4 +1,4 @@
-"""`Block`: what a latency was measured for; its fields are the key columns of a device file."""
+"""`BlockKey`: what a latency was measured for; its fields are the key columns of a device file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 
-__all__ = ["KEY_COLUMNS", "OPS", "TEXT_COLUMNS", "Block", "nearest_blocks"]
+__all__ = ["KEY_COLUMNS", "OPS", "TEXT_COLUMNS", "BlockKey", "nearest_blocks"]
 
 # constant: what every network of a linear model costs; skip: a layer that is left out
 OPS = ("conv", "sepconv", "mbconv", "pool", "logits", "skip", "constant")
 
 
 @dataclass(frozen=True, order=True)
-class Block:
+class BlockKey:
     """A part of a network whose latency is measured as one.
 
     Two blocks are the same when all fields are. A field that says nothing about a block is 0 or empty.
@@ -73,14 +73,14 @@ class Block:
         return " ".join([*parts, *(text for text in (self.act, self.layer) if text)])
 
 
-KEY_COLUMNS = tuple(field.name for field in fields(Block))
+KEY_COLUMNS = tuple(field.name for field in fields(BlockKey))
 TEXT_COLUMNS = ("op", "act", "layer")
 
 
-def nearest_blocks(block: Block, known: Iterable[Block], num: int = 3) -> list[Block]:
+def nearest_blocks(block: BlockKey, known: Iterable[BlockKey], num: int = 3) -> list[BlockKey]:
     """The blocks most like this one: of its op first, then by how many fields differ and by how much."""
 
-    def distance(other: Block) -> tuple[float, Block]:
+    def distance(other: BlockKey) -> tuple[float, BlockKey]:
         total = 0.0 if other.op == block.op else 1000.0
         for mine, its in zip(astuple(block)[1:], astuple(other)[1:], strict=True):
             if mine != its:

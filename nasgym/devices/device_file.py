@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from nasgym.devices.block_key import KEY_COLUMNS, OPS, TEXT_COLUMNS, Block
+from nasgym.devices.block_key import KEY_COLUMNS, OPS, TEXT_COLUMNS, BlockKey
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files.csv_file import cell_number
 from nasgym.files.headed_csv import HeadedCsv, read_headed_csv, write_headed_csv
@@ -48,13 +48,13 @@ class Latency:
     """What was measured for a block.
 
     Attributes:
-        mean_ms: Latency in milliseconds: a mean where it was published as one; of a profile, the 10th percentile less what a call
+        latency_ms: Latency in milliseconds: a mean where it was published as one; of a profile, the 10th percentile less what a call
             costs (`nasgym.profiling`).
         spread_ms: Standard deviation over the measurements (of a profile: over its rounds), None where not known.
         count: Number of measurements, None where not known.
     """
 
-    mean_ms: float
+    latency_ms: float
     spread_ms: float | None = None
     count: int | None = None
 
@@ -86,7 +86,7 @@ class Device:
     threads: int | None
     batch: int
     precision: str
-    latencies: Mapping[Block, Latency]
+    latencies: Mapping[BlockKey, Latency]
     model: Model = "lookup"
     source: str = ""
     note: str = ""
@@ -122,14 +122,14 @@ class Device:
         return hashlib.sha256(json.dumps([FORMAT, meaning, rows]).encode()).hexdigest()[:16]
 
 
-def _fault(block: Block, latency: Latency, model: Model) -> str:
+def _fault(block: BlockKey, latency: Latency, model: Model) -> str:
     """What is wrong with a row, or nothing."""
     if block.op not in OPS:
         return str(unknown_name("op", block.op, OPS))
-    if not math.isfinite(latency.mean_ms):
-        return f"latency_ms is {latency.mean_ms}, which is not finite; measure the block again, or leave its row out."
-    if latency.mean_ms < 0 and model == "lookup":
-        return f"latency_ms is {latency.mean_ms}, which is negative; only coefficients of a linear model may be."
+    if not math.isfinite(latency.latency_ms):
+        return f"latency_ms is {latency.latency_ms}, which is not finite; measure the block again, or leave its row out."
+    if latency.latency_ms < 0 and model == "lookup":
+        return f"latency_ms is {latency.latency_ms}, which is negative; only coefficients of a linear model may be."
     if latency.spread_ms is not None and not 0 <= latency.spread_ms < math.inf:
         return f"spread_ms is {latency.spread_ms}; a standard deviation is finite and not negative."
     if latency.count is not None and latency.count < 1:
@@ -220,11 +220,11 @@ def read_device(path: Path, space: str | None = None) -> Device:
     return device
 
 
-def _read_rows(file: HeadedCsv, model: Model) -> dict[Block, Latency]:
+def _read_rows(file: HeadedCsv, model: Model) -> dict[BlockKey, Latency]:
     check_milliseconds(file)
     file.check_columns((*KEY_COLUMNS, *VALUE_COLUMNS), ("op", "latency_ms"))
-    latencies: dict[Block, Latency] = {}
-    lines: dict[Block, int] = {}
+    latencies: dict[BlockKey, Latency] = {}
+    lines: dict[BlockKey, int] = {}
     for number, row in file.rows:
         block, latency = _read_row(file.where(number), row)
         if fault := _fault(block, latency, model):
@@ -246,7 +246,7 @@ def check_milliseconds(file: HeadedCsv) -> None:
             )
 
 
-def _read_row(where: str, row: Mapping[str, str]) -> tuple[Block, Latency]:
+def _read_row(where: str, row: Mapping[str, str]) -> tuple[BlockKey, Latency]:
     keys: dict[str, Any] = {}
     for column in KEY_COLUMNS:
         cell = row.get(column, "")
@@ -257,7 +257,7 @@ def _read_row(where: str, row: Mapping[str, str]) -> tuple[Block, Latency]:
         cell_number(f"{where}, column 'spread_ms'", spread) if spread else None,
         _whole(f"{where}, column 'count'", count) if count else None,
     )
-    return Block(**keys), latency
+    return BlockKey(**keys), latency
 
 
 def _whole(where: str, cell: str) -> int:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeAlias
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Model
 from nasgym.errors import unknown_name
 from nasgym.spaces.space import SearchSpace
 
 __all__ = ["LAYOUTS", "LINEAR_LAYOUTS", "BlockLayout", "Blocks", "block_layout"]
 
-Blocks: TypeAlias = tuple[Block, ...]
+Blocks: TypeAlias = tuple[BlockKey, ...]
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class BlockLayout:
     options: tuple[tuple[tuple[Blocks, ...], ...], ...]
     by_first_layer: bool = False
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[BlockKey]:
         """Every block once, in the order in which they come."""
-        found: dict[Block, None] = {}
+        found: dict[BlockKey, None] = {}
         for fixed, layers in zip(self.fixed, self.options, strict=True):
             found |= dict.fromkeys(fixed)
             found |= dict.fromkeys(block for layer in layers for option in layer for block in option)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from nasgym.devices.block_key import Block, nearest_blocks
+from nasgym.devices.block_key import BlockKey, nearest_blocks
 from nasgym.devices.device_file import Device, Latency
 from nasgym.errors import DataError, unknown_name
 
@@ -19,8 +19,8 @@ KEPT = (("kernel", "stride", "se", "act", "resolution"), ("kernel", "stride", "s
 
 
 def fill_missing(
-    device: Device, blocks: Iterable[Block], missing: Missing = "error"
-) -> tuple[dict[Block, float], tuple[Block, ...]]:
+    device: Device, blocks: Iterable[BlockKey], missing: Missing = "error"
+) -> tuple[dict[BlockKey, float], tuple[BlockKey, ...]]:
     """Latencies of blocks.
 
     Args:
@@ -49,12 +49,12 @@ def fill_missing(
             f"device {device.name!r} lacks {len(absent):,} of the {len(wanted):,} blocks of space {device.space!r}, the first is "
             f"{absent[0]}; the nearest measured ones are: {near}. To go on, {way}."
         )
-    found = {block: device.latencies[block].mean_ms for block in wanted if block in device.latencies}
+    found = {block: device.latencies[block].latency_ms for block in wanted if block in device.latencies}
     found |= {block: estimate_ms(block, device.latencies, device.name) for block in absent}
     return found, tuple(absent)
 
 
-def estimate_ms(block: Block, measured: Mapping[Block, Latency], device: str) -> float:
+def estimate_ms(block: BlockKey, measured: Mapping[BlockKey, Latency], device: str) -> float:
     """An estimate from measured blocks of the same op and kernel, by multiply-accumulates.
 
     Between two measured blocks the logarithm of the latency is a line over the logarithm of the multiply-accumulates; outside
@@ -69,8 +69,8 @@ def estimate_ms(block: Block, measured: Mapping[Block, Latency], device: str) ->
         values: dict[int, list[float]] = {}
         for other, latency in measured.items():
             same = other.op == block.op and all(getattr(other, key) == getattr(block, key) for key in kept)
-            if same and other.macs > 0 and latency.mean_ms > 0:
-                values.setdefault(other.macs, []).append(latency.mean_ms)
+            if same and other.macs > 0 and latency.latency_ms > 0:
+                values.setdefault(other.macs, []).append(latency.latency_ms)
         if values and block.macs > 0:
             macs = np.array(sorted(values), dtype=np.float64)
             logs = np.array([np.log(values[m]).mean() for m in sorted(values)])

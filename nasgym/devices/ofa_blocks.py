@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.spaces.mobile_ofa import DEPTHS, EXPANSIONS, KERNELS, RESOLUTIONS
 from nasgym.spaces.space import SearchSpace
@@ -33,11 +33,11 @@ class _Stage:
     in_ch: int
     out_hw: int
 
-    def block(self, kernel: int, expansion: int, *, first: bool) -> Block:
+    def block(self, kernel: int, expansion: int, *, first: bool) -> BlockKey:
         """A block from its choices' indices; the first of a stage has its stride and changes the width."""
         width = WIDTHS[self.number]
         in_ch = self.in_ch if first else width
-        return Block(
+        return BlockKey(
             "mbconv",
             self.in_hw if first else self.out_hw,
             in_ch,
@@ -66,8 +66,8 @@ def layout(space: SearchSpace) -> BlockLayout:
 
 def _case(space: SearchSpace, resolution: int) -> tuple[Blocks, tuple[tuple[Blocks, ...], ...]]:
     size, channels = -(-resolution // 2), STEM
-    stem = Block("conv", resolution, 3, size, STEM, kernel=3, stride=2, resolution=resolution)
-    first_block = Block("mbconv", size, STEM, size, STEM, mid_ch=STEM, kernel=3, stride=1, act="relu", resolution=resolution)
+    stem = BlockKey("conv", resolution, 3, size, STEM, kernel=3, stride=2, resolution=resolution)
+    first_block = BlockKey("mbconv", size, STEM, size, STEM, mid_ch=STEM, kernel=3, stride=1, act="relu", resolution=resolution)
     layers: list[tuple[Blocks, ...]] = [((),) * len(space.layers[0].options)]
     for number, width in enumerate(WIDTHS):
         stage = _Stage(number, resolution, size, channels, -(-size // STRIDES[number]))
@@ -79,9 +79,9 @@ def _case(space: SearchSpace, resolution: int) -> tuple[Blocks, tuple[tuple[Bloc
     fixed = (
         stem,
         first_block,
-        Block("conv", size, channels, size, LAST, kernel=1, stride=1, resolution=resolution),
-        Block("pool", size, LAST, 1, LAST, resolution=resolution),
-        Block("conv", 1, LAST, 1, FEATURES, kernel=1, stride=1, resolution=resolution),
-        Block("logits", 1, FEATURES, 1, CLASSES, resolution=resolution),
+        BlockKey("conv", size, channels, size, LAST, kernel=1, stride=1, resolution=resolution),
+        BlockKey("pool", size, LAST, 1, LAST, resolution=resolution),
+        BlockKey("conv", 1, LAST, 1, FEATURES, kernel=1, stride=1, resolution=resolution),
+        BlockKey("logits", 1, FEATURES, 1, CLASSES, resolution=resolution),
     )
     return fixed, tuple(layers)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Block as PlanBlock
-from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
+from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
 from nasgym.networks.space_plans import plan_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.space import SearchSpace
@@ -18,7 +17,7 @@ from nasgym.spaces.space import SearchSpace
 __all__ = ["head_key", "key_of", "layout", "picked_plans"]
 
 
-def key_of(block: PlanBlock, size: int) -> Block | None:
+def key_of(block: Block, size: int) -> BlockKey | None:
     """The key of a plan's block at an input of ``size x size``; None for an identity, which costs nothing.
 
     Raises:
@@ -29,14 +28,14 @@ def key_of(block: PlanBlock, size: int) -> Block | None:
         case Identity():
             return None
         case Pool():
-            return Block("pool", size, block.channels, after, block.channels, kernel=block.kernel, stride=block.stride)
+            return BlockKey("pool", size, block.channels, after, block.channels, kernel=block.kernel, stride=block.stride)
         case Conv():
             if block.groups != 1:
                 raise InvalidValue(f"device files have no key for a convolution in {block.groups} groups: {block}.")
             op, mid = "conv", 0
         case MBConv():
             op, mid = "mbconv", block.mid_channels
-    return Block(
+    return BlockKey(
         op,
         size,
         block.in_channels,
@@ -50,10 +49,10 @@ def key_of(block: PlanBlock, size: int) -> Block | None:
     )
 
 
-def head_key(head: Head, size: int) -> Block:
+def head_key(head: Head, size: int) -> BlockKey:
     """The key of a classifier with its pooling; ``mid_ch`` are the channels of its hidden layer."""
     act = _act(head.hidden_activation if head.hidden else head.activation)
-    return Block("logits", size, head.in_channels, 1, head.num_classes, mid_ch=head.hidden, act=act)
+    return BlockKey("logits", size, head.in_channels, 1, head.num_classes, mid_ch=head.hidden, act=act)
 
 
 def _act(activation: str) -> str:
@@ -101,8 +100,8 @@ def layout(space: SearchSpace) -> BlockLayout:
     return BlockLayout((fixed,), (tuple(tuple(of_layer) for of_layer in options),))
 
 
-def _keys(blocks: tuple[PlanBlock, ...], size: int) -> tuple[Blocks, int]:
-    found: list[Block] = []
+def _keys(blocks: tuple[Block, ...], size: int) -> tuple[Blocks, int]:
+    found: list[BlockKey] = []
     for block in blocks:
         key = key_of(block, size)
         found += [] if key is None else [key]

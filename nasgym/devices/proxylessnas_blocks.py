@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.spaces.mobile_proxylessnas import STAGES
 from nasgym.spaces.space import Layer, SearchSpace
@@ -36,9 +36,9 @@ class Slot:
     stride: int
     layer: str = ""
 
-    def block(self, kernel: int, expansion: int) -> Block:
+    def block(self, kernel: int, expansion: int) -> BlockKey:
         """The inverted bottleneck of these labels."""
-        return Block(
+        return BlockKey(
             "mbconv",
             self.in_hw,
             self.in_ch,
@@ -80,10 +80,10 @@ def layout(space: SearchSpace) -> BlockLayout:
     """The blocks of the space or of a restriction of it; a skipped block costs nothing."""
     size, end = RESOLUTION // 2, RESOLUTION // 32
     fixed = (
-        Block("conv", RESOLUTION, 3, size, STEM, kernel=3, stride=2),
-        Block("mbconv", size, STEM, size, FIRST, mid_ch=STEM, kernel=3, stride=1),
-        Block("conv", end, WIDTHS[-1], end, LAST, kernel=1, stride=1),
-        Block("logits", end, LAST, 1, CLASSES),
+        BlockKey("conv", RESOLUTION, 3, size, STEM, kernel=3, stride=2),
+        BlockKey("mbconv", size, STEM, size, FIRST, mid_ch=STEM, kernel=3, stride=1),
+        BlockKey("conv", end, WIDTHS[-1], end, LAST, kernel=1, stride=1),
+        BlockKey("logits", end, LAST, 1, CLASSES),
     )
     places = zip(space.layers, slots(WIDTHS), strict=True)
     return BlockLayout((fixed,), (tuple(slot_options(space, layer, slot) for layer, slot in places),))

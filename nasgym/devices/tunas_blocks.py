@@ -6,7 +6,7 @@ left-out block too, and equal networks whose blocks are left out at different pl
 
 from __future__ import annotations
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout
 from nasgym.devices.proxylessnas_blocks import Slot, slot_options, slots
 from nasgym.spaces.mobile_tunas import TuNASSpace
@@ -15,19 +15,19 @@ from nasgym.spaces.space import SearchSpace
 __all__ = ["CONSTANT", "layout", "model_terms"]
 
 WIDTHS = (32, 40, 80, 96, 192, 320)
-CONSTANT = Block("constant")
+CONSTANT = BlockKey("constant")
 KERNELS, EXPANSIONS = (3, 5, 7), (3, 6)
 
 
-def _first(kernel: int) -> Block:
-    return Block("sepconv", 112, 32, 112, 16, kernel=kernel, stride=1, layer="layer0")
+def _first(kernel: int) -> BlockKey:
+    return BlockKey("sepconv", 112, 32, 112, 16, kernel=kernel, stride=1, layer="layer0")
 
 
-def _skip(slot: Slot) -> Block:
-    return Block("skip", slot.in_hw, slot.in_ch, slot.out_hw, slot.out_ch, stride=slot.stride, layer=slot.layer)
+def _skip(slot: Slot) -> BlockKey:
+    return BlockKey("skip", slot.in_hw, slot.in_ch, slot.out_hw, slot.out_ch, stride=slot.stride, layer=slot.layer)
 
 
-def model_terms() -> list[Block]:
+def model_terms() -> list[BlockKey]:
     """What the model's weights stand for, in their order: kernel before expansion, leaving out last."""
     terms = [_first(kernel) for kernel in KERNELS]
     for slot, layer in zip(slots(WIDTHS, 1), TuNASSpace().layers[1:], strict=True):

@@ -28,7 +28,7 @@ KEYS = (
     *("format", "version", "space", "architecture", "scale", "macs", "parameters"),
     *("input_shape", "stem", "layers", "neck", "head"),
 )
-# a published network at another scale than the published one, which was not told
+# a published network at another scale than the published one, which nobody has named
 UNKNOWN_SCALE = "unknown"
 # numbers that may be 0, for "none"
 OR_NONE = frozenset({"se_channels", "hidden"})

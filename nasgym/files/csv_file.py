@@ -1,4 +1,4 @@
-"""`Sheet`: the rows of a CSV file, with errors that name the cell."""
+"""`CsvFile`: the rows of a CSV file, with errors that name the cell."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import numpy as np
 from nasgym.errors import DataError, unknown_name
 from nasgym.type_aliases import Floats
 
-__all__ = ["Sheet", "cell_number", "read_sheet"]
+__all__ = ["CsvFile", "cell_number", "read_csv"]
 
 GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class CsvFile:
     """The rows of a CSV file below the one that names the columns.
 
     Attributes:
@@ -85,7 +85,7 @@ def cell_number(where: str, cell: str) -> float:
         raise DataError(f"{where}: {cell!r} is no number.") from None
 
 
-def read_sheet(path: Path, columns: Iterable[str] = ()) -> Sheet:
+def read_csv(path: Path, columns: Iterable[str] = ()) -> CsvFile:
     """Reads a CSV file in UTF-8, also one that gzip has packed; empty lines are passed over.
 
     Args:
@@ -117,4 +117,4 @@ def read_sheet(path: Path, columns: Iterable[str] = ()) -> Sheet:
     for number, row in filled:
         if len(row) != len(header):
             raise DataError(f"{path}, row {number}: {len(row)} cells, the header has {len(header)}.")
-    return Sheet(path, header, [row for _, row in filled], [number for number, _ in filled])
+    return CsvFile(path, header, [row for _, row in filled], [number for number, _ in filled])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Latency
 from nasgym.errors import DataError, MissingPackage
 
@@ -48,12 +48,12 @@ class Key:
         names = ("expand", "kernel", "stride", "idskip", "se", "hs")
         self.numbers = {name: int(match[name]) for name in names if match[name] is not None}
 
-    def block(self, where: str, *, mid_ch: int, act: str = "", resolution: int = 0) -> Block:
+    def block(self, where: str, *, mid_ch: int, act: str = "", resolution: int = 0) -> BlockKey:
         """The block of an inverted bottleneck, after checking that the key does not contradict itself."""
         residual = self.numbers["stride"] == 1 and self.in_ch == self.out_ch
         if self.out_hw != -(-self.in_hw // self.numbers["stride"]) or residual != bool(self.numbers["idskip"]):
             raise DataError(f"{where}: {self.text!r} contradicts itself in its stride, shapes or idskip.")
-        return Block(
+        return BlockKey(
             "mbconv",
             self.in_hw,
             self.in_ch,
@@ -67,12 +67,14 @@ class Key:
             resolution=resolution,
         )
 
-    def plain(self, ops: Mapping[str, tuple[str, int, int]], where: str, resolution: int = 0) -> Block:
+    def plain(self, ops: Mapping[str, tuple[str, int, int]], where: str, resolution: int = 0) -> BlockKey:
         """The block of anything else; `ops` has op, kernel and stride by the published name."""
         if self.op not in ops or self.numbers:
             raise DataError(f"{where}: {self.text!r} is no block of this table; it has {', '.join(ops)} and expanded_conv.")
         op, kernel, stride = ops[self.op]
-        return Block(op, self.in_hw, self.in_ch, self.out_hw, self.out_ch, kernel=kernel, stride=stride, resolution=resolution)
+        return BlockKey(
+            op, self.in_hw, self.in_ch, self.out_hw, self.out_ch, kernel=kernel, stride=stride, resolution=resolution
+        )
 
 
 def read_block_yaml(path: Path, spread: str) -> dict[str, Latency]:
@@ -107,7 +109,7 @@ def read_block_yaml(path: Path, spread: str) -> dict[str, Latency]:
     return latencies
 
 
-def read_blocks(path: Path, spread: str, block_of: Callable[[Key], Block]) -> dict[Block, Latency]:
+def read_blocks(path: Path, spread: str, block_of: Callable[[Key], BlockKey]) -> dict[BlockKey, Latency]:
     """Latencies by block.
 
     Args:
@@ -118,7 +120,7 @@ def read_blocks(path: Path, spread: str, block_of: Callable[[Key], Block]) -> di
     Raises:
         DataError: As `read_block_yaml`; or two keys stand for one block.
     """
-    latencies: dict[Block, Latency] = {}
+    latencies: dict[BlockKey, Latency] = {}
     for text, latency in read_block_yaml(path, spread).items():
         block = block_of(Key(str(path), text))
         if block in latencies:

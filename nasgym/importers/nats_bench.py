@@ -18,7 +18,7 @@ from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
 from nasgym.type_aliases import Ints
 
-__all__ = ["LATENCY", "build_table", "import_nats_bench", "space_of"]
+__all__ = ["LATENCY", "build_table", "import_nats_bench", "space_of_archive"]
 
 SEARCH_EPOCHS = 12
 REPORT_EPOCHS = {"nats-tss": 200, "nats-sss": 90}
@@ -65,12 +65,12 @@ def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | N
         DataError: The archive is damaged, incomplete, or names a function that it may not name.
     """
     archive = open_archive(Path(path))
-    table = build_table(archive, space_of(archive), progress, partial=partial)
+    table = build_table(archive, space_of_archive(archive), progress, partial=partial)
     return write_table(table, table_path(table.name))
 
 
-def space_of(archive: Archive) -> SearchSpace:
-    """The space that an archive is about, told by how its architectures are written."""
+def space_of_archive(archive: Archive) -> SearchSpace:
+    """The space that an archive is about, recognised by how its architectures are written."""
     example = archive.texts[0]
     if example.startswith("|"):
         return TopologySpace()

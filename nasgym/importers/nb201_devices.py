@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nasgym.errors import DataError, InvalidValue, NasgymError
-from nasgym.files.csv_file import Sheet, read_sheet
+from nasgym.files.csv_file import CsvFile, read_csv
 from nasgym.files.provenance import describe_source
 from nasgym.importers.column_names import KEY_COLUMN, Meanings, column_meanings, read_meanings
 from nasgym.registry import SPACES
@@ -73,7 +73,7 @@ def read_cost_columns(
     if not whole.can_enumerate:
         raise InvalidValue(f"space {space!r} has {whole.size:.3g} architectures, too many for a row each; use a device file.")
     meanings = Meanings({}, {}) if meanings_path is None else read_meanings(meanings_path)
-    sheet = read_sheet(path)
+    sheet = read_csv(path)
     found = column_meanings(path, sheet.header, meanings)
     rows = _rows(sheet, whole)
     costs = {}
@@ -92,7 +92,7 @@ def read_cost_columns(
     return CostColumns(card, costs)
 
 
-def _rows(sheet: Sheet, space: SearchSpace) -> Ints:
+def _rows(sheet: CsvFile, space: SearchSpace) -> Ints:
     """``(size,)`` the sheet's row of each architecture of the space, after checking that each is there once."""
     rows = np.full(space.size, -1, dtype=np.int64)
     for row, place in enumerate(_places(sheet, space).tolist()):
@@ -113,7 +113,7 @@ def _rows(sheet: Sheet, space: SearchSpace) -> Ints:
     return rows
 
 
-def _places(sheet: Sheet, space: SearchSpace) -> Ints:
+def _places(sheet: CsvFile, space: SearchSpace) -> Ints:
     """``(rows,)`` position of each row's architecture in the space."""
     texts = sheet.column(KEY_COLUMN)
     try:

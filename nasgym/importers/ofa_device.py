@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
@@ -63,7 +63,7 @@ def read_ofa_device(folder: Path, name: str = "note10") -> Device:
     files = ofa_device_files(folder)
     if not files:
         raise DataError(f"{folder} has no {RESOLUTIONS[0]}_lookup_table.yaml; name the folder with the published latencies.")
-    latencies: dict[Block, Latency] = {}
+    latencies: dict[BlockKey, Latency] = {}
     for resolution, file in zip(RESOLUTIONS, files, strict=True):
         # a block's key has its resolution, so that no two files share one
         latencies |= read_blocks(file, "std", partial(_read_block, str(file), resolution))
@@ -83,7 +83,7 @@ def read_ofa_device(folder: Path, name: str = "note10") -> Device:
     return device
 
 
-def _read_block(where: str, resolution: int, key: Key) -> Block:
+def _read_block(where: str, resolution: int, key: Key) -> BlockKey:
     if key.op != "expanded_conv":
         return key.plain(OPS, where, resolution)
     if set(key.numbers) != {"expand", "kernel", "stride", "idskip", "se", "hs"}:

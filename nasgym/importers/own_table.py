@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
-from nasgym.files.csv_file import Sheet, read_sheet
+from nasgym.files.csv_file import CsvFile, read_csv
 from nasgym.files.provenance import describe_source
 from nasgym.importers.own_spec import AccuracyColumns, OwnSpec, read_spec
 from nasgym.spaces.space import Decision
@@ -46,7 +46,7 @@ def import_own_table(csv_path: str | Path, spec_path: str | Path, progress: Call
 def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int], None] | None = None) -> Table:
     """The table of a CSV file and its spec, not yet written; see `import_own_table`."""
     spec = read_spec(spec_path)
-    sheet = read_sheet(csv_path, spec.columns)
+    sheet = read_csv(csv_path, spec.columns)
     archs, place = _places(sheet, spec, progress)
     accuracy = {}
     for entry in spec.accuracies:
@@ -75,7 +75,7 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
     return Table(card, accuracy, seconds, costs, archs if spec.sampled else None)
 
 
-def _places(sheet: Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, Ints]:
+def _places(sheet: CsvFile, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, Ints]:
     """``(N, D)`` the sheet's architectures in the order of the space, and ``(N,)`` the row of each; none is there twice.
 
     Unless the table is a sample, all architectures of the space are there.
@@ -109,7 +109,7 @@ def _places(sheet: Sheet, spec: OwnSpec, progress: Callable[[int, int], None] | 
     return archs[order], order
 
 
-def _choices(sheet: Sheet, column: str, decision: Decision) -> npt.NDArray[np.int8]:
+def _choices(sheet: CsvFile, column: str, decision: Decision) -> npt.NDArray[np.int8]:
     """``(rows,)`` index of each row's label, `BLANK` for an empty cell."""
     by_text = {str(label): index for index, label in enumerate(decision.choices)}
     by_value = {float(label): index for index, label in enumerate(decision.choices) if not isinstance(label, str)}
@@ -128,7 +128,7 @@ def _choices(sheet: Sheet, column: str, decision: Decision) -> npt.NDArray[np.in
     return found
 
 
-def _active_choices(sheet: Sheet, spec: OwnSpec, archs: Archs) -> Archs:
+def _active_choices(sheet: CsvFile, spec: OwnSpec, archs: Archs) -> Archs:
     """Inactive decisions at 0, whatever their cells say; active ones must not be blank."""
     filled = np.maximum(archs, 0)
     active = spec.space.active(filled)
@@ -147,7 +147,7 @@ def _named(spec: OwnSpec, arch: Archs) -> str:
     return f"{spec.space.to_str(arch[None])[0]!r} ({labels})"
 
 
-def _fractions(sheet: Sheet, entry: AccuracyColumns, values: Floats) -> Floats:
+def _fractions(sheet: CsvFile, entry: AccuracyColumns, values: Floats) -> Floats:
     """``(rows, seeds)`` accuracies as fractions, after checking range and unit."""
     limit = 100.0 if entry.unit == "percent" else 1.0
     high = np.argwhere(values > limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
@@ -59,7 +59,7 @@ def read_proxylessnas_device(path: Path, name: str = "pixel1") -> Device:
     return device
 
 
-def _block(where: str, key: Key) -> Block:
+def _block(where: str, key: Key) -> BlockKey:
     if key.op != "expanded_conv":
         return key.plain(OPS, where)
     if set(key.numbers) != {"expand", "kernel", "stride", "idskip"}:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.tunas_blocks import CONSTANT, model_terms
@@ -70,7 +70,7 @@ def read_tunas_device(path: Path, name: str = "pixel1") -> Device:
     )
 
 
-def _read_python(path: Path) -> dict[Block, float]:
+def _read_python(path: Path) -> dict[BlockKey, float]:
     """The numbers out of the texts of the published module: base64 of big-endian single precision."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -101,8 +101,8 @@ def _read_python(path: Path) -> dict[Block, float]:
     return dict(zip([CONSTANT, *terms], [*bias.tolist(), *weights.tolist()], strict=True))
 
 
-def _read_csv(path: Path) -> dict[Block, float]:
-    found: dict[Block, float] = {}
+def _read_csv(path: Path) -> dict[BlockKey, float]:
+    found: dict[BlockKey, float] = {}
     for number, row in _rows(path):
         where = f"{path}, line {number}"
         block = _block(where, row)
@@ -125,7 +125,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     return [(number, dict(zip(COLUMNS, cells, strict=True))) for number, cells in enumerate(lines[1:], 2)]
 
 
-def _block(where: str, row: dict[str, str]) -> Block:
+def _block(where: str, row: dict[str, str]) -> BlockKey:
     if row["layer"] == "bias":
         return CONSTANT
     op = OPS.get(row["op"])
@@ -142,7 +142,7 @@ def _block(where: str, row: dict[str, str]) -> Block:
             raise DataError(f"{where}, column {column!r}: {cell!r} is no whole number from 1 on.")
     expand, in_hw = numbers.pop("expand"), numbers["in_hw"]
     wide = expand * numbers["in_ch"] if op == "mbconv" else 0
-    return Block(op, out_hw=-(-in_hw // numbers["stride"]), mid_ch=wide, layer=row["layer"], **numbers)
+    return BlockKey(op, out_hw=-(-in_hw // numbers["stride"]), mid_ch=wide, layer=row["layer"], **numbers)
 
 
 def _coefficient(where: str, cell: str) -> float:

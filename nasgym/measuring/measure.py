@@ -351,7 +351,7 @@ def measure(
     options: Options,
     *,
     log: Path | None = None,
-    told: Callable[[float, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> dict[str, Timing]:
     """Times models in interleaved rounds until each is finished or noisy.
 
@@ -359,7 +359,7 @@ def measure(
         models: ONNX files, or their bytes, by name.
         options: How.
         log: Where bursts are kept; a measurement that was killed goes on from there.
-        told: Called with (work done, all work), in models finished.
+        progress: Called with (work done, all work), in models finished.
 
     Returns:
         Timings by name.
@@ -383,9 +383,9 @@ def measure(
             due = [name for name in open_names if len(kept.bursts.get(name, [])) == rounds]
             order = np.random.default_rng([options.seed, rounds]).permutation(len(due))
             for number in range(len(due) + 1):
-                if told is not None:
+                if progress is not None:
                     share = min(1.0, (rounds + number / max(1, len(due))) / options.min_rounds)
-                    told(len(timings) + len(open_names) * share * 0.9, len(models))
+                    progress(len(timings) + len(open_names) * share * 0.9, len(models))
                 if number < len(due):
                     name = due[order[number]]
                     kept.add(name, time_burst(name, models[name], options))
@@ -442,7 +442,7 @@ def main() -> int:
             max_rounds=given.max_rounds,
             pin=not given.no_pin,
         )
-        timings = measure(models, options, log=folder / "latencies.log", told=_show)
+        timings = measure(models, options, log=folder / "latencies.log", progress=_show)
     except MeasureError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from nasgym.devices.block_key import KEY_COLUMNS, TEXT_COLUMNS, Block
+from nasgym.devices.block_key import KEY_COLUMNS, TEXT_COLUMNS, BlockKey
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files import write_file
 from nasgym.files.json_object import read_json
@@ -51,7 +51,7 @@ class Kit:
         space: Name of the space.
         batch: Images at once.
         precision: Of weights and activations.
-        blocks: Block by file name.
+        blocks: BlockKey by file name.
         nets: Architecture, as text, by file name of the whole network.
     """
 
@@ -59,7 +59,7 @@ class Kit:
     space: str
     batch: int
     precision: Precision
-    blocks: Mapping[str, Block]
+    blocks: Mapping[str, BlockKey]
     nets: Mapping[str, str]
 
     @property
@@ -76,7 +76,7 @@ def write_kit(
     precision: Precision = "float32",
     check: int = 30,
     seed: int = 0,
-    told: Callable[[float, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> Kit:
     """Writes the models of all blocks of a space and of some whole networks.
 
@@ -87,7 +87,7 @@ def write_kit(
         precision: ``"int8"`` quantises weights (by channel) and activations (`nasgym.measuring.quantize`).
         check: Number of whole networks, drawn uniformly, against which sums of blocks are checked.
         seed: Of the weights and of the networks.
-        told: Called with (models written, all models).
+        progress: Called with (models written, all models).
 
     Raises:
         InvalidValue: The space has no plans, the folder is not empty, or a number is out of range.
@@ -120,8 +120,8 @@ def write_kit(
 
             model = quantize(model, rng, begins=begins, ends=ends)
         path.write_bytes(model.SerializeToString())
-        if told is not None:
-            told(number + 1, len(kit.models))
+        if progress is not None:
+            progress(number + 1, len(kit.models))
     write_file(
         folder / PLACES["readme"], README.format(space=space.name, models=len(kit.models), batch=batch, folder=folder.name)
     )
@@ -134,7 +134,7 @@ def write_kit(
     return kit
 
 
-def _key(block: Block) -> dict[str, Any]:
+def _key(block: BlockKey) -> dict[str, Any]:
     return {column: value for column, value in asdict(block).items() if value or column == "op"}
 
 
@@ -170,11 +170,11 @@ def _model(path: Path, row: Mapping[str, Any]) -> str:
     return name
 
 
-def _block(path: Path, row: Mapping[str, Any]) -> Block:
+def _block(path: Path, row: Mapping[str, Any]) -> BlockKey:
     keys = {column: value for column, value in row.items() if column != "model"}
     for column, value in keys.items():
         if column not in KEY_COLUMNS:
             raise unknown_name(f"column of a block in {path}", column, KEY_COLUMNS)
         if type(value) is not (str if column in TEXT_COLUMNS else int):
             raise DataError(f"{path}: column {column!r} of {row['model']!r} is {value!r}, which has the wrong type.")
-    return Block(**keys)
+    return BlockKey(**keys)

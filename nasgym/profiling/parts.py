@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import Blocks, block_layout
 from nasgym.devices.plan_blocks import picked_plans
 from nasgym.errors import InvalidValue
 from nasgym.networks.onnx_graph import HeadStep, block_onnx, head_onnx
-from nasgym.networks.plan import Block as PlanBlock
-from nasgym.networks.plan import Head, Identity, out_size
+from nasgym.networks.plan import Block, Head, Identity, out_size
 from nasgym.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Part:
         begins: Whether networks begin with it.
     """
 
-    block: PlanBlock | Head
+    block: Block | Head
     size: int
     steps: tuple[HeadStep, ...] = ()
     begins: bool = False
@@ -53,7 +52,7 @@ class Part:
         return block_onnx(self.block, self.size, rng=rng, batch=batch)
 
 
-def parts_of(space: SearchSpace) -> dict[Block, Part]:
+def parts_of(space: SearchSpace) -> dict[BlockKey, Part]:
     """What to build for each block of a space's device files, in the order in which they come.
 
     The blocks of plans and those of the space's layout are walked side by side.
@@ -62,7 +61,7 @@ def parts_of(space: SearchSpace) -> dict[Block, Part]:
         InvalidValue: The space has no plans, or the latencies of its options do not add up.
     """
     layout = block_layout(space)
-    found: dict[Block, Part] = {}
+    found: dict[BlockKey, Part] = {}
     for case, picked, plan in picked_plans(space, by_first_layer=layout.by_first_layer):
         parts, size = _parts(plan.stem, plan.input_shape[1])
         fixed = [replace(part, begins=number == 0) for number, part in enumerate(parts)]
@@ -79,7 +78,7 @@ def parts_of(space: SearchSpace) -> dict[Block, Part]:
     return {block: found[block] for block in layout}
 
 
-def _parts(blocks: Iterable[PlanBlock], size: int) -> tuple[list[Part], int]:
+def _parts(blocks: Iterable[Block], size: int) -> tuple[list[Part], int]:
     parts = []
     for block in blocks:
         if not isinstance(block, Identity):
@@ -88,7 +87,7 @@ def _parts(blocks: Iterable[PlanBlock], size: int) -> tuple[list[Part], int]:
     return parts, size
 
 
-def _add(found: dict[Block, Part], keys: Blocks, parts: Iterable[Part]) -> None:
+def _add(found: dict[BlockKey, Part], keys: Blocks, parts: Iterable[Part]) -> None:
     for key, part in _pairs(keys, list(parts)):
         if found.setdefault(key, part) != part:
             raise InvalidValue(
@@ -96,7 +95,7 @@ def _add(found: dict[Block, Part], keys: Blocks, parts: Iterable[Part]) -> None:
             )
 
 
-def _pairs(keys: Blocks, parts: list[Part]) -> Iterator[tuple[Block, Part]]:
+def _pairs(keys: Blocks, parts: list[Part]) -> Iterator[tuple[BlockKey, Part]]:
     if len(keys) != len(parts):
         raise InvalidValue(f"{len(keys)} keys of a device file stand for {len(parts)} blocks of a plan: {keys}, {parts}.")
     return zip(keys, parts, strict=True)

@@ -86,11 +86,11 @@ def measured(
     models: Mapping[str, Model],
     options: Options,
     log: Path | None = None,
-    told: Callable[[float, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> dict[str, Timing]:
     """`nasgym.measuring.measure.measure`, with the errors of this package."""
     with measure_errors():
-        return measure(models, options, log=log, told=told)
+        return measure(models, options, log=log, progress=progress)
 
 
 def device_of(
@@ -149,7 +149,7 @@ def profile(
     precision: Precision = "float32",
     check: int = 30,
     accept_noise: bool = False,
-    told: Callable[[str, float, float], None] | None = None,
+    progress: Callable[[str, float, float], None] | None = None,
 ) -> Profiled:
     """Measures the blocks of a space, and whole networks in the same rounds, on this machine.
 
@@ -164,7 +164,7 @@ def profile(
         precision: ``"float32"`` or ``"int8"``.
         check: Number of whole networks.
         accept_noise: Writes the file even on a noisy machine.
-        told: Called with (what is being done, models done, all models).
+        progress: Called with (what is being done, models done, all models).
 
     Raises:
         InvalidValue: The machine is too noisy, `work` belongs to another profile, or a value is out of range.
@@ -181,13 +181,13 @@ def profile(
     if check:  # before anything is measured
         import_module("matplotlib")
         import_module("scipy")
-    if told is not None:
-        told("waiting for another measurement", 0, 1)
+    if progress is not None:
+        progress("waiting for another measurement", 0, 1)
     with LatencyCache().sole_measurer(THIS_MACHINE):
         if not accept_noise:
             check_quiet(options)
-        building = None if told is None else partial(told, "building models")
-        measuring = None if told is None else partial(told, "measuring")
+        building = None if progress is None else partial(progress, "building models")
+        measuring = None if progress is None else partial(progress, "measuring")
         kit = _kit(space, work, batch, precision, check, options.seed, building)
         timings = measured(kit.models, options, work / "latencies.log", measuring)
         noisy = [model for model in kit.blocks if timings[model].noisy]
@@ -214,7 +214,7 @@ def _kit(
     precision: Precision,
     check: int,
     seed: int,
-    told: Callable[[float, float], None] | None,
+    progress: Callable[[float, float], None] | None,
 ) -> Kit:
     """The kit in the work folder: the one that is there, or a new one."""
     if (work / "kit.json").is_file():
@@ -227,4 +227,4 @@ def _kit(
         return kit
     if work.exists():  # building was interrupted
         shutil.rmtree(work)
-    return write_kit(space, work, batch=batch, precision=precision, check=check, seed=seed, told=told)
+    return write_kit(space, work, batch=batch, precision=precision, check=check, seed=seed, progress=progress)

@@ -25,7 +25,7 @@ __all__ = ["add_latency", "measure_networks"]
 
 
 def measure_networks(
-    space: SearchSpace, options: Options, log: Path | None = None, told: Callable[[float, float], None] | None = None
+    space: SearchSpace, options: Options, log: Path | None = None, progress: Callable[[float, float], None] | None = None
 ) -> list[Timing]:
     """Timings of all networks of a space that can be enumerated, in its order; equal networks are measured once.
 
@@ -39,7 +39,7 @@ def measure_networks(
     for number, (name, arch) in enumerate(zip(names, canonical, strict=True)):
         rng = np.random.default_rng([options.seed, number])
         models[name] = plan_onnx(plan_of(space, arch), rng=rng).SerializeToString()
-    timings = measured(models, options, log, told)
+    timings = measured(models, options, log, progress)
     return [timings[names[place]] for place in places.reshape(-1).tolist()]
 
 
@@ -50,7 +50,7 @@ def add_latency(
     *,
     log: Path,
     accept_noise: bool = False,
-    told: Callable[[float, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> Path:
     """Measures every network of a table and writes the latencies into it, as the cost ``latency_ms``; an older one goes.
 
@@ -60,7 +60,7 @@ def add_latency(
         options: How to measure.
         log: What was measured so far; the same call goes on from it.
         accept_noise: Measures on a noisy machine, too.
-        told: Called with (networks done, all networks).
+        progress: Called with (networks done, all networks).
 
     Raises:
         DataError: The table is of another space, or a network cannot be run.
@@ -72,7 +72,7 @@ def add_latency(
     with LatencyCache().sole_measurer(THIS_MACHINE):
         if not accept_noise:
             check_quiet(options)
-        timings = measure_networks(space, options, log, told)
+        timings = measure_networks(space, options, log, progress)
     latency: Floats = np.array([round(timing.latency_ms, 7) for timing in timings])
     machine = describe_machine(options.provider)
     about = {

@@ -9,7 +9,7 @@ import pytest
 
 from nasgym import registry
 from nasgym.cli.artifacts import list_artifacts, verify_artifacts
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.files.data_folder import data_folder
@@ -25,7 +25,7 @@ from tests.tiny import SIZE, tiny_table
 
 pytestmark = pytest.mark.usefixtures("own_data_folder")
 
-PHONE = Device("my-phone", "ofa", "tflite", 1, 1, "float32", {Block("conv", in_ch=3, out_ch=8): Latency(1.0)})
+PHONE = Device("my-phone", "ofa", "tflite", 1, 1, "float32", {BlockKey("conv", in_ch=3, out_ch=8): Latency(1.0)})
 
 
 def held(kind):

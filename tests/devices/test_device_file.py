@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasgym.devices.block_key import KEY_COLUMNS, Block, nearest_blocks
+from nasgym.devices.block_key import KEY_COLUMNS, BlockKey, nearest_blocks
 from nasgym.devices.device_file import Device, Latency, read_device, write_device
 from nasgym.errors import DataError, InvalidValue, NasgymError, UnknownName
 
@@ -24,14 +24,14 @@ conv,32,3,16,8,3,2,0.5,0.01,100
 conv,16,8,16,8,3,1,0.25,,
 logits,16,8,1,10,,,0.125,0.001,7
 """
-CONV = Block("conv", 32, 3, 16, 8, kernel=3, stride=2)
+CONV = BlockKey("conv", 32, 3, 16, 8, kernel=3, stride=2)
 
 
 def device(**changes):
     latencies = {
         CONV: Latency(0.5, 0.01, 100),
-        Block("conv", 16, 8, 16, 8, kernel=3, stride=1): Latency(0.25),
-        Block("logits", 16, 8, 1, 10): Latency(0.125, 0.001, 7),
+        BlockKey("conv", 16, 8, 16, 8, kernel=3, stride=1): Latency(0.25),
+        BlockKey("logits", 16, 8, 1, 10): Latency(0.125, 0.001, 7),
     }
     made = Device("my-phone", "tiny", "onnxruntime 1.20", 1, 1, "float32", latencies)
     return replace(made, **changes)
@@ -65,7 +65,7 @@ def test_what_was_written_is_read_again(tmp_path):
     numbers=st.lists(st.integers(0, 10**6), min_size=9, max_size=9),
 )
 def test_every_digit_survives(tmp_path_factory, mean, spread, count, numbers):
-    block = Block("mbconv", *numbers[:8], act="hswish", resolution=numbers[8], layer="layer3")
+    block = BlockKey("mbconv", *numbers[:8], act="hswish", resolution=numbers[8], layer="layer3")
     made = Device("x", "tiny", "unknown", None, 1, "unknown", {block: Latency(mean, spread, count)})
     path = write_device(made, tmp_path_factory.mktemp("device") / "x.csv")
     assert read_device(path) == made
@@ -186,10 +186,10 @@ def test_nearest_blocks_share_the_op_first():
 def test_macs_by_hand():
     assert CONV.macs == 9 * 3 * 8 * 16 * 16
     # 1x1 of 8 to 24 at 4x4, depthwise 3x3 at 2x2, 1x1 of 24 to 16 at 2x2, two gates of 24 x 6
-    assert Block("mbconv", 4, 8, 2, 16, mid_ch=24, kernel=3, stride=2, se=1).macs == 3072 + 864 + 1536 + 288
-    assert Block("mbconv", 4, 8, 4, 8, mid_ch=8, kernel=3, stride=1).macs == 1152 + 1024
-    assert Block("logits", 1, 8, 1, 10).macs == 80
-    assert Block("skip").macs == 0
+    assert BlockKey("mbconv", 4, 8, 2, 16, mid_ch=24, kernel=3, stride=2, se=1).macs == 3072 + 864 + 1536 + 288
+    assert BlockKey("mbconv", 4, 8, 4, 8, mid_ch=8, kernel=3, stride=1).macs == 1152 + 1024
+    assert BlockKey("logits", 1, 8, 1, 10).macs == 80
+    assert BlockKey("skip").macs == 0
 
 
 def test_a_name_that_means_something_else():

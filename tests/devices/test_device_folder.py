@@ -2,14 +2,14 @@
 
 import pytest
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_names, device_path, find_device
 from nasgym.errors import DataError, InvalidValue, MissingData
 
 
 def write(space, name, path=None):
-    device = Device(name, space, "unknown", None, 1, "unknown", {Block("logits", 1, 8, 1, 10): Latency(1.0)})
+    device = Device(name, space, "unknown", None, 1, "unknown", {BlockKey("logits", 1, 8, 1, 10): Latency(1.0)})
     write_device(device, path or device_path(space, name))
     return device
 

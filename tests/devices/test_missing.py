@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.missing import estimate_ms, fill_missing
 from nasgym.errors import DataError, UnknownName
 
 
 def mbconv(mid, kernel=3, **others):
-    return Block("mbconv", 8, 8, 8, 8, mid_ch=mid, kernel=kernel, stride=1, **others)
+    return BlockKey("mbconv", 8, 8, 8, 8, mid_ch=mid, kernel=kernel, stride=1, **others)
 
 
 def phone(latencies, model="lookup"):
@@ -53,7 +53,7 @@ def test_nothing_similar():
     with pytest.raises(DataError, match="no block of the op and kernel"):
         estimate_ms(mbconv(32, kernel=5), MEASURED, "phone")
     with pytest.raises(DataError, match="no block of the op and kernel"):
-        fill_missing(phone(MEASURED), [Block("skip")], "interpolate")
+        fill_missing(phone(MEASURED), [BlockKey("skip")], "interpolate")
 
 
 def test_coefficients_are_not_estimated():

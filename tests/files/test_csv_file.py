@@ -4,7 +4,7 @@ import math
 import pytest
 
 from nasgym.errors import DataError, UnknownName
-from nasgym.files.csv_file import cell_number, read_sheet
+from nasgym.files.csv_file import cell_number, read_csv
 
 
 @pytest.mark.parametrize(("cell", "value"), [("1.5", 1.5), ("-2e3", -2000.0), ("inf", math.inf)])
@@ -23,7 +23,7 @@ def test_columns_of_a_sheet_also_of_a_packed_one(tmp_path):
     (tmp_path / "a.csv").write_text(text)
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
     for name in ("a.csv", "b.csv.gz"):
-        sheet = read_sheet(tmp_path / name, ["size"])
+        sheet = read_csv(tmp_path / name, ["size"])
         assert (sheet.header, sheet.column("name"), sheet.numbers) == (("name", "size"), ["a", "b", "c"], [2, 4, 5])
         values = sheet.floats("size", blank=True)
         assert values[:2].tolist() == [1, 2.5]
@@ -39,10 +39,10 @@ def test_columns_of_a_sheet_also_of_a_packed_one(tmp_path):
 def test_a_cell_that_is_not_allowed_is_named(tmp_path, cell, message):
     (tmp_path / "a.csv").write_text(f"size\n1\n{cell}\n")
     with pytest.raises(DataError, match=f"row 3, column 'size': {message}"):
-        read_sheet(tmp_path / "a.csv").floats("size")
+        read_csv(tmp_path / "a.csv").floats("size")
 
 
 def test_a_column_that_is_not_there(tmp_path):
     (tmp_path / "a.csv").write_text("size\n1\n")
     with pytest.raises(UnknownName, match=r"column of a\.csv 'sise'\. Did you mean 'size'"):
-        read_sheet(tmp_path / "a.csv", ["sise"])
+        read_csv(tmp_path / "a.csv", ["sise"])

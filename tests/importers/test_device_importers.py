@@ -54,7 +54,7 @@ def test_once_for_all_has_each_block_once(note10):
     assert set(note10.latencies) == set(block_layout(OnceForAllSpace()))
     # measured anew for each resolution: the same block, two latencies
     last = {
-        b.resolution: v.mean_ms for b, v in note10.latencies.items() if b.op == "conv" and b.out_ch == 1152 and b.in_hw == 6
+        b.resolution: v.latency_ms for b, v in note10.latencies.items() if b.op == "conv" and b.out_ch == 1152 and b.in_hw == 6
     }
     assert last == {176: pytest.approx(0.53243), 192: pytest.approx(0.5357415)}
 
@@ -132,7 +132,7 @@ def test_proxylessnas_latencies(shared):
     """
     device = read_proxylessnas_device(shared / "raw" / "proxylessnas" / "mobile_trim.yaml")
     by_kernel = {
-        block.kernel: ms.mean_ms for block, ms in device.latencies.items() if block.op == "mbconv" and block.out_ch == 16
+        block.kernel: ms.latency_ms for block, ms in device.latencies.items() if block.op == "mbconv" and block.out_ch == 16
     }
     assert by_kernel[3] == pytest.approx(3.8821352201257864, abs=1e-12)
     more = by_kernel[5] + by_kernel[7]
@@ -141,8 +141,8 @@ def test_proxylessnas_latencies(shared):
     least, largest = cost.bounds(root(space))
     assert least[0] + more == pytest.approx(47.30595609630496, abs=1e-6)
     assert largest[0] + more == pytest.approx(208.72705176148497, abs=1e-6)
-    fixed = sum(device.latencies[block].mean_ms for block in layout.fixed[0])
-    means = [np.mean([sum(device.latencies[b].mean_ms for b in option) for option in layer]) for layer in layout.options[0]]
+    fixed = sum(device.latencies[block].latency_ms for block in layout.fixed[0])
+    means = [np.mean([sum(device.latencies[b].latency_ms for b in option) for option in layer]) for layer in layout.options[0]]
     assert fixed + sum(means) + more == pytest.approx(131.6853093171, abs=1e-6)
     # and over networks that are drawn
     drawn = cost.cost(space.sample(np.random.default_rng(0), 20_000))
@@ -152,7 +152,7 @@ def test_proxylessnas_latencies(shared):
 def test_proxylessnas_spread_is_a_deviation(shared):
     device = read_proxylessnas_device(shared / "raw" / "proxylessnas" / "mobile_trim.yaml")
     (stem,) = [latency for block, latency in device.latencies.items() if block.resolution == 0 and block.in_ch == 3]
-    assert (stem.mean_ms, stem.count) == (4.083755600814664, 982)
+    assert (stem.latency_ms, stem.count) == (4.083755600814664, 982)
     assert stem.spread_ms == pytest.approx(0.2502372872758427**0.5)
 
 
@@ -188,8 +188,8 @@ def python_file(path, weights, bias=(92.13599395751953,)):
 def test_tunas_python_file(tmp_path):
     weights = np.random.default_rng(0).normal(size=144).astype(np.float32)
     device = read_tunas_device(python_file(tmp_path / "cost_model_data.py", weights))
-    assert device.latencies[CONSTANT].mean_ms == 92.13599395751953
-    assert [device.latencies[term].mean_ms for term in model_terms()] == weights.tolist()
+    assert device.latencies[CONSTANT].latency_ms == 92.13599395751953
+    assert [device.latencies[term].latency_ms for term in model_terms()] == weights.tolist()
 
 
 @pytest.mark.parametrize(

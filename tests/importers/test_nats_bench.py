@@ -8,7 +8,7 @@ import pytest
 from nasgym.errors import DataError
 from nasgym.importers import nats_bench
 from nasgym.importers.nats_archive import open_archive
-from nasgym.importers.nats_bench import LATENCY, build_table, import_nats_bench, space_of
+from nasgym.importers.nats_bench import LATENCY, build_table, import_nats_bench, space_of_archive
 from nasgym.problems.factory import make_problem
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.tables.table_folder import find_table, table_path
@@ -159,7 +159,7 @@ def test_an_architecture_without_accuracies_is_refused(tmp_path, small):
 def test_what_a_search_is_charged_is_what_the_official_simulation_charges(nats_samples):
     # T10: cell 0, cifar10, 12 epochs: 86.65 s of training and a pass of 2.549 s
     archive = open_archive(nats_samples["tss"])
-    assert space_of(archive).name == "nats-tss"
+    assert space_of_archive(archive).name == "nats-tss"
     record = next(iter(archive))
     columns = nats_bench._Columns(1, 200)
     columns.add(0, record)

@@ -81,7 +81,7 @@ def test_unit_and_order_of_rounds(rounds: list[list[float]], factor: float) -> N
 
 def test_every_model_is_timed_in_every_round(tmp_path: Path) -> None:
     told = []
-    found = measure(models(), QUICK, log=tmp_path / "log", told=lambda done, total: told.append((done, total)))
+    found = measure(models(), QUICK, log=tmp_path / "log", progress=lambda done, total: told.append((done, total)))
     assert list(found) == ["conv0", "conv1", "conv2"]
     assert all(timing.latency_ms > 0 and timing.count >= 10 for timing in found.values())
     assert told[-1] == (3, 3)

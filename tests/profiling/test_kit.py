@@ -80,19 +80,19 @@ def test_its_script_measures_it_and_the_result_comes_back(kit: Kit, tmp_path: Pa
 def test_the_cost_of_a_call_is_taken_off_every_block_but_the_classifier(kit: Kit) -> None:
     timings = {name: timing(1.0) for name in kit.models} | {EMPTY: timing(0.25)}
     device = device_of(kit, timings, "toy", runtime="none", threads=1, source="")
-    by_op = {block.op: latency.mean_ms for block, latency in device.latencies.items()}
+    by_op = {block.op: latency.latency_ms for block, latency in device.latencies.items()}
     assert by_op == {"conv": 0.75, "mbconv": 0.75, "logits": 1.0}
     arch = SPACE.from_str("k3e3,k3e3,k3e3,k3e3,k3e3")
     assert LookupCost(SPACE, device).cost(arch) == pytest.approx([6 * 0.75 + 1.0])
     whole = device_of(kit, {k: v for k, v in timings.items() if k != EMPTY}, "toy", runtime="none", threads=1, source="")
-    assert {latency.mean_ms for latency in whole.latencies.values()} == {1.0}
+    assert {latency.latency_ms for latency in whole.latencies.values()} == {1.0}
 
 
 def test_any_runtime_can_fill_the_results(kit: Kit, tmp_path: Path) -> None:
     folder = filled(kit, "# runtime: tvm 0.20\n# threads: 4\n" + all_rows(kit), tmp_path)
     device = import_kit(folder, "npu", tmp_path / "npu.csv").device
     assert (device.runtime, device.threads) == ("tvm 0.20", 4)
-    assert min(latency.mean_ms for latency in device.latencies.values()) == 1.0
+    assert min(latency.latency_ms for latency in device.latencies.values()) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def run_profile(tmp_path: Path, **options):
 
 def test_a_profile_is_a_device_that_plays(tmp_path: Path) -> None:
     told = []
-    done = run_profile(tmp_path, told=lambda *now: told.append(now))
+    done = run_profile(tmp_path, progress=lambda *now: told.append(now))
     device = read_device(tmp_path / "toy.csv", "digits")
     assert device == done.device
     assert list(dict.fromkeys(words for words, *_ in told)) == [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
-from nasgym.cli.architectures import named_space
+from nasgym.cli.architectures import space_named
 from nasgym.devices.layout import block_layout
 from nasgym.drawing.draw import draw_svg
 from nasgym.envs.vector_env import NASVectorEnv
@@ -53,7 +53,7 @@ def rows(monkeypatch, tmp_path):
 
 def test_its_networks_are_built_counted_drawn_and_exported(rows):
     assert "rows" in [space.name for space in planned_spaces()]
-    assert named_space(ROWS).fingerprint == named_space("rows").fingerprint == rows.fingerprint
+    assert space_named(ROWS).fingerprint == space_named("rows").fingerprint == rows.fingerprint
     for arch in rows.sample(np.random.default_rng(0), 5):
         plan = plan_of(rows, arch)
         problem = make_problem(ROWS, extra_costs=[name for name in MEASURES if name != "macs"])

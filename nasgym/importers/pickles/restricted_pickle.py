@@ -78,7 +78,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class _RefusedName(Exception):
-    """A name outside of the allow-list; not an `UnpicklingError`, so that it is told apart from damage."""
+    """A name outside of the allow-list; not an `UnpicklingError`, so that it is distinguished from damage."""
 
 
 def find_allowed(module: str, name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device
 from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
@@ -75,11 +75,11 @@ class LookupCost(CostDefaults):
         return block_layout(self.space, self.device.model) if self._own_layout is None else self._own_layout
 
     @cached_property
-    def _filled(self) -> tuple[dict[Block, float], tuple[Block, ...]]:
+    def _filled(self) -> tuple[dict[BlockKey, float], tuple[BlockKey, ...]]:
         return fill_missing(self.device, self._layout, self.missing)
 
     @property
-    def interpolated(self) -> tuple[Block, ...]:
+    def interpolated(self) -> tuple[BlockKey, ...]:
         """Blocks whose latency is an estimate; empty unless asked for."""
         return self._filled[1]
 

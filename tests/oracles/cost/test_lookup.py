@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.layout import BlockLayout, block_layout
 from nasgym.errors import DataError, InvalidValue
@@ -19,7 +19,7 @@ from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from nasgym.spaces.mobile_tunas import TuNASSpace
 from nasgym.spaces.space import SearchSpace
 
-STEM = Block("conv", 32, 3, 16, 8, kernel=3, stride=2)
+STEM = BlockKey("conv", 32, 3, 16, 8, kernel=3, stride=2)
 
 
 def made_up(space, seed=0, model="lookup", keep=lambda block: True):
@@ -38,7 +38,7 @@ SPACES = {"ofa": OFA, "proxylessnas": ProxylessNASSpace(), "tunas": TuNASSpace()
 
 
 def kernel(k):
-    return Block("conv", 16, 8, 16, 8, kernel=k, stride=1)
+    return BlockKey("conv", 16, 8, 16, 8, kernel=k, stride=1)
 
 
 def tiny():
@@ -80,7 +80,7 @@ def test_costs_are_sums_over_blocks(name):
         blocks = [*layout.fixed[case]]
         for layer, option in zip(layout.options[case], options, strict=True):
             blocks += layer[option]
-        assert ms == pytest.approx(sum(device.latencies[block].mean_ms for block in blocks), rel=1e-12)
+        assert ms == pytest.approx(sum(device.latencies[block].latency_ms for block in blocks), rel=1e-12)
 
 
 SMALL = OFA.restrict(

@@ -189,7 +189,7 @@ def test_another_device(tmp_path, monkeypatch):
         gymnasium.make(ENV)
     from dataclasses import replace
 
-    slow = {block: replace(latency, mean_ms=2 * latency.mean_ms) for block, latency in phone.latencies.items()}
+    slow = {block: replace(latency, latency_ms=2 * latency.latency_ms) for block, latency in phone.latencies.items()}
     write_device(phone, device_path("ofa", "note10"))
     write_device(replace(phone, name="slow", latencies=slow), device_path("ofa", "slow"))
     problem = nasgym.make_problem(ENV, device="slow", extra_costs=["latency_ms@note10"], target=50.0)

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 import nasgym
 from nasgym.agents import make_agent
 from nasgym.devices import write_device
-from nasgym.devices.block_key import Block
+from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency
 from nasgym.devices.device_folder import device_path
 from nasgym.devices.layout import block_layout
@@ -376,7 +376,7 @@ def test_tables_of_another_space_are_told_apart(own, folder):
 def test_mnasnet_has_no_tables_of_blocks(folder, keywords):
     with pytest.raises(MissingData, match="device 'phone' of space 'mnasnet'"):
         nasgym.make_problem("nasgym/MnasNet-v0", device="phone", **keywords)
-    block = Block("mbconv", 112, 32, 112, 16, mid_ch=32, kernel=3, stride=1, act="relu")
+    block = BlockKey("mbconv", 112, 32, 112, 16, mid_ch=32, kernel=3, stride=1, act="relu")
     put(Device("phone", "mnasnet", "by-hand", 1, 1, "float32", {block: Latency(0.5)}))
     with pytest.raises(InvalidValue, match="the width of a block"):
         nasgym.make_problem("nasgym/MnasNet-v0", device="phone", **keywords)

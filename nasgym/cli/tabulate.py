@@ -32,21 +32,21 @@ def tabulate(
     """
     folder = Path(".tabulate") / space if out is None else out
     try:
-        with progress(space) as told:
-            path = _measure(space, folder, accept_noise, told) if latency else _train(space, folder, jobs, told)
+        with progress(space) as show:
+            path = _measure(space, folder, accept_noise, show) if latency else _train(space, folder, jobs, show)
     except KeyboardInterrupt:
         print(f"\nstopped; what was trained is in {folder}, and the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
     typer.echo(f"wrote {path}")
 
 
-def _train(space: str, folder: Path, jobs: int, told: Callable[[float, float], None]) -> Path:
+def _train(space: str, folder: Path, jobs: int, show: Callable[[float, float], None]) -> Path:
     from nasgym.tabulate.train import tabulate as train_all
 
-    return train_all(space, folder, jobs, told)
+    return train_all(space, folder, jobs, show)
 
 
-def _measure(space: str, folder: Path, accept_noise: bool, told: Callable[[float, float], None]) -> Path:
+def _measure(space: str, folder: Path, accept_noise: bool, show: Callable[[float, float], None]) -> Path:
     from nasgym.errors import MissingData
     from nasgym.measuring.measure import Options
     from nasgym.registry import SPACES
@@ -57,4 +57,4 @@ def _measure(space: str, folder: Path, accept_noise: bool, told: Callable[[float
         raise MissingData(f"{path} is not there; `nasgym tabulate {space}` makes it, --out DIR names another folder.")
     options = Options(burst_ms=8.0)  # thousands of networks: shorter bursts, more of them
     log = folder / "latencies.log"
-    return add_latency(SPACES.load(space)(), path, options, log=log, accept_noise=accept_noise, told=told)
+    return add_latency(SPACES.load(space)(), path, options, log=log, accept_noise=accept_noise, progress=show)

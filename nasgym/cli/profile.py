@@ -55,11 +55,11 @@ def profile_command(
 
     Interrupted, it goes on where it stopped when it is called again.
     """
-    from nasgym.cli.architectures import named_space
+    from nasgym.cli.architectures import space_named
 
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, ("fp32", "int8"))
-    known = named_space(space)
+    known = space_named(space)
     if template is not None:
         _write_template(known, name or template.stem, template, batch, threads, PRECISIONS[precision])
         return
@@ -88,7 +88,7 @@ def profile_command(
             max_rounds=max_rounds,
             seed=seed,
         )
-    with stages() as told:
+    with stages() as show:
         done = profile(
             known,
             name,
@@ -99,7 +99,7 @@ def profile_command(
             precision=PRECISIONS[precision],
             check=check,
             accept_noise=accept_noise,
-            told=told,
+            progress=show,
         )
     typer.echo(f"{len(done.device.latencies)} blocks: {done.device.note}")
     for path in done.written:
@@ -112,8 +112,8 @@ def profile_command(
 def _write_kit(space: SearchSpace, folder: Path, batch: int, precision: Precision, check: int, seed: int) -> None:
     from nasgym.profiling.kit import write_kit
 
-    with progress("building models") as told:
-        made = write_kit(space, folder, batch=batch, precision=precision, check=check, seed=seed, told=told)
+    with progress("building models") as show:
+        made = write_kit(space, folder, batch=batch, precision=precision, check=check, seed=seed, progress=show)
     typer.echo(f"wrote {folder}: {len(made.models)} models")
     typer.echo(f"on the device, with onnxruntime and numpy: python {folder.name}/measure.py")
     typer.echo(f"back here, with its latencies.csv in the folder: nasgym data import device {folder}")

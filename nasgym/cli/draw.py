@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasgym.cli.architectures import ArchText, SpaceName, is_published, space_of
+from nasgym.cli.architectures import ArchText, SpaceName, is_published, space_reading
 from nasgym.errors import InvalidValue
 
 __all__ = ["draw"]
@@ -38,6 +38,6 @@ def _drawn(arch: str, space: str | None, *, as_svg: bool) -> str:
     if is_published(arch, space):
         plan = named_plan(arch)
         return plan_svg(plan) if as_svg else plan_text(plan)
-    known = space_of(arch, space)
+    known = space_reading(arch, space)
     row = known.from_str(arch)[0]
     return draw_svg(known, row) if as_svg else draw_text(known, row)

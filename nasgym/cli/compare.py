@@ -67,8 +67,8 @@ def compare(
     from nasgym.compare.runs import run_all
 
     try:
-        with progress(f"{len(plan.agents)} agents x {len(plan.seeds)} seeds") as told:
-            runs = run_all(plan, folder, jobs, told)
+        with progress(f"{len(plan.agents)} agents x {len(plan.seeds)} seeds") as show:
+            runs = run_all(plan, folder, jobs, show)
     except KeyboardInterrupt:
         print(f"\nstopped; what was evaluated is in {folder}, and the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -84,17 +84,17 @@ def compare(
 
 
 def _print_leaderboard(judgement: Judgement) -> None:
-    from nasgym.compare.leaderboard import caveats, ceiling_lines, sheets, subject
+    from nasgym.compare.leaderboard import caveats, ceiling_lines, sections, subject
 
     out = console()
     for line in subject(judgement):
         out.print(line, markup=False)
-    for sheet in sheets(judgement):
-        shown = table("", *sheet.head)
+    for section in sections(judgement):
+        shown = table("", *section.head)
         for i, column in enumerate(shown.columns):
-            column.justify = "left" if sheet.is_left(i) else "right"
-            column.no_wrap = not sheet.is_left(i)
-        for row in sheet.rows:
+            column.justify = "left" if section.is_left(i) else "right"
+            column.no_wrap = not section.is_left(i)
+        for row in section.rows:
             shown.add_row(*row)
         out.print(shown)
     for line in (*ceiling_lines(judgement), "", *caveats(judgement)):

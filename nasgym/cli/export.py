@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasgym.cli.architectures import ArchText, SpaceName, is_published, space_of
+from nasgym.cli.architectures import ArchText, SpaceName, is_published, space_reading
 from nasgym.errors import InvalidValue, unknown_name
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _network(
     )
     if is_published(arch, space):
         return named_plan(arch, scale), "", scale
-    known = space_of(arch, space)
+    known = space_reading(arch, space)
     plan = plan_of(known, known.from_str(arch)[0], scale)
     if isinstance(known, DigitsSpace | NASBenchMacroSpace) and (input_size or classes or width is not None):
         raise InvalidValue(

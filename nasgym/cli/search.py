@@ -68,12 +68,12 @@ def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mappi
     from nasgym.agents.agent import split_seed
     from nasgym.ledger.ledger import Ledger
 
-    with progress(agent) as told:
+    with progress(agent) as show:
 
         class Shown(Ledger):
             def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
                 found = super().evaluate(archs, fidelity)
-                told(self.spent, budget.amount)
+                show(self.spent, budget.amount)
                 return found
 
         ledger = Shown(problem, budget, seed=split_seed(seed)[1])
