@@ -39,7 +39,8 @@ class SearchResult:
         best_costs: By cost name.
         feasible: Whether it meets the constraint.
         history: One row per charged evaluation.
-        ended: ``"budget"``, ``"max_proposals"`` (the agent repeated itself) or ``"agent"`` (it had nothing left to try).
+        ended: ``"budget"``, ``"max_proposals"`` (the agent repeated itself) or ``"agent"`` (it had
+            nothing left to try).
     """
 
     agent: str
@@ -56,8 +57,9 @@ class SearchResult:
 class Agent(ABC):
     """Base of all agents: a dataclass whose fields are the hyper-parameters, with published defaults and their source.
 
-    A subclass must state `name` and `_search`; it draws from the given generator and nothing else, so that an interrupted run
-    can be replayed. It need not stop by itself: `BudgetExhausted` ends it.
+    A subclass must state `name` and `_search`; it draws from the given generator and nothing else,
+    so that an interrupted run can be replayed. It need not stop by itself: `BudgetExhausted` ends
+    it.
     """
 
     name: ClassVar[str]
@@ -82,8 +84,8 @@ class Agent(ABC):
             The best architecture that was charged, and the history.
 
         Raises:
-            InvalidValue: A problem without a budget, a ledger with a second one or with none, or a budget too small for one
-                evaluation.
+            InvalidValue: A problem without a budget, a ledger with a second one or with none, or a
+                budget too small for one evaluation.
         """
         agent_seed, ledger_seed = split_seed(seed)
         if isinstance(target, Problem):
@@ -126,7 +128,8 @@ class Agent(ABC):
 class AskTellAgent(Agent):
     """Base of agents that propose a batch, see what it is worth, and propose the next.
 
-    A subclass overrides `start`, `ask` and `tell`; other evaluators can drive it through the same three calls.
+    A subclass overrides `start`, `ask` and `tell`; other evaluators can drive it through the same
+    three calls.
     """
 
     @abstractmethod

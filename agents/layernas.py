@@ -26,35 +26,44 @@ Key: TypeAlias = tuple[Any, ...]  # of a bucket; sorts by cost, or by options
 class LayerNAS(Agent):
     """LayerNAS (Fan et al., "LayerNAS: Neural Architecture Search in Polynomial Complexity", 2304.11517).
 
-    A candidate of layer l is a whole network: its first l layers are chosen, the later ones have the space's default option
-    (by convention the dearest). A visit to layer l takes a candidate, gives its layer l + 1 every option, evaluates these
-    children and keeps the most accurate one of each cost bucket; then it goes on to the next layer, and from the last
-    one back to the first, until no candidate has an option left to try. It compares accuracies; the constraint is kept by never
-    evaluating a child none of whose completions can meet it.
+    A candidate of layer l is a whole network: its first l layers are chosen, the later ones have
+    the space's default option (by convention the dearest). A visit to layer l takes a candidate,
+    gives its layer l + 1 every option, evaluates these children and keeps the most accurate one of
+    each cost bucket; then it goes on to the next layer, and from the last one back to the first,
+    until no candidate has an option left to try. It compares accuracies; the constraint is kept by
+    never evaluating a child none of whose completions can meet it.
 
-    No official code and not the full paper were at hand: structure, buckets and filter follow the announcement's pseudo code
-    and reviews of the paper; the loop sizes `searches` and `children`, the bucket formula and the way back to the first layer
-    are remembered or inferred, and how a candidate is taken is not documented anywhere.
+    No official code and not the full paper were at hand: structure, buckets and filter follow the
+    announcement's pseudo code and reviews of the paper; the loop sizes `searches` and `children`,
+    the bucket formula and the way back to the first layer are remembered or inferred, and how a
+    candidate is taken is not documented anywhere.
 
-    Ties: among equal accuracies the lower bucket goes first, then what came earlier; in a full bucket the earlier one stays.
-    Without a constraint nothing is filtered out. The result is the evaluated network with the best reward, as everywhere: with a
-    rule that lets a broken constraint go unpunished (``"accuracy"``) it may be one whose later layers were still at default.
+    Ties: among equal accuracies the lower bucket goes first, then what came earlier; in a full
+    bucket the earlier one stays. Without a constraint nothing is filtered out. The result is the
+    evaluated network with the best reward, as everywhere: with a rule that lets a broken constraint
+    go unpunished (``"accuracy"``) it may be one whose later layers were still at default.
 
     Attributes:
-        buckets: H, cost groups of equal width between the cheapest and the dearest network that the layer can reach; 100
-            in all published experiments.
-        per_bucket: K, candidates kept in a bucket; 1 is the announcement's rule, the paper keeps several (number unknown).
+        buckets: H, cost groups of equal width between the cheapest and the dearest network that the
+            layer can reach; 100 in all published experiments.
+        per_bucket: K, candidates kept in a bucket; 1 is the announcement's rule, the paper keeps
+            several (number unknown).
         searches: R, candidates expanded in a visit to a layer; None means as long as there is one.
-        children: T, options tried of each, drawn at random; None means all, in the order of the space.
-        select: ``"best"``: the most accurate candidate that has an option left; ``"uniform"``: a uniform bucket, then its
-            most accurate one; ``"softmax"``: with probability proportional to exp(accuracy / temperature).
+        children: T, options tried of each, drawn at random; None means all, in the order of the
+            space.
+        select: ``"best"``: the most accurate candidate that has an option left; ``"uniform"``: a
+            uniform bucket, then its most accurate one; ``"softmax"``: with probability proportional
+            to exp(accuracy / temperature).
         temperature: Of ``"softmax"``, in units of accuracy (fractions).
-        bucket_by: ``"cost"``: the problem's primary cost; ``"least-cost"``: the least cost of all completions of the chosen layers,
-            and the buckets lie between the cheapest network and the constraint, so that none is wasted on what is filtered out (for
-            limits far below the dearest network; this library's); ``"options"``: networks whose chosen layers hold the same
-            options in any order share a bucket (for topologies, and for problems without a cost; `buckets` is not used).
-        cut: ``"layers"``: of the space; ``"decisions"``: each decision is a layer (for spaces with layers of many options, which
-            would use up the budget; this library's). The programme is exact for sums over layers, so a cut within one costs exactness.
+        bucket_by: ``"cost"``: the problem's primary cost; ``"least-cost"``: the least cost of all
+            completions of the chosen layers, and the buckets lie between the cheapest network and
+            the constraint, so that none is wasted on what is filtered out (for limits far below the
+            dearest network; this library's); ``"options"``: networks whose chosen layers hold the
+            same options in any order share a bucket (for topologies, and for problems without a
+            cost; `buckets` is not used).
+        cut: ``"layers"``: of the space; ``"decisions"``: each decision is a layer (for spaces with
+            layers of many options, which would use up the budget; this library's). The programme is
+            exact for sums over layers, so a cut within one costs exactness.
     """
 
     name: ClassVar[str] = "layernas"

@@ -47,7 +47,8 @@ def make_steps(space: SearchSpace, cut: Cut) -> list[Step]:
     default = space.default
     if cut == "layers":
         return [Step(layer.slice, layer.options, default[layer.slice.start :]) for layer in space.layers]
-    # where the default switches a decision off, its last choice stands in for when something else switches it on
+    # where the default switches a decision off, its last choice stands in for when something else
+    # switches it on
     last = space.max_choices - 1 - space.allowed[:, ::-1].argmax(axis=1)
     default = np.where(space.active(default[None])[0], default, last).astype(np.int8)
     # an inactive decision holds 0, whether or not that is allowed

@@ -19,14 +19,15 @@ __all__ = ["LocalSearch"]
 class LocalSearch(Agent):
     """Hill climbing with restarts (White et al., "Exploring the Loss Landscape in Neural Architecture Search", 2005.02960).
 
-    The climb begins at the best of `starts` uniform draws. Neighbours are queried one by one in random order, and the first one
-    that is better becomes the new place; where none is, the search starts again with new draws. Better means a strictly
-    larger reward. An architecture that was queried before is remembered, not queried again; only starting points are.
+    The climb begins at the best of `starts` uniform draws. Neighbours are queried one by one in
+    random order, and the first one that is better becomes the new place; where none is, the search
+    starts again with new draws. Better means a strictly larger reward. An architecture that was
+    queried before is remembered, not queried again; only starting points are.
 
     Attributes:
         starts: Uniform draws before each climb; 10 as in the authors' code (naszilla).
-        query_full_neighbourhood: Query all neighbours and move to the best, instead of to the first better one; off, as in the
-            authors' code.
+        query_full_neighbourhood: Query all neighbours and move to the best, instead of to the first
+            better one; off, as in the authors' code.
     """
 
     name: ClassVar[str] = "local-search"

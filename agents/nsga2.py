@@ -32,20 +32,23 @@ __all__ = ["NSGA2"]
 class NSGA2(AskTellAgent):
     """Non-dominated sorting with crowding distance (Deb et al., "A fast and elitist multiobjective genetic algorithm", 2002).
 
-    Optimises the problem's objectives, one or several (their weights do not count); among architectures that miss the
-    constraint, the one that misses it by less wins. The reward decides only which charged architecture is the answer.
+    Optimises the problem's objectives, one or several (their weights do not count); among
+    architectures that miss the constraint, the one that misses it by less wins. The reward decides
+    only which charged architecture is the answer.
 
-    An individual is one option index for each layer, not one choice for each decision: every exchange and every change of a
-    whole layer is then a valid architecture, so no repair is needed. A network that was evaluated once is never proposed
-    again; the search ends where mating finds no new one.
+    An individual is one option index for each layer, not one choice for each decision: every
+    exchange and every change of a whole layer is then a valid architecture, so no repair is needed.
+    A network that was evaluated once is never proposed again; the search ends where mating finds no
+    new one.
 
     Attributes:
-        population: Architectures in a generation. The paper uses 100 over 250 generations; 20 is this library's choice, so
-            that budgets of a few hundred evaluations reach more than a handful of generations.
-        crossover: Probability that two parents exchange layers (each with probability 1/2), else they are copied; 0.9 as
-            in the paper.
-        mutation: Probability that a layer takes another of its options, uniformly; None is 1 / number of layers, the
-            paper's rate.
+        population: Architectures in a generation. The paper uses 100 over 250 generations; 20 is
+            this library's choice, so that budgets of a few hundred evaluations reach more than a
+            handful of generations.
+        crossover: Probability that two parents exchange layers (each with probability 1/2), else
+            they are copied; 0.9 as in the paper.
+        mutation: Probability that a layer takes another of its options, uniformly; None is 1 /
+            number of layers, the paper's rate.
     """
 
     name: ClassVar[str] = "nsga2"

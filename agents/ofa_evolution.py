@@ -27,26 +27,30 @@ AT_ONCE = 1000
 class OFAEvolution(AskTellAgent):
     """The evolutionary search of Once-for-All (Cai et al., 1908.09791; the ``EvolutionFinder`` of its published code).
 
-    The first population is drawn. In each generation the best stay as parents and have children, some by mutation and some by
-    crossover; a child's parents are drawn uniformly with replacement. The best of parents and children are the next parents. The
-    fitness is the reward. What the constraint rules out is made again, from the same parents, before it is evaluated. The published
+    The first population is drawn. In each generation the best stay as parents and have children,
+    some by mutation and some by crossover; a child's parents are drawn uniformly with replacement.
+    The best of parents and children are the next parents. The fitness is the reward. What the
+    constraint rules out is made again, from the same parents, before it is evaluated. The published
     search runs 500 generations (50,100 evaluations); here the budget ends it.
 
-    An individual has a choice for every decision, also for inactive ones (the blocks beyond a stage's depth): these are
-    inherited and mutated as the others, and come to life when a deeper stage needs them. The first population has a uniform
-    choice for each decision, so that each depth is as likely as the others.
+    An individual has a choice for every decision, also for inactive ones (the blocks beyond a
+    stage's depth): these are inherited and mutated as the others, and come to life when a deeper
+    stage needs them. The first population has a uniform choice for each decision, so that each
+    depth is as likely as the others.
 
-    A mutation draws each gene anew with probability `mutation`, uniformly from what is allowed, the old choice included. A
-    gene is the decisions that have their name up to the last dot in common: kernel and expansion of a block are one gene, the
-    depth of a stage is one, and the resolution. Crossover takes each decision from either of two parents, which may be the same.
+    A mutation draws each gene anew with probability `mutation`, uniformly from what is allowed, the
+    old choice included. A gene is the decisions that have their name up to the last dot in common:
+    kernel and expansion of a block are one gene, the depth of a stage is one, and the resolution.
+    Crossover takes each decision from either of two parents, which may be the same.
 
     Attributes:
         population: Members of the first population, and children in each generation; 100.
         parents: Part of `population` that stays; 0.25.
         mutants: Part of the children that are mutants, the others are crossed; 0.5.
-        mutation: Probability of each gene; 0.1 (the published tutorial's; the library draws the resolution with 0.5).
-        reject: Make again what the constraint rules out, as published; costs that are not free are not asked for, and nothing
-            is rejected then.
+        mutation: Probability of each gene; 0.1 (the published tutorial's; the library draws the
+            resolution with 0.5).
+        reject: Make again what the constraint rules out, as published; costs that are not free are
+            not asked for, and nothing is rejected then.
     """
 
     name: ClassVar[str] = "ofa-evolution"

@@ -28,29 +28,35 @@ __all__ = ["PPO"]
 class PPO(Agent):
     """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices, by sb3-contrib's ``MaskablePPO``.
 
-    The policy walks through `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and only the last one is rewarded. All
-    environments share the ledger and march in lock-step, so that an update sees `episodes` architectures. The discount is 1.
+    The policy walks through `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and
+    only the last one is rewarded. All environments share the ledger and march in lock-step, so that
+    an update sees `episodes` architectures. The discount is 1.
 
-    The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called this library's choice was
-    tuned for 300 evaluations, where the usual setting (2,048 steps between updates) would hardly update at all. The paper's
-    values, those of its experiments on control, are remembered.
+    The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called
+    this library's choice was tuned for 300 evaluations, where the usual setting (2,048 steps
+    between updates) would hardly update at all. The paper's values, those of its experiments on
+    control, are remembered.
 
-    Stable-Baselines3 draws from the global generators of Python, NumPy and torch. A search seeds them from the generator that
-    it is given, so its result does not depend on what ran before, but it does change their state, and two searches must not run in
-    threads of one process.
+    Stable-Baselines3 draws from the global generators of Python, NumPy and torch. A search seeds
+    them from the generator that it is given, so its result does not depend on what ran before, but
+    it does change their state, and two searches must not run in threads of one process.
 
     Attributes:
         episodes: Architectures between two updates, at least 2; this library's choice.
-        epochs: Passes over them in each update; this library's choice. The paper's 10 make the policy repeat a few
-            architectures after a hundred evaluations.
+        epochs: Passes over them in each update; this library's choice. The paper's 10 make the
+            policy repeat a few architectures after a hundred evaluations.
         learning_rate: Of Adam; this library's choice (the paper's is 3e-4).
-        entropy_weight: What a nat of entropy is worth, in advantages of standard deviation 1; this library's choice.
-        gae_lambda: Trades bias against variance of the advantages in [0, 1]; 1 counts what was really reached.
+        entropy_weight: What a nat of entropy is worth, in advantages of standard deviation 1; this
+            library's choice.
+        gae_lambda: Trades bias against variance of the advantages in [0, 1]; 1 counts what was
+            really reached.
         scaling: How final rewards are scaled (`RewardScale`); ``"rank"`` is this library's choice.
         momentum: Of the running mean and variance that ``"percent"`` and ``"standardised"`` use.
         window: Rewards that ``"rank"`` compares with; this library's choice.
-        hidden: Units of each of the two hidden layers of policy and value network; 64 as in the paper.
-        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions behind which the constraint can still be met.
+        hidden: Units of each of the two hidden layers of policy and value network; 64 as in the
+            paper.
+        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions behind which the
+            constraint can still be met.
     """
 
     name: ClassVar[str] = "ppo"
@@ -66,7 +72,8 @@ class PPO(Agent):
     mask: MaskKind = "legal"
 
     def __post_init__(self) -> None:
-        # the advantages of an update are divided by their standard deviation, which one episode may not have
+        # the advantages of an update are divided by their standard deviation, which one episode may
+        # not have
         for field, least in (("episodes", 2), ("epochs", 1), ("hidden", 1)):
             if getattr(self, field) < least:
                 raise InvalidValue(f"{field} must be at least {least}, got {getattr(self, field)!r}.")

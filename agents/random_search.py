@@ -20,10 +20,13 @@ class RandomSearch(Agent):
     """Uniform draws with replacement (as NATS-Bench's RANDOM, 2009.00437).
 
     Attributes:
-        batch: Architectures drawn and evaluated at once; without `reject` the result does not depend on it.
-        reject: Draw again what the constraint rules out, before it is evaluated; only where costs are free.
-        draw: ``"uniform"``; or ``"feasible"``: decision by decision, each choice uniform among those behind which the constraint
-            can still be met (`walk_feasible`); for limits that hardly any uniform draw meets.
+        batch: Architectures drawn and evaluated at once; without `reject` the result does not
+            depend on it.
+        reject: Draw again what the constraint rules out, before it is evaluated; only where costs
+            are free.
+        draw: ``"uniform"``; or ``"feasible"``: decision by decision, each choice uniform among
+            those behind which the constraint can still be met (`walk_feasible`); for limits that
+            hardly any uniform draw meets.
     """
 
     name: ClassVar[str] = "random"

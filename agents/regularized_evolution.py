@@ -27,25 +27,32 @@ ROUNDS = 32
 class RegularizedEvolution(AskTellAgent):
     """Aging evolution (Real et al., "Regularized Evolution for Image Classifier Architecture Search", 1802.01548).
 
-    The fitness is the reward. The population begins with uniform draws; then, for ever: `sample` members are drawn uniformly
-    with replacement, the best of them (the first drawn of equals) is mutated, its child joins and the oldest member leaves,
-    however good it is.
+    The fitness is the reward. The population begins with uniform draws; then, for ever: `sample`
+    members are drawn uniformly with replacement, the best of them (the first drawn of equals) is
+    mutated, its child joins and the oldest member leaves, however good it is.
 
     Attributes:
-        population: P = 50, as in the NATS-Bench harness of PyGlove, one of whose authors is an author of LayerNAS. (The paper's
-            ImageNet search is remembered as P = 100, its published notebook uses 100.)
+        population: P = 50, as in the NATS-Bench harness of PyGlove, one of whose authors is an
+            author of LayerNAS. (The paper's ImageNet search is remembered as P = 100, its published
+            notebook uses 100.)
         sample: S = 10, from the same harness. (Paper as remembered: 25; notebook: 10.)
-        mutation: ``"neighbour"``: a uniformly drawn neighbour; ``"choice"``: another choice of a uniformly drawn active decision
-            (the same thing but for spaces with depths, where most neighbours are deeper); ``"nats-bench"``: as NATS-Bench's own
-            code mutates, for its two spaces only (with ``population=10, sample=3`` this is its "REA").
-        reject: Draw and mutate again what the constraint rules out, before it is evaluated; only where costs are free.
-        draw: The first population: ``"uniform"`` as in the paper; or ``"feasible"``: decision by decision, each choice uniform
-            among those behind which the constraint can still be met (`walk_feasible`); for tight limits.
-        edits: Mean number of mutations that make a child, 1 + Poisson(edits - 1). 1 is the paper's. With a limit that binds, a
-            single edit can only make a network cheaper or break the limit; two can also move cost from one place to another.
-        repeats: Propose again what was proposed before. Without, a parent is mutated until the child is new (where 1,024
-            mutants were not, the parent itself is proposed): for budgets that count repeats.
-        batch: Children made of one state of the population, as by workers side by side; 1 makes one after the other.
+        mutation: ``"neighbour"``: a uniformly drawn neighbour; ``"choice"``: another choice of a
+            uniformly drawn active decision (the same thing but for spaces with depths, where most
+            neighbours are deeper); ``"nats-bench"``: as NATS-Bench's own code mutates, for its two
+            spaces only (with ``population=10, sample=3`` this is its "REA").
+        reject: Draw and mutate again what the constraint rules out, before it is evaluated; only
+            where costs are free.
+        draw: The first population: ``"uniform"`` as in the paper; or ``"feasible"``: decision by
+            decision, each choice uniform among those behind which the constraint can still be met
+            (`walk_feasible`); for tight limits.
+        edits: Mean number of mutations that make a child, 1 + Poisson(edits - 1). 1 is the paper's.
+            With a limit that binds, a single edit can only make a network cheaper or break the
+            limit; two can also move cost from one place to another.
+        repeats: Propose again what was proposed before. Without, a parent is mutated until the
+            child is new (where 1,024 mutants were not, the parent itself is proposed): for budgets
+            that count repeats.
+        batch: Children made of one state of the population, as by workers side by side; 1 makes one
+            after the other.
     """
 
     name: ClassVar[str] = "regularized-evolution"

@@ -43,8 +43,9 @@ class Hyperparameters:
 
 
 DEFAULTS: dict[PolicyKind, Hyperparameters] = {
-    # this library's choice, tuned for 300 evaluations; the published controllers saw thousands of architectures and used
-    # 0.0006 (Zoph and Le, 1611.01578) and 0.00035 with entropy weight 1e-5 (NASNet, 1707.07012; remembered)
+    # this library's choice, tuned for 300 evaluations; the published controllers saw thousands of
+    # architectures and used 0.0006 (Zoph and Le, 1611.01578) and 0.00035 with entropy weight 1e-5
+    # (NASNet, 1707.07012; remembered)
     "lstm": Hyperparameters(batch=10, learning_rate=5e-3, entropy_weight=0.2, scaling="rank"),
     # NATS-Bench (2009.00437), as its published code has it
     "independent": Hyperparameters(batch=1, learning_rate=0.01, entropy_weight=0.0, scaling="percent"),
@@ -55,18 +56,21 @@ DEFAULTS: dict[PolicyKind, Hyperparameters] = {
 class Reinforce(Agent):
     """REINFORCE (Williams, 1992) as a search: draw architectures, make the choices of the good ones more likely.
 
-    The loss of a batch is the mean over its architectures of minus advantage times log-probability, minus `entropy_weight`
-    times entropy. Illegal choices are masked; a decision with one legal choice adds neither log-probability nor entropy.
+    The loss of a batch is the mean over its architectures of minus advantage times log-probability,
+    minus `entropy_weight` times entropy. Illegal choices are masked; a decision with one legal
+    choice adds neither log-probability nor entropy.
 
     Attributes:
-        policy: ``"lstm"``: one LSTM cell reads the previous choice and its position and gives the logits of the next
-            decision, in the line of NAS with reinforcement learning (Zoph and Le, 1611.01578; two layers of 35 units there)
-            and NASNet (1707.07012; one layer of 100 units, remembered). ``"independent"``: one logit for each choice of each
-            decision, NATS-Bench's REINFORCE (2009.00437); needs no torch.
-        batch, learning_rate, entropy_weight, scaling: None is the policy's own default (`Hyperparameters`, `DEFAULTS`): ``lstm``
-            10, 0.005, 0.2, ``"rank"`` (this library's choice); ``independent`` 1, 0.01, 0, ``"percent"`` (NATS-Bench).
-        momentum: Of the running mean that ``"percent"`` and ``"standardised"`` compare with; 0.9, bias-corrected and updated
-            before use, as in NATS-Bench.
+        policy: ``"lstm"``: one LSTM cell reads the previous choice and its position and gives the
+            logits of the next decision, in the line of NAS with reinforcement learning (Zoph and
+            Le, 1611.01578; two layers of 35 units there) and NASNet (1707.07012; one layer of 100
+            units, remembered). ``"independent"``: one logit for each choice of each decision,
+            NATS-Bench's REINFORCE (2009.00437); needs no torch.
+        batch, learning_rate, entropy_weight, scaling: None is the policy's own default
+            (`Hyperparameters`, `DEFAULTS`): ``lstm`` 10, 0.005, 0.2, ``"rank"`` (this library's
+            choice); ``independent`` 1, 0.01, 0, ``"percent"`` (NATS-Bench).
+        momentum: Of the running mean that ``"percent"`` and ``"standardised"`` compare with; 0.9,
+            bias-corrected and updated before use, as in NATS-Bench.
         window: Rewards that ``"rank"`` compares with; 100 is this library's choice.
         hidden: Units of the LSTM; 64 is this library's choice.
     """
@@ -131,7 +135,8 @@ class _Policy(Protocol):
 class _LSTMPolicy:
     """One LSTM cell over the decisions; the choices of all architectures of a batch are drawn in lock-step.
 
-    Weights are uniform in [-0.1, 0.1] as in NASNet (remembered), so that the first architectures are nearly uniform draws.
+    Weights are uniform in [-0.1, 0.1] as in NASNet (remembered), so that the first architectures
+    are nearly uniform draws.
     """
 
     def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters, hidden: int) -> None:
@@ -205,7 +210,8 @@ class _IndependentPolicy:
     def gradient(self, advantages: Floats) -> Floats:
         """``(D, max_choices)`` derivative of the loss by the logits, for the last sample.
 
-        That of minus log-probability is p - onehot(choice); that of minus entropy H is p (log p + H).
+        That of minus log-probability is p - onehot(choice); that of minus entropy H is p (log p +
+        H).
         """
         odds = np.exp(self._masked - self._masked.max(axis=2, keepdims=True))
         p = odds / odds.sum(axis=2, keepdims=True)

@@ -1,7 +1,8 @@
 """``python -m benchmarks.bench``: everything that is to be fast, in one table, measured in one run.
 
-Writes ``results.md`` with machine, versions and the goals beside what was measured. ``--quick`` takes about two minutes: a
-few rounds, no vector environments of many processes, and a page of its own, ``results_quick.md``, which is not kept.
+Writes ``results.md`` with machine, versions and the goals beside what was measured. ``--quick``
+takes about two minutes: a few rounds, no vector environments of many processes, and a page of its
+own, ``results_quick.md``, which is not kept.
 """
 
 from __future__ import annotations

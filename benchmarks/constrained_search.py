@@ -1,7 +1,8 @@
 """Regret under a MACs limit: every agent on NAS-Bench-Macro or NATS-Bench size, at several targets.
 
-``python -m benchmarks.constrained_search macro`` (or ``size``). Evolution, random search, local search, NSGA-II and LayerNAS pay for distinct
-evaluations; REINFORCE and PPO, which repeat themselves when they converge, for total ones.
+``python -m benchmarks.constrained_search macro`` (or ``size``). Evolution, random search, local
+search, NSGA-II and LayerNAS pay for distinct evaluations; REINFORCE and PPO, which repeat
+themselves when they converge, for total ones.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ SETTINGS = {
     ),
 }
 
-# the rivals in their other fair form: what the limit rules out is drawn again before it is evaluated
+# the rivals in their other fair form: what the limit rules out is drawn again before it is
+# evaluated
 REJECTING: dict[str, tuple[str, dict[str, object], str, bool]] = {
     "regularized-evolution, rejecting": ("regularized-evolution", {"reject": True}, "distinct", True),
     "random, rejecting": ("random", {"reject": True}, "distinct", True),

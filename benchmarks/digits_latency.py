@@ -2,7 +2,8 @@
 
     python -m benchmarks.digits_latency
 
-Reads the shipped table and the shipped device; nothing is measured. Writes benchmarks/digits_latency.md.
+Reads the shipped table and the shipped device; nothing is measured. Writes
+benchmarks/digits_latency.md.
 """
 
 from __future__ import annotations

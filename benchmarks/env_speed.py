@@ -1,11 +1,12 @@
 """Decisions per second: `NASVectorEnv` beside loops over `NASEnv`, other libraries' environments, and a copy of the output.
 
-Random legal actions are chosen before the clock starts; masks and infos are on. Of our environments only decisions are
-counted, not the steps that reset; of the others every step. The contestants take turns, a few milliseconds each, and every
-ratio is the median over the rounds of the ratio within a round, so that a busy machine slows both sides alike. The copy limit
-is `numpy.copyto` of every array of numbers that a step returns, separately, into arrays that are there already; one step in
-the middle of an episode and the last one stand for all, so that the limit has everything in the cache. `benchmarks.bench`
-puts the rows into the page.
+Random legal actions are chosen before the clock starts; masks and infos are on. Of our environments
+only decisions are counted, not the steps that reset; of the others every step. The contestants take
+turns, a few milliseconds each, and every ratio is the median over the rounds of the ratio within a
+round, so that a busy machine slows both sides alike. The copy limit is `numpy.copyto` of every
+array of numbers that a step returns, separately, into arrays that are there already; one step in
+the middle of an episode and the last one stand for all, so that the limit has everything in the
+cache. `benchmarks.bench` puts the rows into the page.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ OBSERVATIONS = ("onehot", "tokens")
 MODES = ("NextStep", "SameStep")
 ILLEGAL = 0.02
 SIDES = {"EnvPool CartPole": "envpool", "Jumanji Knapsack": "jumanji"}
-# AsyncVectorEnv is one process for each environment: up to here always; up to the second number for one setting only, since
-# 1,024 processes take a quarter of a minute to start; never more
+# AsyncVectorEnv is one process for each environment: up to here always; up to the second number for
+# one setting only, since 1,024 processes take a quarter of a minute to start; never more
 ASYNC_ALWAYS, ASYNC_AT_ALL = 64, 1024
 # of each process, and as much again to be safe
 PROCESS_BYTES = 8 * 2**20
@@ -99,7 +100,7 @@ def _short(env_id: str) -> str:
     return env_id.removeprefix("nasgym/").removesuffix("-v0")
 
 
-# ---- contestants ------------------------------------------------------------------------------------------------------------
+# ---- contestants -------------------------------------------------------------------------------
 
 
 def random_actions(env: NASVectorEnv, steps: int, illegal: float = 0.0) -> tuple[list[np.ndarray], int]:
@@ -211,7 +212,7 @@ def sides_of(num: int, stack: ExitStack) -> Sides:
     return sides
 
 
-# ---- rows -------------------------------------------------------------------------------------------------------------------
+# ---- rows --------------------------------------------------------------------------------------
 
 
 def row_of(setting: EnvCore, problem: Problem, sides: Sides, rounds: int, processes: int) -> Row:
@@ -245,8 +246,8 @@ def row_of(setting: EnvCore, problem: Problem, sides: Sides, rounds: int, proces
 def _sides(fast: Contestant, sides: Sides, rounds: int) -> dict[str, tuple[Seconds, Seconds]]:
     """Seconds of ours and of each side contestant, from the same rounds.
 
-    Not in one race with the others: whoever follows work of another process finds the processor's caches full of that, which
-    would slow one contestant of this process and spare the next.
+    Not in one race with the others: whoever follows work of another process finds the processor's
+    caches full of that, which would slow one contestant of this process and spare the next.
     """
     while sides.running:
         try:
@@ -265,7 +266,8 @@ def _loops(
     env = setting.native(problem)
     actions, decisions = random_actions(env, episode_steps(env))
     makers = [lambda: NASEnv(problem, observation=setting.observation)] * setting.num
-    # a round of 4,096 environments takes many seconds, and what is thousands of times slower needs no quartiles
+    # a round of 4,096 environments takes many seconds, and what is thousands of times slower needs
+    # no quartiles
     rounds = max(1, min(rounds // 8, LOOP_ENVS // setting.num))
 
     def against(label: str, loop: VectorEnv, rounds: int) -> tuple[Seconds, Seconds]:

@@ -1,9 +1,10 @@
 """Look-ups per second: batches through `TableOracle` beside repeated queries to the nats_bench package.
 
-Both sides give validation accuracy, test accuracy and training time of a topology cell on CIFAR-100 after 12 epochs. The package
-holds the three architectures of its published sample in memory when the clock starts, and is asked by number, which is the
-fastest way it has, with ``get_more_info``; ``simulate_train_eval`` is what its own search algorithms call. The oracle is asked
-about random cells of the whole table, not about the same three.
+Both sides give validation accuracy, test accuracy and training time of a topology cell on CIFAR-100
+after 12 epochs. The package holds the three architectures of its published sample in memory when
+the clock starts, and is asked by number, which is the fastest way it has, with ``get_more_info``;
+``simulate_train_eval`` is what its own search algorithms call. The oracle is asked about random
+cells of the whole table, not about the same three.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NATS-Bench topology: every agent at 300 evaluations, and the paper's baselines under its own protocol.
 
-``python -m benchmarks.nats_topology``. Search on validation accuracy after 12 epochs, report after 200 epochs, means over the published training
-seeds (the table at hand has means, not draws).
+``python -m benchmarks.nats_topology``. Search on validation accuracy after 12 epochs, report after
+200 epochs, means over the published training seeds (the table at hand has means, not draws).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ ENV_ID = "nasgym/NATS-TSS-v0"
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 EVALUATIONS = 300
 
-# LayerNAS, 2304.11517, Table 3; test accuracy, mean and std of 5 runs, as a secondary source quotes it
+# LayerNAS, 2304.11517, Table 3; test accuracy, mean and std of 5 runs, as a secondary source quotes
+# it
 PAPER_T1 = {
     "RS": ("92.39 ± 0.06", "63.54 ± 0.24", "42.71 ± 0.34"),
     "RE": ("94.13 ± 0.18", "71.40 ± 0.50", "44.76 ± 0.64"),
@@ -23,7 +24,8 @@ PAPER_T1 = {
     "LayerNAS": ("94.34 ± 0.12", "73.01 ± 0.63", "46.58 ± 0.59"),
 }
 
-# NATS-Bench, 2009.00437, Table 4 (500 runs), as a secondary source quotes it: (validation, std, test, std) a data set
+# NATS-Bench, 2009.00437, Table 4 (500 runs), as a secondary source quotes it: (validation, std,
+# test, std) a data set
 PAPER_T5 = {
     "regularized-evolution": ((91.25, 0.31, 94.02, 0.31), (72.28, 0.95, 72.23, 0.84), (45.71, 0.77, 45.77, 0.80)),
     "reinforce": ((91.12, 0.25, 93.90, 0.26), (71.80, 0.94, 71.86, 0.89), (45.37, 0.74, 45.64, 0.78)),

@@ -2,8 +2,10 @@
 
     python -m benchmarks.ofa_search --seeds 5 --jobs 1
 
-Best predicted accuracy within 15, 20, 25 and 30 ms on a Note10 after 10,000 evaluations, repeats counted (calls of the accuracy
-predictor). With ``--unit distinct`` repeats are free, and only the best agent and Once-for-All's own play. Needs the predictor and the device file: `nasgym data import ofa PATH`. Writes ``ofa_search.md`` or ``ofa_search_distinct.md`` beside this file.
+Best predicted accuracy within 15, 20, 25 and 30 ms on a Note10 after 10,000 evaluations, repeats
+counted (calls of the accuracy predictor). With ``--unit distinct`` repeats are free, and only the
+best agent and Once-for-All's own play. Needs the predictor and the device file: `nasgym data import
+ofa PATH`. Writes ``ofa_search.md`` or ``ofa_search_distinct.md`` beside this file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Tables of the layout of the official NATS-Bench archives, all columns and seeds, filled with random numbers.
 
-The archives are too large to come with tests; their published samples have three architectures of each space, and with them
-every column. What is missing is drawn from the range of what is there, rounded as the archives round, so that a file of it
-packs about as a real one does. Only for measuring how long reading takes and how much memory it needs.
+The archives are too large to come with tests; their published samples have three architectures of
+each space, and with them every column. What is missing is drawn from the range of what is there,
+rounded as the archives round, so that a file of it packs about as a real one does. Only for
+measuring how long reading takes and how much memory it needs.
 """
 
 from __future__ import annotations

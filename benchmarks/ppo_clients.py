@@ -1,8 +1,10 @@
 """Whether PPO learns from the environments through other people's interfaces: two clients against random search.
 
-``python -m benchmarks.ppo_clients --seeds 50 --jobs 2``. The clients are `examples/ppo_sb3.py` (sb3-contrib's MaskablePPO on the
-native vector environment through `nasgym.wrappers.SB3VecEnv`) and `examples/ppo_cleanrl_style.py` (a single file of plain torch), with
-the settings that they have as examples. Writes ``ppo_clients.md``; NAS-Bench-Macro must be imported, ``--cases digits`` does without it.
+``python -m benchmarks.ppo_clients --seeds 50 --jobs 2``. The clients are `examples/ppo_sb3.py`
+(sb3-contrib's MaskablePPO on the native vector environment through `nasgym.wrappers.SB3VecEnv`) and
+`examples/ppo_cleanrl_style.py` (a single file of plain torch), with the settings that they have as
+examples. Writes ``ppo_clients.md``; NAS-Bench-Macro must be imported, ``--cases digits`` does
+without it.
 """
 
 from __future__ import annotations

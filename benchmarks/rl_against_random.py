@@ -1,9 +1,10 @@
 """Whether REINFORCE and PPO learn: both against random search, at 300 evaluations.
 
-For every agent and case, on paired seeds: the difference of the best reward found to random search's with its 95 % bootstrap
-interval, and the mean reward of the first and the last fifth of the proposals. All numbers are rewards times 100, which is
-percent of accuracy where the rule is ``accuracy``. Writes ``rl_against_random.md`` beside this file. NAS-Bench-Macro must be
-imported; ``--environments digits`` does without it.
+For every agent and case, on paired seeds: the difference of the best reward found to random
+search's with its 95 % bootstrap interval, and the mean reward of the first and the last fifth of
+the proposals. All numbers are rewards times 100, which is percent of accuracy where the rule is
+``accuracy``. Writes ``rl_against_random.md`` beside this file. NAS-Bench-Macro must be imported;
+``--environments digits`` does without it.
 
     python benchmarks/rl_against_random.py --seeds 50 --jobs 2
 """

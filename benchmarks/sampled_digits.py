@@ -2,8 +2,9 @@
 
     python -m benchmarks.sampled_digits [--rows 100,300,1000] [--members 1] [--seed 0]
 
-Writes the sample as CSV with a spec, as anybody would their own measurements, imports it under another name into a folder of its own, fits
-it, and asks the surrogate about all 3,125 architectures.
+Writes the sample as CSV with a spec, as anybody would their own measurements, imports it under
+another name into a folder of its own, fits it, and asks the surrogate about all 3,125
+architectures.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_signal [--networks 30] [--epochs 1]
 
-Random architectures of every mobile space are trained with two seeds each, as the ids' default does it. Writes
-benchmarks/training_signal.md (with other epochs: training_signal_EPOCHS.md).
+Random architectures of every mobile space are trained with two seeds each, as the ids' default does
+it. Writes benchmarks/training_signal.md (with other epochs: training_signal_EPOCHS.md).
 """
 
 from __future__ import annotations

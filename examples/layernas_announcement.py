@@ -2,11 +2,14 @@
 
     python examples/layernas_announcement.py --runs 100 --jobs 2
 
-NATS-Bench size, CIFAR-10, at most half of the MACs of the largest network (137.2 M), mean and 25-75 % band over the runs. Needs the
-NATS-Bench size table (`nasgym data import nats-bench PATH`). Where the table has validation accuracies the search sees those and the right panel shows the
-test accuracy of the same answers; a table with test accuracies only makes it a search on test, which the figure then says.
+NATS-Bench size, CIFAR-10, at most half of the MACs of the largest network (137.2 M), mean and 25-75
+% band over the runs. Needs the NATS-Bench size table (`nasgym data import nats-bench PATH`). Where
+the table has validation accuracies the search sees those and the right panel shows the test
+accuracy of the same answers; a table with test accuracies only makes it a search on test, which the
+figure then says.
 
-LayerNAS's announcement: research.google/blog, "LayerNAS: Neural Architecture Search in Polynomial Complexity" (2023).
+LayerNAS's announcement: research.google/blog, "LayerNAS: Neural Architecture Search in Polynomial
+Complexity" (2023).
 """
 
 from __future__ import annotations
@@ -71,7 +74,8 @@ def main() -> None:
         shown = []
         for panel, axis in enumerate(axes[0]):
             values = np.stack([curves[agent, args.budget, seed][panel] for seed in range(args.runs)])
-            # drawn from the first evaluation on by which three quarters of the runs have a feasible answer
+            # drawn from the first evaluation on by which three quarters of the runs have a feasible
+            # answer
             drawn = np.mean(~np.isnan(values), axis=0) >= 0.75
             with np.errstate(all="ignore"):
                 low, high = np.nanquantile(values[:, drawn], [0.25, 0.75], axis=0)

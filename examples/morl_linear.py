@@ -2,8 +2,8 @@
 
     python examples/morl_linear.py --evaluations 1000 --seeds 3
 
-Needs mo-gymnasium, torch and moocore. Read it from top to bottom: settings, one episode, search, comparison. Half a minute
-on a CPU.
+Needs mo-gymnasium, torch and moocore. Read it from top to bottom: settings, one episode, search,
+comparison. Half a minute on a CPU.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     python examples/new_device.py
 
-The blocks are timed on this machine with onnxruntime, a few whole networks with them; sums of blocks are set against those networks, and
-an agent then searches for an accurate network within half of the range of latencies. Few rounds and ``accept_noise`` keep the example
-short; `nasgym profile SPACE` measures with more patience, and `docs/new-device.md` has the ways for other machines.
-The files lie in a temporary folder, which is also the data folder of this run.
+The blocks are timed on this machine with onnxruntime, a few whole networks with them; sums of
+blocks are set against those networks, and an agent then searches for an accurate network within
+half of the range of latencies. Few rounds and ``accept_noise`` keep the example short; `nasgym
+profile SPACE` measures with more patience, and `docs/new-device.md` has the ways for other
+machines. The files lie in a temporary folder, which is also the data folder of this run.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def main() -> None:
         assert done.check is not None, "networks were asked for"
         print(f"sums of blocks against whole networks: MAPE {100 * done.check.mape:.1f} %, Spearman {done.check.spearman:.2f}")
 
-        # accuracies from the table that comes with nasgym, latencies from the file; half of their range is allowed
+        # accuracies from the table that comes with nasgym, latencies from the file; half of their
+        # range is allowed
         problem = nasgym.make_problem("nasgym/Digits-v0", device=DEVICE, reward="constrained")
         print(f"at most {problem.scale.target:.4f} of {problem.scale.least:.4f} to {problem.scale.largest:.4f} ms")
         spend = {"budget": args.budget}

@@ -2,7 +2,8 @@
 
     python examples/own_agent.py --seeds 20 --budget 300
 
-A package of yours makes the agent known to `nasgym compare` with the entry point ``nasgym.agents``; a script needs none.
+A package of yours makes the agent known to `nasgym compare` with the entry point ``nasgym.agents``;
+a script needs none.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python examples/own_reward.py
 
-`make_problem` takes rules by name, since its keywords must fit into JSON. A script takes the problem of an id apart and puts it
-together again with another rule. A package of yours makes the rule known by name with the entry point ``nasgym.rules``.
+`make_problem` takes rules by name, since its keywords must fit into JSON. A script takes the
+problem of an id apart and puts it together again with another rule. A package of yours makes the
+rule known by name with the entry point ``nasgym.rules``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Priced(RewardRule):
     """R = A - price (C - C_least) / (C_largest - C_least): every bit of cost has its price, and there is no target.
 
     Attributes:
-        price: Accuracy that the dearest architecture must have more than the cheapest to be worth as much.
+        price: Accuracy that the dearest architecture must have more than the cheapest to be worth
+            as much.
     """
 
     name: ClassVar[str] = "priced"

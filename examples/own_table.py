@@ -2,9 +2,10 @@
 
     python examples/own_table.py
 
-Nothing here was measured: a formula with a little noise stands in for the 48 trainings and latencies. The files lie in a temporary
-folder, which also is the data folder of this run. `docs/own-table.md` has every key of the spec; on the command line the import is
-`nasgym data import table CSV SPEC.json`.
+Nothing here was measured: a formula with a little noise stands in for the 48 trainings and
+latencies. The files lie in a temporary folder, which also is the data folder of this run.
+`docs/own-table.md` has every key of the spec; on the command line the import is `nasgym data import
+table CSV SPEC.json`.
 """
 
 from __future__ import annotations

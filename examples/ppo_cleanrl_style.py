@@ -2,13 +2,15 @@
 
     python examples/ppo_cleanrl_style.py --env-id nasgym/Digits-v0 --seed 1 --evaluations 300
 
-The layout is CleanRL's, the algorithm that of Schulman et al. (1707.06347). Three things differ from a PPO for control, and each is
-needed to learn anything within a few hundred evaluations:
+The layout is CleanRL's, the algorithm that of Schulman et al. (1707.06347). Three things differ
+from a PPO for control, and each is needed to learn anything within a few hundred evaluations:
 
-* Illegal choices are masked out of the logits, so no episode is wasted on one, and all episodes have the same length.
+* Illegal choices are masked out of the logits, so no episode is wasted on one, and all episodes
+  have the same length.
 * An update comes after every ten architectures, not after 2,048 steps.
-* The policy learns from ranks. The best architectures differ by a tenth of a percent and the worst by half of all accuracy, or by
-  minus one where a constraint is missed; no learning rate suits both. What counts is the share of recent architectures that is worse.
+* The policy learns from ranks. The best architectures differ by a tenth of a percent and the worst
+  by half of all accuracy, or by minus one where a constraint is missed; no learning rate suits
+  both. What counts is the share of recent architectures that is worse.
 """
 
 from __future__ import annotations
@@ -92,7 +94,8 @@ class Policy(nn.Module):
 def ranks(new: np.ndarray, recent: np.ndarray) -> np.ndarray:
     """Squared shares of recent returns that lie below (ties count half), with mean 0 and variance 1 if shares are uniform.
 
-    The square tells good from very good more than bad from very bad: a search is judged by its best architecture.
+    The square tells good from very good more than bad from very bad: a search is judged by its best
+    architecture.
     """
     share = (recent < new[:, None]).mean(axis=1) + 0.5 * (recent == new[:, None]).mean(axis=1)
     return (share**2 - 1 / 3) / np.sqrt(4 / 45)
@@ -110,7 +113,8 @@ def train(env_id: str, seed: int, evaluations: int, **more: Any) -> tuple[list[t
         raise SystemExit(f"error: --evaluations must be a multiple of {args.num_envs} (--num-envs), got {args.evaluations}.")
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
-    # SameStep: the observation after an episode's last step is the next episode's first, so no step is lost
+    # SameStep: the observation after an episode's last step is the next episode's first, so no step
+    # is lost
     envs = gym.make_vec(
         args.env_id,
         num_envs=args.num_envs,
@@ -146,7 +150,8 @@ def train(env_id: str, seed: int, evaluations: int, **more: Any) -> tuple[list[t
         assert terminated.all(), "all episodes have the same length"
         history += zip(info["final_info"]["arch"].tolist(), returns.tolist(), strict=True)
 
-        # advantages: nothing is discounted, so every step of an episode returns the rank of its architecture
+        # advantages: nothing is discounted, so every step of an episode returns the rank of its
+        # architecture
         recent.extend(returns.tolist())
         targets = torch.from_numpy(ranks(returns, np.array(recent))).float().expand(num_steps, -1)
         with torch.no_grad():

@@ -2,9 +2,10 @@
 
     python examples/ppo_sb3.py --env-id nasgym/Digits-v0 --seed 1 --evaluations 300
 
-The usual settings (2,048 steps between updates, discount 0.99, raw rewards) would hardly update within a few hundred evaluations.
-Here an update comes after every ten architectures, nothing is discounted, and rewards are replaced by their rank among the last
-hundred (`nasgym.agents.common.reward_scale.RewardScale`).
+The usual settings (2,048 steps between updates, discount 0.99, raw rewards) would hardly update
+within a few hundred evaluations. Here an update comes after every ten architectures, nothing is
+discounted, and rewards are replaced by their rank among the last hundred
+(`nasgym.agents.common.reward_scale.RewardScale`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python examples/rllib_ppo.py --evaluations 500 --seeds 3
 
-Needs ray[rllib], which wants Gymnasium 1.2.2 (`make test-clients` makes an environment with it in .side/rllib). Read it from top to
-bottom: settings, environment, algorithm, loop, comparison. Half a minute on a CPU.
+Needs ray[rllib], which wants Gymnasium 1.2.2 (`make test-clients` makes an environment with it in
+.side/rllib). Read it from top to bottom: settings, environment, algorithm, loop, comparison. Half a
+minute on a CPU.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-# everything stays in this process, which has one core to itself; set before torch and ray are imported
+# everything stays in this process, which has one core to itself; set before torch and ray are
+# imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gymnasium as gym
@@ -56,7 +58,8 @@ class Settings:
 class RankedReward(gym.Wrapper):
     """Replaces the reward of a complete architecture by its rank among the last 100; the info keeps the reward itself.
 
-    Rewards of infeasible architectures lie far below all others; ranks keep the differences at the top.
+    Rewards of infeasible architectures lie far below all others; ranks keep the differences at the
+    top.
     """
 
     def __init__(self, env: gym.Env) -> None:
@@ -91,8 +94,8 @@ def make_algorithm(settings: Settings, seed: int, rewards: list[float]) -> PPO:
             lr=settings.learning_rate,
             entropy_coeff=settings.entropy_weight,
             clip_param=settings.clip,
-            # an episode is short and only its end is rewarded: no discount, and every choice is credited with what was
-            # really reached
+            # an episode is short and only its end is rewarded: no discount, and every choice is
+            # credited with what was really reached
             gamma=1.0,
             lambda_=1.0,
             use_kl_loss=False,
@@ -105,7 +108,8 @@ def make_algorithm(settings: Settings, seed: int, rewards: list[float]) -> PPO:
                 model_config=DefaultModelConfig(fcnet_hiddens=[settings.hidden, settings.hidden], fcnet_activation="tanh"),
             )
         )
-        # RLlib copies environments and their configuration, so a ledger behind them would be a copy: the callback counts
+        # RLlib copies environments and their configuration, so a ledger behind them would be a
+        # copy: the callback counts
         .callbacks(on_episode_end=lambda episode, **_: rewards.append(episode.get_infos(-1)["reward"]))
         .debugging(seed=seed, log_level="ERROR")
     )

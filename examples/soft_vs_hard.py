@@ -2,20 +2,24 @@
 
     python examples/soft_vs_hard.py
 
-PPO and REINFORCE each sample 3,000 models under `mnasnet-hard` (accuracy up to the target latency T, accuracy times T / latency beyond)
-and under `mnasnet-soft` (accuracy times (latency / T) to the power of -0.07, on both sides of T). Upper row: accuracy and latency of
-every sampled model, early ones light and late ones dark, with the Pareto front of the sample. Lower row: how many models were sampled
-at each latency.
+PPO and REINFORCE each sample 3,000 models under `mnasnet-hard` (accuracy up to the target latency
+T, accuracy times T / latency beyond) and under `mnasnet-soft` (accuracy times (latency / T) to the
+power of -0.07, on both sides of T). Upper row: accuracy and latency of every sampled model, early
+ones light and late ones dark, with the Pareto front of the sample. Lower row: how many models were
+sampled at each latency.
 
-In the paper (MnasNet, 1807.11626, Figure 4; remembered) the hard constraint keeps the controller among models faster than T, and the
-soft one makes it sample a wider range around T. Here it is the other way round, for both agents and seeds 0, 1 and 2: of the last third
-of the models 70 to 75 % are within T under the hard constraint, packed at T (mean 23.7 to 24.0 ms with T = 25), and 90 to 99 % under the
-soft one, at a mean of 21.2 to 22.2 ms and no wider. Two likely reasons: the soft reward pays for speed below T too, and among the best
-known networks of this space (`benchmarks/ofa_search.md`) it is largest between 20 and 25 ms; and these agents rank rewards, so
-that a steep penalty repels no more than a slight one. The soft constraint finds the better models: the most accurate one within T has
-81.4 to 81.7 % against 80.9 to 81.3 %.
+In the paper (MnasNet, 1807.11626, Figure 4; remembered) the hard constraint keeps the controller
+among models faster than T, and the soft one makes it sample a wider range around T. Here it is the
+other way round, for both agents and seeds 0, 1 and 2: of the last third of the models 70 to 75 %
+are within T under the hard constraint, packed at T (mean 23.7 to 24.0 ms with T = 25), and 90 to 99
+% under the soft one, at a mean of 21.2 to 22.2 ms and no wider. Two likely reasons: the soft reward
+pays for speed below T too, and among the best known networks of this space
+(`benchmarks/ofa_search.md`) it is largest between 20 and 25 ms; and these agents rank rewards, so
+that a steep penalty repels no more than a slight one. The soft constraint finds the better models:
+the most accurate one within T has 81.4 to 81.7 % against 80.9 to 81.3 %.
 
-Accuracies are predicted. Takes about a minute and a half on one core. Needs `nasgym data import ofa PATH`.
+Accuracies are predicted. Takes about a minute and a half on one core. Needs `nasgym data import ofa
+PATH`.
 """
 
 from __future__ import annotations

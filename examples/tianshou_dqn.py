@@ -2,8 +2,9 @@
 
     python examples/tianshou_dqn.py --evaluations 500 --seeds 3
 
-Needs tianshou and pandas below 3 (`make test-clients` makes an environment with them in .side/tianshou). Read it from top to bottom:
-settings, environment, network, loop, comparison. Half a minute on a CPU.
+Needs tianshou and pandas below 3 (`make test-clients` makes an environment with them in
+.side/tianshou). Read it from top to bottom: settings, environment, network, loop, comparison. Half
+a minute on a CPU.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Settings:
 class RankedReward(gym.Wrapper):
     """Replaces the reward of a complete architecture by its rank among the last 100.
 
-    Rewards of infeasible architectures lie far below all others; ranks keep the differences at the top.
+    Rewards of infeasible architectures lie far below all others; ranks keep the differences at the
+    top.
     """
 
     def __init__(self, env: gym.Env, scale: RewardScale) -> None:
@@ -94,8 +96,8 @@ def search(problem: nasgym.Problem, settings: Settings, seed: int) -> nasgym.Led
         action_space=env.action_space,
         eps_training=settings.first_epsilon,
     )
-    # an episode is short and only its end is rewarded: no discount, and the target is what was reached at the end, so that
-    # the reward of an architecture teaches all of its decisions at once
+    # an episode is short and only its end is rewarded: no discount, and the target is what was
+    # reached at the end, so that the reward of an architecture teaches all of its decisions at once
     dqn = DQN(
         policy=policy,
         optim=AdamOptimizerFactory(lr=settings.learning_rate),

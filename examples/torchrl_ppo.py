@@ -2,8 +2,8 @@
 
     python examples/torchrl_ppo.py --evaluations 500 --seeds 3
 
-Needs torchrl (`make test-clients` makes an environment with it in .side/torchrl). Read it from top to bottom: settings, environment,
-networks, loop, comparison. Fifteen seconds on a CPU.
+Needs torchrl (`make test-clients` makes an environment with it in .side/torchrl). Read it from top
+to bottom: settings, environment, networks, loop, comparison. Fifteen seconds on a CPU.
 """
 
 from __future__ import annotations
@@ -52,10 +52,12 @@ class Settings:
 
 def make_env(ledger: nasgym.Ledger, settings: Settings) -> TransformedEnv:
     """Architectures side by side, behind one ledger that counts every evaluation."""
-    # TorchRL resets the environments itself: it refuses Gymnasium's default mode, and observations that are a Dict in SameStep
+    # TorchRL resets the environments itself: it refuses Gymnasium's default mode, and observations
+    # that are a Dict in SameStep
     env = NASVectorEnv(ledger, settings.num_envs, autoreset_mode="Disabled")
     env = VectorMaskInObservation.dialect(env, "torchrl")
-    # ActionMask gives the mask to the action's spec as well, so that TorchRL's own random actions are legal
+    # ActionMask gives the mask to the action's spec as well, so that TorchRL's own random actions
+    # are legal
     return TransformedEnv(GymWrapper(env, categorical_action_encoding=True), ActionMask())
 
 
@@ -81,12 +83,14 @@ def search(problem: nasgym.Problem, settings: Settings, seed: int) -> nasgym.Led
         return_log_prob=True,
     )
     critic = ValueOperator(mlp(width, settings.hidden, 1), in_keys=["observation"])
-    # an episode is short and only its end is rewarded: no discount, and every choice is credited with what was really reached
+    # an episode is short and only its end is rewarded: no discount, and every choice is credited
+    # with what was really reached
     advantage = GAE(gamma=1.0, lmbda=1.0, value_network=critic, average_gae=True)
     loss = ClipPPOLoss(actor, critic, clip_epsilon=settings.clip, entropy_coeff=settings.entropy_weight, critic_coeff=0.5)
     adam = torch.optim.Adam(loss.parameters(), lr=settings.learning_rate)
 
-    # rewards of infeasible architectures lie far below all others; ranks among the last 100 keep the differences at the top
+    # rewards of infeasible architectures lie far below all others; ranks among the last 100 keep
+    # the differences at the top
     scale = RewardScale("rank", window=100)
     steps = problem.space.num_decisions * settings.num_envs
     updates = settings.evaluations // settings.num_envs

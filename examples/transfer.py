@@ -2,18 +2,22 @@
 
     python examples/transfer.py
 
-The environments differ in their device, and every episode has a latency target of its own (`reset(options={"target": ...})`). The policy is
-not told the device: it sees its choices, the least latency that they still allow over the target, and how tight the target is. After
-the training nothing is learnt any more. On each held-out device and target the policy draws ten architectures; random search,
-evolution and REINFORCE start from nothing and may evaluate ten too, or ten times as many. Feasible masks keep the policy within the
-latency target (without them this training is too short to learn that); so there are also random draws with the same masks. The agents
-know the target by the reward only.
+The environments differ in their device, and every episode has a latency target of its own
+(`reset(options={"target": ...})`). The policy is not told the device: it sees its choices, the
+least latency that they still allow over the target, and how tight the target is. After the training
+nothing is learnt any more. On each held-out device and target the policy draws ten architectures;
+random search, evolution and REINFORCE start from nothing and may evaluate ten too, or ten times as
+many. Feasible masks keep the policy within the latency target (without them this training is too
+short to learn that); so there are also random draws with the same masks. The agents know the target
+by the reward only.
 
-With `--split models` (the default) every second model of a kind is for the test: a Pixel 2 is new there, but a Pixel 3 was in the training.
-With `--split kinds` the training has graphics cards only, and the test phones, server processors, a Raspberry Pi and two accelerators,
-which is much harder. Targets are fractions of a device's latency range, [0, 0.1) for training, [0.1, 0.2) for the test, and so on. Accuracies do not depend on the device:
-what is new in the test is the latency, and the policy comes with everything that it has learnt about accuracy.
-Needs the table and the devices: `nasgym data import nats-bench PATH` and `nasgym data import nb201-devices PATH`.
+With `--split models` (the default) every second model of a kind is for the test: a Pixel 2 is new
+there, but a Pixel 3 was in the training. With `--split kinds` the training has graphics cards only,
+and the test phones, server processors, a Raspberry Pi and two accelerators, which is much harder.
+Targets are fractions of a device's latency range, [0, 0.1) for training, [0.1, 0.2) for the test,
+and so on. Accuracies do not depend on the device: what is new in the test is the latency, and the
+policy comes with everything that it has learnt about accuracy. Needs the table and the devices:
+`nasgym data import nats-bench PATH` and `nasgym data import nb201-devices PATH`.
 """
 
 from __future__ import annotations
@@ -131,7 +135,8 @@ def train(args: Settings, train_devices: list[str]) -> tuple[Policy, int]:
         for world, scale, fraction in zip(worlds, ranges, fractions(rng, len(worlds), side=0), strict=True):
             target = scale.least + fraction * (scale.largest - scale.least)
             part, rewards, _ = roll_out(world, policy, np.full(args.group, target))
-            # what an architecture is worth is known only beside others for the same device and target
+            # what an architecture is worth is known only beside others for the same device and
+            # target
             rank = (rewards[:, None] > rewards).sum(axis=1) + 0.5 * (rewards[:, None] == rewards).sum(axis=1)
             parts.append(part)
             advantages.append((rank - rank.mean()) / (rank.std() + 1e-8))

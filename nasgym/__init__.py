@@ -1,7 +1,7 @@
 """Environments, oracles and agents for neural architecture search.
 
-Importing registers the environment ids with Gymnasium and loads nothing else; the names below are loaded when they are
-first used.
+Importing registers the environment ids with Gymnasium and loads nothing else; the names below are
+loaded when they are first used.
 """
 
 from __future__ import annotations

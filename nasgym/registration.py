@@ -25,10 +25,12 @@ class Benchmark:
         reward: Default rule.
         target: Default target, used by every rule that has one.
         any_table: Whether the keyword ``table`` may name another table.
-        loader: ``"module:function"`` that makes the `nasgym.problems.request.ProblemParts` from a `Request`.
+        loader: ``"module:function"`` that makes the `nasgym.problems.request.ProblemParts` from a
+            `Request`.
         accuracies: The accuracy oracles that it knows; the first is its own.
         device: The device whose latency is its cost; None where that is counted.
-        networks: Whether the networks of its space can be built here, so that ``device="live"`` can time them.
+        networks: Whether the networks of its space can be built here, so that ``device="live"`` can
+            time them.
     """
 
     table: str

@@ -1,14 +1,16 @@
 """Names of spaces, tables, rules and agents: the built-in ones, and those of other packages' entry points.
 
-Another package adds its own with an entry point of the group, for example in its ``pyproject.toml``::
+Another package adds its own with an entry point of the group, for example in its
+``pyproject.toml``::
 
     [project.entry-points."nasgym.agents"]
     my-agent = "my_package.my_agent:MyAgent"
 
-Groups: ``nasgym.agents`` (an `nasgym.agents.Agent` dataclass), ``nasgym.rules`` (a `RewardRule` dataclass),
-``nasgym.spaces`` (a `SearchSpace` that takes no argument), ``nasgym.tables`` (a function that returns the path of a table
-file). Entry points are read when a name is looked up that is not built in, or when names are listed; never at import.
-``tests/plugin_package`` is a complete package of this kind.
+Groups: ``nasgym.agents`` (an `nasgym.agents.Agent` dataclass), ``nasgym.rules`` (a `RewardRule`
+dataclass), ``nasgym.spaces`` (a `SearchSpace` that takes no argument), ``nasgym.tables`` (a
+function that returns the path of a table file). Entry points are read when a name is looked up that
+is not built in, or when names are listed; never at import. ``tests/plugin_package`` is a complete
+package of this kind.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class Registry:
         group: Entry-point group.
         builtin: Name to ``"module:attribute"``.
         extra: The extra that installs what the built-in ones need.
-        base: ``"module:attribute"`` of the class that another package's entry point must derive from.
+        base: ``"module:attribute"`` of the class that another package's entry point must derive
+            from.
     """
 
     kind: str
@@ -52,7 +55,8 @@ class Registry:
 
         Raises:
             UnknownName: There is none of that name; the nearest is suggested.
-            DataError: Another package's entry point cannot be loaded or is something else, or two packages give the name.
+            DataError: Another package's entry point cannot be loaded or is something else, or two
+                packages give the name.
             MissingPackage: It needs an optional package that is not installed.
         """
         if name in self.builtin:

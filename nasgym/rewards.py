@@ -34,7 +34,8 @@ class CostScale:
     """What a rule may know about the cost: the target and the range over the space.
 
     Attributes:
-        target: The wanted cost, one for all or ``(N,)`` one for each architecture; None where there is none.
+        target: The wanted cost, one for all or ``(N,)`` one for each architecture; None where there
+            is none.
         lower: Least wanted cost (0 unless the problem has a lower limit).
         least, largest: Cheapest and dearest architecture of the space.
     """
@@ -49,8 +50,8 @@ class CostScale:
 class RewardRule:
     """Base of the rules: a frozen dataclass of numbers, so that ``asdict`` and JSON rebuild it.
 
-    A rule states `name`, whether it `needs_target`, and `_reward`; it may state `invalid_reward`, which must lie below
-    every reward of a valid architecture.
+    A rule states `name`, whether it `needs_target`, and `_reward`; it may state `invalid_reward`,
+    which must lie below every reward of a valid architecture.
     """
 
     name: ClassVar[str]
@@ -129,8 +130,8 @@ class MnasNetHard(MnasNetSoft):
 class WeightedSum(RewardRule):
     """R = A + lambda |C / T - 1|, lambda = alpha where C <= T, else beta.
 
-    The form is MnasNet's (section 3), which publishes no coefficients and does not divide by T; that division and the defaults
-    are this library's.
+    The form is MnasNet's (section 3), which publishes no coefficients and does not divide by T;
+    that division and the defaults are this library's.
 
     Attributes:
         alpha, beta: -0.07 each.
@@ -180,8 +181,9 @@ class Constrained(RewardRule):
 class CostBucket(RewardRule):
     """LayerNAS's cost buckets (2304.11517) as a scalar, for agents that need one; the scalar form is this library's.
 
-    `buckets` intervals of equal width lie between the cheapest and the dearest architecture. R = A in the buckets that
-    hold [lower, T]; outside, minus the distance to them in buckets, divided by `buckets`.
+    `buckets` intervals of equal width lie between the cheapest and the dearest architecture. R = A
+    in the buckets that hold [lower, T]; outside, minus the distance to them in buckets, divided by
+    `buckets`.
 
     Attributes:
         buckets: 100, as in the paper's experiments.

@@ -1,7 +1,7 @@
 """The arrays that cross the borders of modules.
 
-An architecture is a row of ``(D,)`` choices, -1 where a decision is open; between modules go batches of them, ``(N, D)``, and
-arrays of ``N`` numbers about them.
+An architecture is a row of ``(D,)`` choices, -1 where a decision is open; between modules go
+batches of them, ``(N, D)``, and arrays of ``N`` numbers about them.
 """
 
 from __future__ import annotations

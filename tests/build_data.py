@@ -1,7 +1,8 @@
 """``python -m tests.build_data``: the tables that tests and benchmarks use, from ``../shared/data`` where that exists.
 
-NAS-Bench-Macro goes through its importer. The NATS-Bench tables do not come from the official archive but from arrays of its
-published numbers, means over seeds; their cards say so, and the tests of the official importer use no such table.
+NAS-Bench-Macro goes through its importer. The NATS-Bench tables do not come from the official
+archive but from arrays of its published numbers, means over seeds; their cards say so, and the
+tests of the official importer use no such table.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ RECIPE = 2
 def seconds_to_validation(source: dict[str, npt.NDArray[np.generic]], epochs: int) -> Floats:
     """``(15625, 3)`` training seconds and one validation pass, by official index and data set.
 
-    The 1,000 architectures with measured times have those; for the others training is the estimate of the source, and a pass
-    is fitted to the training time on the measured ones (a line; the pass is a few percent of the sum at 12 epochs).
+    The 1,000 architectures with measured times have those; for the others training is the estimate
+    of the source, and a pass is fitted to the training time on the measured ones (a line; the pass
+    is a few percent of the sum at 12 epochs).
     """
     rows = source["time_idx"].astype(np.int64)
     column = source["time_epochs"].tolist().index(epochs)

@@ -120,7 +120,8 @@ def test_agent_rule_and_table_play_together(site, tmp_path):
     with (folder / "results.csv").open(newline="") as file:
         runs = [row for row in csv.DictReader(file) if row["agent"] == "coordinate-search"]
     assert len(runs) == 8
-    # the rule by hand: accuracy, minus half of the excess of the latency over the middle of its range
+    # the rule by hand: accuracy, minus half of the excess of the latency over the middle of its
+    # range
     table = read_table(TABLES / "example-cells.npz")
     accuracy, cost = table.accuracy["default", 10, "validation"][:, 0], table.costs["*", "latency_ms@example-phone"]
     target = (cost.min() + cost.max()) / 2

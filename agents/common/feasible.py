@@ -1,6 +1,7 @@
 """Rejection before evaluation: proposals that the cost limits rule out cost nothing where costs are free.
 
-Where limits are so tight that draws hardly ever meet them, `walk_feasible` draws what does, decision by decision.
+Where limits are so tight that draws hardly ever meet them, `walk_feasible` draws what does,
+decision by decision.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def propose_feasible(ledger: Ledger, n: int, draw: Callable[[int], Archs], *, at
         ledger: Knows the costs.
         n: How many are wanted.
         draw: Draws that many proposals.
-        at_least: Proposals in a round; more than are wanted suits limits that hardly any of them meets.
+        at_least: Proposals in a round; more than are wanted suits limits that hardly any of them
+            meets.
 
     Raises:
         InvalidValue: Hardly anything is feasible: 1,000 rounds did not suffice.
@@ -82,8 +84,9 @@ def make_feasible(ledger: Ledger, of: Archs, make: Callable[[Archs], Archs]) -> 
 def walk_feasible(ledger: Ledger, rng: np.random.Generator, n: int) -> Archs:
     """``(n, D)`` feasible architectures, drawn decision by decision.
 
-    Each choice is uniform among those behind which the constraint can still be met; without a constraint, among all legal
-    ones. Not uniform over the feasible architectures, but none is out of reach, however tight the limits are.
+    Each choice is uniform among those behind which the constraint can still be met; without a
+    constraint, among all legal ones. Not uniform over the feasible architectures, but none is out
+    of reach, however tight the limits are.
 
     Raises:
         InvalidValue: See `Feasibility`: nothing is feasible, or it cannot be known beforehand.

@@ -23,8 +23,8 @@ Mutation: TypeAlias = Callable[[SearchSpace, Archs, np.random.Generator], Archs]
 def draw_choices(space: SearchSpace, rng: np.random.Generator, n: int) -> Archs:
     """``(n, D)`` a uniform allowed choice for every decision, also for those that are inactive and should hold 0.
 
-    With the inactive ones cleared this is another distribution than `SearchSpace.sample`: each depth is as likely as the
-    others, whereas most valid architectures have the largest.
+    With the inactive ones cleared this is another distribution than `SearchSpace.sample`: each
+    depth is as likely as the others, whereas most valid architectures have the largest.
     """
     nth = rng.integers(0, space.allowed.sum(axis=1), size=(n, space.num_decisions))
     # each decision's allowed choices come first, in their order
@@ -35,8 +35,8 @@ def draw_choices(space: SearchSpace, rng: np.random.Generator, n: int) -> Archs:
 def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     """``(N, D)`` one random edit of each valid architecture: a uniformly drawn neighbour.
 
-    In spaces whose decisions all have the same number of choices this is "a uniform decision, a uniform other choice".
-    An architecture without neighbours stays as it is.
+    In spaces whose decisions all have the same number of choices this is "a uniform decision, a
+    uniform other choice". An architecture without neighbours stays as it is.
     """
     moves = _MOVES.get(space) or _MOVES.setdefault(space, _Moves.of(space))
     codes = moves.offset + archs @ moves.radix
@@ -48,7 +48,8 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
         if movable.any():
             children[movable] = mutate(space, archs[movable], rng)
         return children
-    # a layer is hit in proportion to the number of neighbours that it contributes; then one of those
+    # a layer is hit in proportion to the number of neighbours that it contributes; then one of
+    # those
     drawn = rng.integers(0, total)
     layer = (drawn[:, None] >= ends).sum(axis=1)
     rows = np.arange(len(archs))
@@ -60,9 +61,10 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
 def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     """``(N, D)`` a uniformly drawn active decision of each valid architecture takes another of its choices.
 
-    Decisions that this switches on take a uniform choice each; those that it switches off fall back to 0. In spaces whose decisions
-    are always active and equally many-sided this is `mutate`; where depths switch blocks on, `mutate` mostly makes networks
-    deeper, because each combination of the new blocks' choices is a neighbour.
+    Decisions that this switches on take a uniform choice each; those that it switches off fall back
+    to 0. In spaces whose decisions are always active and equally many-sided this is `mutate`; where
+    depths switch blocks on, `mutate` mostly makes networks deeper, because each combination of the
+    new blocks' choices is a neighbour.
     """
     several = space.allowed.sum(axis=1) > 1
     before = space.active(archs)
@@ -82,9 +84,10 @@ def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) ->
 def mutate_nats_bench(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     """``(N, D)`` the mutation of NATS-Bench's own evolution (2009.00437; its code); neighbours are not equally likely.
 
-    Topology: a uniform node, one of its edges uniformly, another operation (the first edge is hit a third of the time, the two
-    of the second node a sixth each, the three of the third a ninth each). Sizes: a uniform position, a uniform width, which
-    may be the old one. In a restricted space only allowed choices are drawn; an edge that has a single one keeps it.
+    Topology: a uniform node, one of its edges uniformly, another operation (the first edge is hit a
+    third of the time, the two of the second node a sixth each, the three of the third a ninth
+    each). Sizes: a uniform position, a uniform width, which may be the old one. In a restricted
+    space only allowed choices are drawn; an edge that has a single one keeps it.
 
     Raises:
         InvalidValue: The space is neither of NATS-Bench's.
@@ -131,7 +134,8 @@ def mutation(name: str) -> Mutation:
 class _Moves:
     """Every edit of a space as flat tables, so that drawing one is a handful of array look-ups.
 
-    A layer's choices have a code: its `offset` plus the mixed-radix code of the choices (``archs @ radix``).
+    A layer's choices have a code: its `offset` plus the mixed-radix code of the choices (``archs @
+    radix``).
 
     Attributes:
         radix: ``(D, L)`` weights of the layers' codes, 0 outside of a layer.

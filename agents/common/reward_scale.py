@@ -20,16 +20,18 @@ SMALLEST_SPREAD = 1e-8
 class RewardScale:
     """Advantages of rewards, compared with the rewards seen so far.
 
-    Rules differ in what a step of reward means: 0.93 beside 0.94 (accuracy), or 0.93 beside -1 (constrained). No step size of a
-    policy gradient suits both without a scale.
+    Rules differ in what a step of reward means: 0.93 beside 0.94 (accuracy), or 0.93 beside -1
+    (constrained). No step size of a policy gradient suits both without a scale.
 
     Args:
-        scaling: ``"rank"``: the square of the share u in [0, 1] of the last `window` rewards that lie below (ties count
-            half), shifted and scaled so that evenly spread shares give mean 0 and variance 1. How bad a bad reward is then does
-            not matter, and the square tells good from very good more than bad from very bad: a search is judged by its best
-            architecture. ``"standardised"``: minus a running mean, over a running standard deviation. ``"percent"``: 100 times
-            the difference to a running mean (NATS-Bench's REINFORCE).
-        momentum: Of the running mean and variance for each batch, in [0, 1); bias-corrected, and updated before use.
+        scaling: ``"rank"``: the square of the share u in [0, 1] of the last `window` rewards that
+            lie below (ties count half), shifted and scaled so that evenly spread shares give mean 0
+            and variance 1. How bad a bad reward is then does not matter, and the square tells good
+            from very good more than bad from very bad: a search is judged by its best architecture.
+            ``"standardised"``: minus a running mean, over a running standard deviation.
+            ``"percent"``: 100 times the difference to a running mean (NATS-Bench's REINFORCE).
+        momentum: Of the running mean and variance for each batch, in [0, 1); bias-corrected, and
+            updated before use.
         window: Rewards that a rank is taken among, the batch itself included; at least 2.
 
     Raises:

@@ -1,6 +1,7 @@
 """``python -m benchmarks.side.install``: the side environments, under ``$BENCH_SIDE`` or ``.side/``, with pinned versions.
 
-What cannot be installed stops nothing: the reason is kept, and the table of ``make bench`` states it.
+What cannot be installed stops nothing: the reason is kept, and the table of ``make bench`` states
+it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = Path(os.environ.get("BENCH_SIDE") or ROOT / ".side")
-# environment: its script; the packages are pinned in the file of the environment's name beside this one
+# environment: its script; the packages are pinned in the file of the environment's name beside this
+# one
 SCRIPTS = {"envpool": "envpool_cartpole.py", "jumanji": "jumanji_knapsack.py"}
 SECONDS = 900.0
 

@@ -1,7 +1,8 @@
 """Jumanji's Knapsack (50 items), jit + vmap on the CPU, with random legal actions and automatic resets in the same step.
 
-Its fastest way on this machine: one call a step, as an agent outside of JAX would drive it, or all steps of a block in one
-call (`jax.lax.scan`). The actions are chosen before the clock starts, and every block waits for its last result.
+Its fastest way on this machine: one call a step, as an agent outside of JAX would drive it, or all
+steps of a block in one call (`jax.lax.scan`). The actions are chosen before the clock starts, and
+every block waits for its last result.
 """
 
 from __future__ import annotations

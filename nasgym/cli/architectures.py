@@ -38,8 +38,8 @@ def space_reading(arch: str, space: str | None) -> SearchSpace:
 
     Raises:
         UnknownName: There is no space, environment or table of that name.
-        InvalidValue: No space reads the text, or several do and none was named; or the text is the name of a published
-            network, which is no architecture of the space that was named.
+        InvalidValue: No space reads the text, or several do and none was named; or the text is the
+            name of a published network, which is no architecture of the space that was named.
     """
     if space is None:
         return _guess_space(arch)

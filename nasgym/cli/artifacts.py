@@ -97,7 +97,7 @@ def verify_artifacts() -> list[tuple[str, bool, str]]:
     return found
 
 
-# ---- tables -------------------------------------------------------------------------------------
+# ---- tables ------------------------------------------------------------------------------------
 
 
 def _table_files() -> list[Artifact]:
@@ -163,7 +163,7 @@ def _fit(table: Table, path: Path) -> str:
     return f"{table.num_rows:,} architectures"
 
 
-# ---- what belongs to tables and spaces ----------------------------------------------------------
+# ---- what belongs to tables and spaces ---------------------------------------------------------
 
 
 def _beside_tables() -> list[Artifact]:

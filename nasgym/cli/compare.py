@@ -46,10 +46,11 @@ def compare(
 ) -> None:
     """Runs agents with many seeds and one budget; writes leaderboard, curves and a report.
 
-    Total evaluations are the default unit because every agent pays for them in the same way: one that has converged and
-    repeats itself does not get its repeats for nothing.
+    Total evaluations are the default unit because every agent pays for them in the same way: one
+    that has converged and repeats itself does not get its repeats for nothing.
 
-    The same command continues an interrupted comparison, and repeats nothing that is already measured.
+    The same command continues an interrupted comparison, and repeats nothing that is already
+    measured.
     """
     from nasgym.compare.comparison import default_folder, parse_seeds, parse_settings, plan_comparison
     from nasgym.registry import AGENTS

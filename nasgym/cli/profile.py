@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["profile_command"]
 
 PRECISIONS: dict[str, Precision] = {"fp32": "float32", "float32": "float32", "int8": "int8"}
-# defaults of the options that say how this machine is measured: threads, provider, tolerance, rounds
+# defaults of the options that say how this machine is measured: threads, provider, tolerance,
+# rounds
 MEASURING = (1, "CPUExecutionProvider", 0.02, 40)
 
 

@@ -28,7 +28,8 @@ def tabulate(
 ) -> None:
     """Trains every network of a space and writes the table; the same command goes on where it stopped.
 
-    With --latency every network is measured with onnxruntime, and the table gets a column latency_ms.
+    With --latency every network is measured with onnxruntime, and the table gets a column
+    latency_ms.
     """
     folder = Path(".tabulate") / space if out is None else out
     try:

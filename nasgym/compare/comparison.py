@@ -31,12 +31,14 @@ class Comparison:
     Attributes:
         env_id: Environment id.
         keywords: Keywords of `make_problem`.
-        agents: Every hyper-parameter by agent name, defaults included, in the order in which they were named.
+        agents: Every hyper-parameter by agent name, defaults included, in the order in which they
+            were named.
         seeds: One search for each seed and agent.
         budget: What each search may spend.
         problem: Fingerprint of the problem; results of another table are never mixed in.
         version: Of nasgym.
-        exclusive: Whether a search needs this machine for itself, because it times networks here; no part of the description.
+        exclusive: Whether a search needs this machine for itself, because it times networks here;
+            no part of the description.
     """
 
     env_id: str

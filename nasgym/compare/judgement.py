@@ -47,12 +47,14 @@ class Standing:
     Attributes:
         agent: Its name.
         runs: Number of seeds.
-        deterministic: Whether all of several seeds gave one and the same history: then there is nothing to average.
+        deterministic: Whether all of several seeds gave one and the same history: then there is
+            nothing to average.
         test: Of the answer's test accuracy at the report fidelity, in [0, 1].
         reward: Of the answer's reward as the agent saw it.
-        regret: Mean of what the answer lacks to the optimum (mean over training seeds, search fidelity); None without optimum.
-        to_near: Median of the evaluations until the incumbent was worth 99 % of the optimum; infinite where half of the runs
-            or more never got there; None without optimum.
+        regret: Mean of what the answer lacks to the optimum (mean over training seeds, search
+            fidelity); None without optimum.
+        to_near: Median of the evaluations until the incumbent was worth 99 % of the optimum;
+            infinite where half of the runs or more never got there; None without optimum.
         reached: Share of the runs that got there; None without optimum.
         feasible: Share of the runs whose answer meets the constraint.
         charged: Mean number of charged evaluations.
@@ -77,8 +79,10 @@ class Ceiling:
     """How far any search could get on this problem.
 
     Attributes:
-        rank_agreement: Mean Spearman correlation between two training seeds at the search fidelity; None with one seed.
-        guided: Test accuracy of the architecture with the best reward (ties averaged): what a perfect search would report.
+        rank_agreement: Mean Spearman correlation between two training seeds at the search fidelity;
+            None with one seed.
+        guided: Test accuracy of the architecture with the best reward (ties averaged): what a
+            perfect search would report.
         best: Best test accuracy of all feasible architectures.
     """
 
@@ -95,11 +99,11 @@ class Judgement:
         comparison, problem: What was compared, on what.
         runs: By agent, then by seed.
         answers: Reports of the last incumbent of each run, ``(len(runs),)`` arrays.
-        true_reward: One array for each run: ``(k,)`` rewards of its incumbents, means over training seeds; as the agent saw them
-            where there is no exact answer.
+        true_reward: One array for each run: ``(k,)`` rewards of its incumbents, means over training
+            seeds; as the agent saw them where there is no exact answer.
         true_accuracy: The same for their accuracies by the search metric.
-        test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they would have to be trained, or where there are
-            none.
+        test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they
+            would have to be trained, or where there are none.
         optimum: Best reward, or None.
         no_optimum: Why there is no optimum, empty where there is one.
         standings: The leaderboard, best agent first.
@@ -140,8 +144,8 @@ class Judgement:
 def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -> Judgement:
     """Looks up test accuracies, which no search has seen, and ranks the agents.
 
-    Agents are ranked by mean regret where there is an optimum, else by the IQM of the reward; equals stay in the order in
-    which they were named.
+    Agents are ranked by mean regret where there is an optimum, else by the IQM of the reward;
+    equals stay in the order in which they were named.
     """
     splits = np.cumsum([len(run.archs) for run in runs])[:-1]
     incumbents = np.concatenate([run.archs for run in runs])

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Curve", "Plot", "colours", "curves", "draw_plots", "plots_of"]
 
-# Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in every plot
+# Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in
+# every plot
 COLOURS = {
     "random": "#6e6e6e",
     "local-search": "#56b4e9",
@@ -33,7 +34,8 @@ COLOURS = {
 }
 SPARE_COLOURS = ("#000000", "#8c6d00", "#2f7f86")
 SECONDS_POINTS = 300
-# from here on a curve counts for the vertical range; the first evaluations would flatten everything that matters
+# from here on a curve counts for the vertical range; the first evaluations would flatten everything
+# that matters
 SETTLED_SHARE = 0.25
 
 
@@ -72,8 +74,8 @@ def curves(judgement: Judgement, values: Sequence[Floats], *, seconds: bool) -> 
     Args:
         judgement: The comparison.
         values: For each run, ``(k,)`` what its incumbents are worth.
-        seconds: Over simulated training seconds instead of evaluations. The line begins where every run of the agent has an
-            incumbent, and ends where the first run of it ended.
+        seconds: Over simulated training seconds instead of evaluations. The line begins where every
+            run of the agent has an incumbent, and ends where the first run of it ended.
     """
     found = {}
     for agent in judgement.comparison.agents:
@@ -191,7 +193,8 @@ def draw_plots(judgement: Judgement, out: Path) -> dict[str, str]:
     subtitle = f"{judgement.comparison.env_id}: mean and 25 to 75 % of {runs} run{'s' if runs > 1 else ''}"
     drawn = {}
     for plot in plots_of(judgement):
-        # the salt makes ids that differ between the pictures of one page and are the same in the next run
+        # the salt makes ids that differ between the pictures of one page and are the same in the
+        # next run
         style: Any = {**STYLE, "svg.hashsalt": plot.name}
         with matplotlib.rc_context(style):
             figure = _figure(plot, subtitle)

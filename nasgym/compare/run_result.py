@@ -21,7 +21,8 @@ class RunResult:
 
     Attributes:
         agent, seed: Which search.
-        archs: ``(k, D)`` the incumbents in the order of their appearance; the last one is the answer.
+        archs: ``(k, D)`` the incumbents in the order of their appearance; the last one is the
+            answer.
         evaluations: ``(k,)`` charged evaluations at their appearance, itself included.
         seconds: ``(k,)`` simulated training seconds at their appearance, NaN where not known.
         reward, accuracy: ``(k,)`` as the agent saw them.
@@ -29,7 +30,8 @@ class RunResult:
         spent: In the budget's unit.
         train_seconds: Simulated training seconds in all, NaN where not known.
         ended: Why (`SearchResult.ended`).
-        first_fifth, last_fifth: Mean reward of the first and of the last fifth of the charged evaluations.
+        first_fifth, last_fifth: Mean reward of the first and of the last fifth of the charged
+            evaluations.
         digest: Hash of the whole history: equal for equal histories.
         wall_seconds: On this machine; of the last part, where the search was interrupted.
     """

@@ -1,8 +1,9 @@
 """`run_all`: every search of a comparison, on worker processes, safe against being killed.
 
-Each worker builds the problem once and writes every charged evaluation into the store that all share before the agent sees it.
-A search depends on its own seed only, so neither the number of workers nor their speed changes a result; searches that have
-ended are not run again, and an interrupted one is replayed from the store.
+Each worker builds the problem once and writes every charged evaluation into the store that all
+share before the agent sees it. A search depends on its own seed only, so neither the number of
+workers nor their speed changes a result; searches that have ended are not run again, and an
+interrupted one is replayed from the store.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _run_missing(
             stop[0] = 1.0  # searches that still run end before their next evaluation
 
 
-# ---- in a worker ----------------------------------------------------------------------------------------------------------
+# ---- in a worker -------------------------------------------------------------------------------
 
 
 @dataclass

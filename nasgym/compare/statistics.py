@@ -30,7 +30,8 @@ def iqm(scores: npt.ArrayLike) -> float:
     """Interquartile mean: the mean without the lowest and the highest quarter (rliable, 2108.13264).
 
     Args:
-        scores: ``(runs,)`` or ``(runs, tasks)``; pooled. Of n scores, ``int(n / 4)`` are cut at each end.
+        scores: ``(runs,)`` or ``(runs, tasks)``; pooled. Of n scores, ``int(n / 4)`` are cut at
+            each end.
     """
     from scipy.stats import trim_mean
 
@@ -75,7 +76,8 @@ def step_values(grid: npt.ArrayLike, at: npt.ArrayLike, values: npt.ArrayLike) -
 
     Args:
         grid: ``(G,)`` where to read.
-        at: ``(k,)`` ascending places at which the value changes; of equal places the last one counts.
+        at: ``(k,)`` ascending places at which the value changes; of equal places the last one
+            counts.
         values: ``(k,)`` the value from there on.
 
     Returns:
@@ -99,8 +101,8 @@ def regret(optimum: float, rewards: npt.ArrayLike) -> Floats:
 def near_optimum(optimum: float, share: float = 0.99) -> float:
     """The reward from which on the optimum counts as reached: ``optimum - (1 - share) * |optimum|``.
 
-    For a positive optimum that is ``share * optimum``; for a negative one it lies below the optimum as well, by the
-    same share of its size.
+    For a positive optimum that is ``share * optimum``; for a negative one it lies below the optimum
+    as well, by the same share of its size.
     """
     return optimum - (1.0 - share) * abs(optimum)
 
@@ -120,7 +122,8 @@ def first_reach(evaluations: npt.ArrayLike, rewards: npt.ArrayLike, threshold: f
 def median_evaluations(reached: npt.ArrayLike) -> float:
     """Median of `first_reach` over the runs; infinite where half of them or more never got there.
 
-    With an even number of runs it is the upper of the two middle ones where the two differ by a run that never got there.
+    With an even number of runs it is the upper of the two middle ones where the two differ by a run
+    that never got there.
     """
     counts = np.sort(np.asarray(reached, dtype=np.float64))
     low, high = counts[(len(counts) - 1) // 2], counts[len(counts) // 2]

@@ -16,18 +16,21 @@ OPS = ("conv", "sepconv", "mbconv", "pool", "logits", "skip", "constant")
 class BlockKey:
     """A part of a network whose latency is measured as one.
 
-    Two blocks are the same when all fields are. A field that says nothing about a block is 0 or empty.
+    Two blocks are the same when all fields are. A field that says nothing about a block is 0 or
+    empty.
 
     Attributes:
-        op: One of `OPS`: convolution, depthwise separable convolution, mobile inverted bottleneck, average pooling, classifier,
-            left-out layer, constant.
+        op: One of `OPS`: convolution, depthwise separable convolution, mobile inverted bottleneck,
+            average pooling, classifier, left-out layer, constant.
         in_hw, in_ch: Height (and width) and channels of the input.
         out_hw, out_ch: Of the output.
         mid_ch: Channels of the depthwise convolution of an ``mbconv``.
         kernel, stride: Of the (depthwise) convolution.
         se: 1 with squeeze-and-excite, else 0.
-        act: ``"relu"``, ``"relu6"``, ``"hswish"``, ``"swish"``, or empty where the file that it comes from does not say.
-        resolution: Height of the network's input image, for tables that were measured for each resolution anew.
+        act: ``"relu"``, ``"relu6"``, ``"hswish"``, ``"swish"``, or empty where the file that it
+            comes from does not say.
+        resolution: Height of the network's input image, for tables that were measured for each
+            resolution anew.
         layer: Name of the layer, for tables that distinguish equal blocks by their place.
     """
 

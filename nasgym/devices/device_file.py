@@ -48,9 +48,10 @@ class Latency:
     """What was measured for a block.
 
     Attributes:
-        latency_ms: Latency in milliseconds: a mean where it was published as one; of a profile, the 10th percentile less what a call
-            costs (`nasgym.profiling`).
-        spread_ms: Standard deviation over the measurements (of a profile: over its rounds), None where not known.
+        latency_ms: Latency in milliseconds: a mean where it was published as one; of a profile, the
+            10th percentile less what a call costs (`nasgym.profiling`).
+        spread_ms: Standard deviation over the measurements (of a profile: over its rounds), None
+            where not known.
         count: Number of measurements, None where not known.
     """
 
@@ -71,8 +72,8 @@ class Device:
         batch: Images at once.
         precision: For example ``"float32"``, or ``"unknown"``.
         latencies: By block; at least one.
-        model: ``"lookup"``: every number is a latency of its own; ``"linear"``: coefficients of a fitted sum, of which some may
-            be negative.
+        model: ``"lookup"``: every number is a latency of its own; ``"linear"``: coefficients of a
+            fitted sum, of which some may be negative.
         source: Where the numbers come from.
         note: What one should know about them.
 
@@ -139,13 +140,14 @@ def _fault(block: BlockKey, latency: Latency, model: Model) -> str:
     return ""
 
 
-# ---- writing ------------------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------
 
 
 def write_device(device: Device, path: Path) -> Path:
     """Writes a device file; a crash leaves the old file or the new one, never half of one.
 
-    Key columns that say nothing about any block are left out; numbers are written with all their digits.
+    Key columns that say nothing about any block are left out; numbers are written with all their
+    digits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
@@ -168,7 +170,7 @@ def write_device(device: Device, path: Path) -> Path:
     return write_headed_csv(path, FORMAT, header, [*used, *VALUE_COLUMNS], rows)
 
 
-# ---- reading ------------------------------------------------------------------------------------------------------------
+# ---- reading -----------------------------------------------------------------------------------
 
 
 def read_device(path: Path, space: str | None = None) -> Device:
@@ -176,16 +178,17 @@ def read_device(path: Path, space: str | None = None) -> Device:
 
     The file is CSV in UTF-8. It begins with ``# nasgym-device-1`` and one ``# key: value`` a line:
     device, space, runtime, threads, batch, precision (``unknown`` where it is not known), and
-    optionally model, source, note and fingerprint. The next line names the columns: ``op`` and other
-    fields of `Block`, then ``latency_ms`` and optionally ``spread_ms`` and ``count``; an empty key cell
-    is 0 or empty text.
+    optionally model, source, note and fingerprint. The next line names the columns: ``op`` and
+    other fields of `Block`, then ``latency_ms`` and optionally ``spread_ms`` and ``count``; an
+    empty key cell is 0 or empty text.
 
     Args:
         path: The file.
         space: Name of the space that it must have been measured for, or None for any.
 
     Raises:
-        DataError: The file is damaged or says something that it should not; the message names the line.
+        DataError: The file is damaged or says something that it should not; the message names the
+            line.
         UnknownName: A key of the header or a column does not exist; the nearest one is suggested.
         InvalidValue: It was measured for another space.
     """

@@ -21,8 +21,9 @@ Blocks: TypeAlias = tuple[BlockKey, ...]
 class BlockLayout:
     """The blocks of every network of a space, layer by layer.
 
-    In most spaces the blocks of a layer depend on nothing but its option: one case. Where the first layer sets the size of the
-    image, all blocks depend on that too: one case for each of its options.
+    In most spaces the blocks of a layer depend on nothing but its option: one case. Where the first
+    layer sets the size of the image, all blocks depend on that too: one case for each of its
+    options.
 
     Attributes:
         fixed: For each case, the blocks that every network has.
@@ -57,8 +58,10 @@ def block_layout(space: SearchSpace, model: Model = "lookup") -> BlockLayout:
     """The blocks of a space, or of a restriction of it.
 
     Args:
-        space: A space with published keys, or one whose architectures have plans (`nasgym.networks.space_plans`).
-        model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear model.
+        space: A space with published keys, or one whose architectures have plans
+            (`nasgym.networks.space_plans`).
+        model: ``"lookup"`` for blocks that are measured, ``"linear"`` for the terms of a linear
+            model.
 
     Raises:
         InvalidValue: No blocks are known for the space, or their latencies do not add up.

@@ -26,13 +26,15 @@ def fill_missing(
     Args:
         device: What was measured.
         blocks: What a space needs.
-        missing: ``"error"``, or ``"interpolate"`` to estimate what was not measured (`estimate_ms`).
+        missing: ``"error"``, or ``"interpolate"`` to estimate what was not measured
+            (`estimate_ms`).
 
     Returns:
         Milliseconds by block, and the blocks whose latency is an estimate.
 
     Raises:
-        DataError: A block is missing; the message names the nearest ones. Or no block is similar enough for an estimate.
+        DataError: A block is missing; the message names the nearest ones. Or no block is similar
+            enough for an estimate.
     """
     if missing not in get_args(Missing):
         raise unknown_name("way to deal with missing blocks", missing, get_args(Missing))
@@ -57,10 +59,11 @@ def fill_missing(
 def estimate_ms(block: BlockKey, measured: Mapping[BlockKey, Latency], device: str) -> float:
     """An estimate from measured blocks of the same op and kernel, by multiply-accumulates.
 
-    Between two measured blocks the logarithm of the latency is a line over the logarithm of the multiply-accumulates; outside
-    of them the latency is proportional to the multiply-accumulates. Blocks that also share stride, squeeze-and-excite,
-    activation and resolution are taken where there are some, else those that share less. Nothing published says how good
-    such estimates are [I]; look-up costs that hold one are marked.
+    Between two measured blocks the logarithm of the latency is a line over the logarithm of the
+    multiply-accumulates; outside of them the latency is proportional to the multiply-accumulates.
+    Blocks that also share stride, squeeze-and-excite, activation and resolution are taken where
+    there are some, else those that share less. Nothing published says how good such estimates are
+    [I]; look-up costs that hold one are marked.
 
     Raises:
         DataError: No measured block has the op and the kernel.

@@ -82,7 +82,8 @@ def layout(space: SearchSpace) -> BlockLayout:
     """The blocks of the space or of a restriction of it, at the size of the publication.
 
     Raises:
-        InvalidValue: A layer's blocks depend on the layer before it, so that latencies of options do not add up.
+        InvalidValue: A layer's blocks depend on the layer before it, so that latencies of options
+            do not add up.
     """
     if isinstance(space, MnasNetSpace):
         raise InvalidValue(

@@ -28,7 +28,8 @@ def write_template(
         precision: For the header.
 
     Raises:
-        InvalidValue: No blocks are known for the space, their latencies do not add up, the name is none, or the file is there.
+        InvalidValue: No blocks are known for the space, their latencies do not add up, the name is
+            none, or the file is there.
     """
     if not DEVICE_NAME.fullmatch(name) or name == RESERVED:
         raise InvalidValue(

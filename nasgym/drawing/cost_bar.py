@@ -25,7 +25,8 @@ class CostRange:
 
     Attributes:
         name: Name of the cost.
-        low, high: Least and largest cost of the completions, equal once the architecture is complete.
+        low, high: Least and largest cost of the completions, equal once the architecture is
+            complete.
         least, largest: The same of the whole space.
         target: Largest wanted cost, or None.
         lower: Least wanted cost, or None.
@@ -108,8 +109,8 @@ def bar_height(cost: CostRange) -> float:
 def draw_bar(canvas: Canvas, cost: CostRange, left: float, right: float, y: float) -> None:
     """Draws the sentence with its base line at `y`, and the bar below it.
 
-    What the completions can cost is filled: plainly where it is wanted, hatched where it lies beyond a limit. A complete
-    architecture is a diamond, filled or empty.
+    What the completions can cost is filled: plainly where it is wanted, hatched where it lies
+    beyond a limit. A complete architecture is a diamond, filled or empty.
     """
     canvas.text(left, y, fit(cost.sentence(), right - left, 13), 13, anchor="start")
     start, end = cost.axis
@@ -171,8 +172,8 @@ def _hatch(left: float, top: float, right: float, bottom: float) -> tuple[Segmen
 def bar_lines(cost: CostRange) -> list[str]:
     """The same for terminals.
 
-    Of 60 cells, ``█`` is a wanted cost that a completion can have, ``▒`` one that lies beyond a limit; ``·`` and ``-`` are
-    such costs out of reach.
+    Of 60 cells, ``█`` is a wanted cost that a completion can have, ``▒`` one that lies beyond a
+    limit; ``·`` and ``-`` are such costs out of reach.
     """
     start, end = cost.axis
 

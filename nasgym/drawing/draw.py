@@ -29,10 +29,12 @@ def draw_svg(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str
     """A self-contained SVG document: no scripts, no ids, no references; its title says what it shows.
 
     Args:
-        space: Any space; those of `nasgym.spaces` have pictures of their own, others become rows of boxes.
+        space: Any space; those of `nasgym.spaces` have pictures of their own, others become rows of
+            boxes.
         arch: ``(D,)`` choices; open ones (``-1``) are drawn as ``?``.
-        problem_costs: Further costs by name, for example ``{"latency_ms": 3.2}``. They take the place of counted ones
-            of the same name: MACs and parameters of the NATS-Bench spaces are counted for CIFAR-10.
+        problem_costs: Further costs by name, for example ``{"latency_ms": 3.2}``. They take the
+            place of counted ones of the same name: MACs and parameters of the NATS-Bench spaces are
+            counted for CIFAR-10.
 
     Raises:
         InvalidValue: Not one architecture, or one that the space does not allow.

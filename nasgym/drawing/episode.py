@@ -42,9 +42,11 @@ class Frame:
     Attributes:
         space: What is built.
         arch: ``(D,)`` int8 choices, ``-1`` where open; a copy of what is given.
-        next_decision: Name of the decision that comes next, or of the layer where whole layers are chosen; None at the end.
+        next_decision: Name of the decision that comes next, or of the layer where whole layers are
+            chosen; None at the end.
         cost: What the completions can still cost, or None.
-        result: After the end, numbers and words by name; ``accuracy`` (in [0, 1]) and ``reward`` come first.
+        result: After the end, numbers and words by name; ``accuracy`` (in [0, 1]) and ``reward``
+            come first.
 
     Raises:
         InvalidValue: Not one architecture of the space.
@@ -119,8 +121,8 @@ def frame_of(
         evaluator: What has the cost; nothing is evaluated or charged.
         arch: ``(D,)`` choices, ``-1`` where open.
         next_decision: As in `Frame`.
-        limits: Limits of the primary cost in place of the problem's own, for targets that are drawn for each episode; its
-            `upper` is one number.
+        limits: Limits of the primary cost in place of the problem's own, for targets that are drawn
+            for each episode; its `upper` is one number.
         result: As in `Frame`.
 
     Raises:
@@ -143,8 +145,8 @@ def frame_of(
 def frame_text(frame: Frame) -> str:
     """The frame for a terminal of 100 columns.
 
-    The first line is the text form of the architecture and nothing else, however long that is; ``>`` marks what is decided
-    next.
+    The first line is the text form of the architecture and nothing else, however long that is;
+    ``>`` marks what is decided next.
     """
     text = frame.space.to_str(frame.arch[None])[0]
     lines = [text, *fold(frame.status, COLUMNS), "", *picture_lines(_picture(frame))]

@@ -165,9 +165,11 @@ def make_picture(
     """What to draw.
 
     Args:
-        space: Any space; those of `nasgym.spaces` have pictures of their own, others become a row of boxes.
+        space: Any space; those of `nasgym.spaces` have pictures of their own, others become a row
+            of boxes.
         arch: ``(D,)`` choices, ``-1`` where open.
-        problem_costs: Further costs by name, for example a latency; they take the place of counted ones of the same name.
+        problem_costs: Further costs by name, for example a latency; they take the place of counted
+            ones of the same name.
         counted: Whether to state counted costs; they take most of the time.
         next_layer: Position of the layer that the next decision is about.
 
@@ -183,7 +185,8 @@ def make_picture(
     for layer, fit in zip(space.layers, fits, strict=True):
         if not fit.any():
             raise InvalidValue(f"{row.tolist()} is not an architecture of {space.name!r}: {layer.name!r} has no such option.")
-    # the network is drawn with the first option wherever several are left; such layers are then marked open
+    # the network is drawn with the first option wherever several are left; such layers are then
+    # marked open
     filled = space.from_options(np.array([[fit.argmax() for fit in fits]]))[0]
     is_open = [fit.sum() > 1 for fit in fits]
     body = _body(space, rows, filled, is_open)
@@ -232,8 +235,9 @@ def plan_picture(plan: NetworkPlan) -> Picture:
 def _plan(plan: NetworkPlan, names: Sequence[str], open_texts: Sequence[str | None], *, fixed_widths: bool = True) -> Chain:
     """A box for each block of stem and neck, and one for each layer; layers with a text are open.
 
-    Without fixed widths an open layer leaves open how wide it is, and what the next one costs. A first layer without blocks is
-    about the size of the image; while it is open, sizes and costs of all others are.
+    Without fixed widths an open layer leaves open how wide it is, and what the next one costs. A
+    first layer without blocks is about the size of the image; while it is open, sizes and costs of
+    all others are.
     """
     channels, size, _ = plan.input_shape
     layers = [*zip(names, plan.layers, open_texts, strict=True)]

@@ -33,7 +33,8 @@ def page_pixels(page: Page, scale: float = 1.0) -> npt.NDArray[np.uint8]:
     Videos of the common codecs need even sizes.
 
     Raises:
-        InvalidValue: The scale is not positive, or the picture would have more than 16,384 pixels along a side.
+        InvalidValue: The scale is not positive, or the picture would have more than 16,384 pixels
+            along a side.
         MissingPackage: Pillow or Matplotlib is not installed.
     """
     if not (scale > 0 and max(page.width, page.height) * scale <= 16_384):
@@ -131,7 +132,8 @@ def _paint_line(
     pen: ImageDraw.ImageDraw, points: Sequence[Point], stroke: str, width: float, dash: tuple[float, ...], scale: float
 ) -> None:
     for line in _dashes(points, dash) if dash else [points]:
-        # whole numbers: Pillow cuts the fractions off, which would shift pieces of one line against each other
+        # whole numbers: Pillow cuts the fractions off, which would shift pieces of one line against
+        # each other
         pen.line(
             [(round(x * scale), round(y * scale)) for x, y in line], fill=stroke, width=_thick(width, scale), joint="curve"
         )

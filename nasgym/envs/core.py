@@ -92,7 +92,7 @@ class EnvCore:
         copied.nondeterministic = True
         return copied
 
-    # ---- targets --------------------------------------------------------------------------------------------------------
+    # ---- targets --------------------------------------------------------------------------------
 
     def check_targets(self, targets: Floats) -> None:
         """Raises `InvalidValue` where these targets cannot take the place of the problem's."""
@@ -107,7 +107,8 @@ class EnvCore:
 
         Args:
             options: Of `reset`.
-            num: Environments; with one, the target is a number, with more, a number or an array of `num`.
+            num: Environments; with one, the target is a number, with more, a number or an array of
+                `num`.
             known: Other options that the environment reads.
 
         Raises:
@@ -136,7 +137,7 @@ class EnvCore:
         upper = None if self.evaluator.constraint is None else self.evaluator.constraint.upper
         return np.nan if upper is None else float(upper)
 
-    # ---- exact answers --------------------------------------------------------------------------------------------------
+    # ---- exact answers --------------------------------------------------------------------------
 
     @property
     def problem(self) -> Problem:

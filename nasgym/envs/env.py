@@ -30,54 +30,62 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     """Builds an architecture, one decision a step, and rewards it when it is complete.
 
     ## Description
-    A problem has a search space of D ordered decisions. An episode makes them one after the other; the complete
-    architecture is evaluated (accuracy from the problem's oracle, costs from its cost oracles) and rewarded by the problem's
-    rule.
+    A problem has a search space of D ordered decisions. An episode makes them one after the other;
+    the complete architecture is evaluated (accuracy from the problem's oracle, costs from its cost
+    oracles) and rewarded by the problem's rule.
 
     ## Action Space
-    `Discrete(max_choices)`: the index of the choice for the current decision. Decisions have different numbers of choices, and
-    some are inactive (the kernel of a skipped layer: one legal choice, 0): the mask says what is legal.
-    With `granularity="layer"` a step makes all decisions of a layer at once, and its choices are the layer's valid options;
-    read T, the number of layers, for D below.
+    `Discrete(max_choices)`: the index of the choice for the current decision. Decisions have
+    different numbers of choices, and some are inactive (the kernel of a skipped layer: one legal
+    choice, 0): the mask says what is legal. With `granularity="layer"` a step makes all decisions
+    of a layer at once, and its choices are the layer's valid options; read T, the number of layers,
+    for D below.
 
     ## Observation Space
-    `observation="onehot"`: `Box` float32 of one-hot choices made so far (all zero where open), one-hot step (D entries, all
-    zero at the end), lower bound of the cost so far over the target, and log of target over the middle of the cost range; the
-    last two are clipped to [-10, 10], and 0 for problems without target. `observation="tokens"`: `Box` int8 ``(D,)``, -1 where
-    open. `observation="dict"`: the tokens, `step` (`Discrete(D + 1)`) and `cost`, the two numbers about cost and target.
+    `observation="onehot"`: `Box` float32 of one-hot choices made so far (all zero where open),
+    one-hot step (D entries, all zero at the end), lower bound of the cost so far over the target,
+    and log of target over the middle of the cost range; the last two are clipped to [-10, 10], and
+    0 for problems without target. `observation="tokens"`: `Box` int8 ``(D,)``, -1 where open.
+    `observation="dict"`: the tokens, `step` (`Discrete(D + 1)`) and `cost`, the two numbers about
+    cost and target.
 
     ## Mask
-    `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()` gives the same as bool.
-    Behind the last decision only index 0 is set. With `mask="feasible"` a choice is also masked out where no completion behind
-    it meets the constraint, so that every episode of unmasked actions ends feasible. That is exact wherever bounds of the cost
-    are: tables, sums over layers, chains over neighbouring layers; where latencies are measured live, it is refused.
+    `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()`
+    gives the same as bool. Behind the last decision only index 0 is set. With `mask="feasible"` a
+    choice is also masked out where no completion behind it meets the constraint, so that every
+    episode of unmasked actions ends feasible. That is exact wherever bounds of the cost are:
+    tables, sums over layers, chains over neighbouring layers; where latencies are measured live, it
+    is refused.
 
     ## Rewards
-    0 before the last decision, the rule's reward with it. An illegal action (masked or out of range) gives the rule's
-    `invalid_reward`, which lies below every valid architecture's. `shaping="potential"` makes the reward dense: every step
-    adds gamma Phi(s') - Phi(s), which leaves the optimal policy as it is (see `nasgym.envs.potential.Potential`).
+    0 before the last decision, the rule's reward with it. An illegal action (masked or out of
+    range) gives the rule's `invalid_reward`, which lies below every valid architecture's.
+    `shaping="potential"` makes the reward dense: every step adds gamma Phi(s') - Phi(s), which
+    leaves the optimal policy as it is (see `nasgym.envs.potential.Potential`).
 
     ## Starting State
     Nothing is decided. The target is the problem's, or, with `target=[low, high]`, drawn uniformly.
     `reset(options={"target": 5e4})` sets the one of this episode.
 
     ## Episode End
-    Terminates with the last decision or an illegal action; never truncates. With a budget, `nasgym.BudgetExhausted` is raised
-    when there is nothing left to evaluate with.
+    Terminates with the last decision or an illegal action; never truncates. With a budget,
+    `nasgym.BudgetExhausted` is raised when there is nothing left to evaluate with.
 
     ## Information
-    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, every cost by its name; `target` where the
-    episode had its own, else `regret`, the best reward that the masks allow minus this architecture's (both means over the training
-    seeds; only where the space can be enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
+    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, every cost by
+    its name; `target` where the episode had its own, else `regret`, the best reward that the masks
+    allow minus this architecture's (both means over the training seeds; only where the space can be
+    enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
     an illegal action `invalid_action`.
 
     ## Arguments
-    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`. `observation`, `mask`
-    (``"legal"``, ``"feasible"``), `granularity` (``"decision"``, ``"layer"``): above. `shaping`: None, ``"potential"`` or
-    ``{"potential": "cost" or "value", "gamma": 1.0}``.
-    `budget`: None, a number of distinct evaluations, or ``{"unit": "total", "amount": 300}``. `target`: as in
-    `nasgym.make_problem`, or ``[low, high]`` of two such targets. `render_mode`: ``"ansi"``, ``"svg"`` or ``"rgb_array"``. Every other
-    keyword is one of `nasgym.make_problem`.
+    `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`.
+    `observation`, `mask` (``"legal"``, ``"feasible"``), `granularity` (``"decision"``,
+    ``"layer"``): above. `shaping`: None, ``"potential"`` or ``{"potential": "cost" or "value",
+    "gamma": 1.0}``. `budget`: None, a number of distinct evaluations, or ``{"unit": "total",
+    "amount": 300}``. `target`: as in `nasgym.make_problem`, or ``[low, high]`` of two such targets.
+    `render_mode`: ``"ansi"``, ``"svg"`` or ``"rgb_array"``. Every other keyword is one of
+    `nasgym.make_problem`.
 
     ## Version History
     * v0: first version.
@@ -150,7 +158,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
         return self._observer.steps.space.num_decisions
 
-    # ---- transitions ----------------------------------------------------------------------------------------------------
+    # ---- transitions ----------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
         """Starts an empty architecture.
@@ -177,7 +185,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """Makes the current decision.
 
         Raises:
-            InvalidValue: The action is no integer, nothing was reset, the episode has ended, or the environment is closed.
+            InvalidValue: The action is no integer, nothing was reset, the episode has ended, or the
+                environment is closed.
             BudgetExhausted: Nothing is left to evaluate with.
         """
         self._check_open()
@@ -223,7 +232,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
     def _archs(self) -> Archs:
         return self._observer.steps.to_archs(self._row)
 
-    # ---- what an agent sees ----------------------------------------------------------------------------------------------
+    # ---- what an agent sees ---------------------------------------------------------------------
 
     def action_masks(self) -> Bools:
         """``(max_choices,)`` bool, what sb3-contrib's MaskablePPO asks for."""
@@ -234,7 +243,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """``(max_choices,)`` bool, the allowed actions behind which the best reward that is still possible lies; for study.
 
         Raises:
-            InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a budget.
+            InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a
+                budget.
         """
         best: Bools = self._core.optimal_actions(self._row, np.array([self._step]), self._targets)[0]
         return best

@@ -23,11 +23,13 @@ TABLE_BYTES = 64 * 2**20
 class Episodes(Protocol):
     """N episodes from the empty to a complete architecture; one ends with the last step or a choice that the mask rules out.
 
-    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
+    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's
+    own.
 
     Attributes:
         some_ended: Whether any episode has ended.
-        all_complete: Whether every architecture is complete; may be False where episodes have ended at different times.
+        all_complete: Whether every architecture is complete; may be False where episodes have ended
+            at different times.
     """
 
     some_ended: bool

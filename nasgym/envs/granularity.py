@@ -23,7 +23,8 @@ class Steps:
     """The steps of an episode as a search space, and the way back to architectures of the problem.
 
     Attributes:
-        space: One decision a step. Its architectures, in lexicographic order, stand for those of `whole` in that order.
+        space: One decision a step. Its architectures, in lexicographic order, stand for those of
+            `whole` in that order.
         whole: The problem's space.
     """
 
@@ -36,7 +37,8 @@ class Steps:
 
         Args:
             whole: The problem's space.
-            granularity: ``"decision"``; or ``"layer"``, whose choices are the layers' valid options, so that nothing is inactive.
+            granularity: ``"decision"``; or ``"layer"``, whose choices are the layers' valid
+                options, so that nothing is inactive.
 
         Raises:
             UnknownName: No such granularity.

@@ -24,21 +24,25 @@ Vector = npt.NDArray[np.float32]
 class MONASEnv(NASEnv):
     """`NASEnv` with a vector of rewards, by the interface of MO-Gymnasium; the ids are ``nasgym/mo-<Name>-v0``.
 
-    Everything but the reward is as in `NASEnv`. MO-Gymnasium itself is not needed: its wrappers, and the clients that know it, take
-    the environment from `gymnasium.make` (or `mo_gymnasium.make`) as it is.
+    Everything but the reward is as in `NASEnv`. MO-Gymnasium itself is not needed: its wrappers,
+    and the clients that know it, take the environment from `gymnasium.make` (or
+    `mo_gymnasium.make`) as it is.
 
     ## Rewards
-    ``(k,)`` float32, all to be maximised, in the order of `objectives` (by default accuracy and the primary cost): accuracy in [0, 1],
-    a cost as minus its share of the dearest architecture, so in [-1, 0]. Zeros before the last decision. An illegal action gives -1
-    for accuracy and -2 for each cost. `objective_units` brings a reward back to the objectives' own units.
+    ``(k,)`` float32, all to be maximised, in the order of `objectives` (by default accuracy and the
+    primary cost): accuracy in [0, 1], a cost as minus its share of the dearest architecture, so in
+    [-1, 0]. Zeros before the last decision. An illegal action gives -1 for accuracy and -2 for each
+    cost. `objective_units` brings a reward back to the objectives' own units.
 
-    Rules, targets and constraints do not change the rewards; `mask="feasible"` still keeps episodes within a target.
+    Rules, targets and constraints do not change the rewards; `mask="feasible"` still keeps episodes
+    within a target.
 
     Attributes:
         reward_space: Bounds of a reward.
         reward_dim: k.
         objectives: What the rewards are, in order.
-        objective_units: ``(k,)``; ``reward * objective_units`` is the objective in its own unit, costs positive.
+        objective_units: ``(k,)``; ``reward * objective_units`` is the objective in its own unit,
+            costs positive.
     """
 
     _signal: VectorReward
@@ -58,15 +62,15 @@ class MONASEnv(NASEnv):
     def pareto_front(self, gamma: float) -> list[Floats]:
         """The discounted returns of deterministic policies that no other one's dominates, exactly; equal ones once.
 
-        Accuracies are means over the training seeds, whatever `seed` is. With ``mask="feasible"`` only what meets the
-        problem's own constraint counts.
+        Accuracies are means over the training seeds, whatever `seed` is. With ``mask="feasible"``
+        only what meets the problem's own constraint counts.
 
         Args:
             gamma: Discount in (0, 1].
 
         Raises:
-            InvalidValue: The discount is not in (0, 1], there is a budget, the space cannot be enumerated, or accuracies are no
-                table.
+            InvalidValue: The discount is not in (0, 1], there is a budget, the space cannot be
+                enumerated, or accuracies are no table.
             MissingPackage: moocore is not installed.
         """
         return _front(self._core, self._signal, gamma)
@@ -75,7 +79,8 @@ class MONASEnv(NASEnv):
 class MONASVectorEnv(NASVectorEnv):
     """`num_envs` times `MONASEnv`, natively; rewards are ``(num_envs, k)`` float32.
 
-    Equal to the loop over `MONASEnv`, as `NASVectorEnv` is to that over `NASEnv`, in all three autoreset modes.
+    Equal to the loop over `MONASEnv`, as `NASVectorEnv` is to that over `NASEnv`, in all three
+    autoreset modes.
 
     Attributes:
         reward_space: Bounds of one environment's reward.
@@ -112,7 +117,8 @@ def _front(core: EnvCore, signal: VectorReward, gamma: float) -> list[Floats]:
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
     values = core.evaluator.exact.pareto_front(signal.objectives, feasible_only=core.observer.feasibility is not None).values
     returns = np.unique(signal.scaled(values), axis=0).astype(np.float64)
-    # float32 makes equal what nearly was, and one that was a little better elsewhere then beats the other
+    # float32 makes equal what nearly was, and one that was a little better elsewhere then beats the
+    # other
     returns = returns[nondominated(returns, [True] * len(signal.objectives))]
     # everything is paid with the last step
     return list(returns * gamma ** (core.observer.steps.space.num_decisions - 1))

@@ -23,7 +23,8 @@ ObservationKind: TypeAlias = Literal["onehot", "tokens", "dict"]
 MaskKind: TypeAlias = Literal["legal", "feasible"]
 Observation: TypeAlias = Any  # one array, or a flat dict of arrays
 
-# cost features are clipped: checkers and clients want a bounded space, and a tenfold excess says it all
+# cost features are clipped: checkers and clients want a bounded space, and a tenfold excess says it
+# all
 FEATURE_LIMIT = 10.0
 
 
@@ -38,7 +39,8 @@ def map_arrays(call: Callable[..., Any], *observations: Observation) -> Observat
 class Observer:
     """Observations and masks of prefixes: ``(N, T)`` rows of steps and ``(N,)`` steps made, T once an episode has ended.
 
-    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
+    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's
+    own.
 
     Attributes:
         evaluator: What has the costs and the constraint.
@@ -59,7 +61,7 @@ class Observer:
         if self.kind not in get_args(ObservationKind):
             raise unknown_name("observation", self.kind, get_args(ObservationKind))
 
-    # ---- observations ---------------------------------------------------------------------------------------------------
+    # ---- observations ---------------------------------------------------------------------------
 
     @cached_property
     def observation_space(self) -> gymnasium.spaces.Space[Any]:
@@ -136,7 +138,7 @@ class Observer:
         low, high = self.evaluator.cost_bounds(self.evaluator.space.empty())
         return float(low[0] + high[0]) / 2
 
-    # ---- masks ----------------------------------------------------------------------------------------------------------
+    # ---- masks ----------------------------------------------------------------------------------
 
     def masks(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
         """``(N, max_choices)`` fresh bool: the allowed choices of each current step; index 0 alone after the last one."""

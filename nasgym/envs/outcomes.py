@@ -25,8 +25,8 @@ Infos: TypeAlias = dict[str, tuple[npt.NDArray[Any], Bools | None]]
 class Outcomes:
     """Rewards and infos of complete architectures.
 
-    Where a method takes targets, ``(N,)`` of them replace the problem's, and `own` says which of them their episode set itself;
-    both are None where none did.
+    Where a method takes targets, ``(N,)`` of them replace the problem's, and `own` says which of
+    them their episode set itself; both are None where none did.
 
     Args:
         core: What is played.

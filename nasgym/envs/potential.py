@@ -24,13 +24,14 @@ Kind: TypeAlias = Literal["cost", "value"]
 class Potential:
     """Potential-based shaping (Ng, Harada and Russell, ICML 1999): a step adds gamma Phi(s') - Phi(s), and Phi is 0 at the end.
 
-    Over an episode the additions sum up to a constant, so the order of all policies stays what it was.
+    Over an episode the additions sum up to a constant, so the order of all policies stays what it
+    was.
 
     Attributes:
         problem: What is played.
-        kind: ``"cost"``: Phi is what a perfect network (accuracy 1) at the least cost still possible would earn; it tells a
-            policy at once when it has spent too much. ``"value"``: Phi is the best reward still possible, which gives the answer away:
-            for study.
+        kind: ``"cost"``: Phi is what a perfect network (accuracy 1) at the least cost still
+            possible would earn; it tells a policy at once when it has spent too much. ``"value"``:
+            Phi is the best reward still possible, which gives the answer away: for study.
         gamma: Discount in (0, 1]; that of the learner.
     """
 
@@ -44,8 +45,8 @@ class Potential:
 
         Raises:
             UnknownName: Another word, or another key.
-            InvalidValue: gamma is not in (0, 1], the rule does not know the cost, the cost is measured live, or the problem has
-                a budget.
+            InvalidValue: gamma is not in (0, 1], the rule does not know the cost, the cost is
+                measured live, or the problem has a budget.
         """
         if spec is None:
             return None

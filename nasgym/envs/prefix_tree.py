@@ -20,7 +20,8 @@ class PrefixTree:
     Attributes:
         archs: ``(S, D)`` the prefixes; the last ones are `SearchSpace.enumerate`.
         steps: ``(S,)`` decisions made.
-        children: ``(S - size, max_choices)`` number of the prefix with one more decision, -1 where that is illegal.
+        children: ``(S - size, max_choices)`` number of the prefix with one more decision, -1 where
+            that is illegal.
     """
 
     archs: Archs
@@ -31,7 +32,8 @@ class PrefixTree:
     def of(cls, space: SearchSpace) -> PrefixTree:
         """The tree of a space that can be enumerated."""
         every = space.enumerate()
-        # a row opens a new prefix of length t where it differs from the row before within its first t decisions
+        # a row opens a new prefix of length t where it differs from the row before within its first
+        # t decisions
         differs = np.logical_or.accumulate(every[1:] != every[:-1], axis=1)
         rank = np.zeros((len(every), space.num_decisions + 1), dtype=np.int64)
         rank[1:, 1:] = differs.cumsum(axis=0)

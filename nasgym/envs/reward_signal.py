@@ -59,12 +59,13 @@ class ScalarReward:
 class VectorReward:
     """One float32 number for each objective, all to be maximised: accuracy in [0, 1]; costs as minus their share of the dearest.
 
-    An illegal action pays -1 for accuracy and -2 for each cost, which every architecture beats in every objective.
+    An illegal action pays -1 for accuracy and -2 for each cost, which every architecture beats in
+    every objective.
 
     Attributes:
         objectives: What is paid, in this order.
-        units: ``(k,)`` float64; an objective's value in its own unit is ``reward * units``: 1 for accuracy, minus the largest cost
-            of the space for a cost.
+        units: ``(k,)`` float64; an objective's value in its own unit is ``reward * units``: 1 for
+            accuracy, minus the largest cost of the space for a cost.
     """
 
     dtype: Any = np.float32

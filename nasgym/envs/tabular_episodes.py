@@ -23,10 +23,11 @@ CHUNK = 1 << 14
 class TabularEpisodes:
     """Episodes through a table of every state: a step is one look-up for the state, one for the observation, one for the mask.
 
-    The states are the prefixes (inner ones, then complete ones), then the inner ones again, as an illegal choice leaves them.
-    As long as every choice is legal, all episodes have made the same number of steps, the level; tokens and masks are then
-    cheaper than a look-up. Targets other than the problem's are not in the tables: what depends on them is computed from the
-    states' least costs.
+    The states are the prefixes (inner ones, then complete ones), then the inner ones again, as an
+    illegal choice leaves them. As long as every choice is legal, all episodes have made the same
+    number of steps, the level; tokens and masks are then cheaper than a look-up. Targets other than
+    the problem's are not in the tables: what depends on them is computed from the states' least
+    costs.
 
     Args:
         observer: What is seen.
@@ -55,7 +56,8 @@ class TabularEpisodes:
         self._masks = self._mask_table(children)
         levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._last + 1)]
         self._level_masks = [np.tile(m[0], (num, 1)) if (m == m[0]).all() else None for m in levels]
-        # where a level has one mask, choices below this number are legal; elsewhere only the table knows
+        # where a level has one mask, choices below this number are legal; elsewhere only the table
+        # knows
         self._free_choices = [int(np.logical_and.accumulate(m[0]).sum()) * bool((m == m[0]).all()) for m in levels]
         self._jumps = [self._jump(children, level) for level in range(self._last)]
         # arrays, because converting a Python number costs as much as the arithmetic
@@ -175,7 +177,8 @@ class TabularEpisodes:
         before = self._state.copy()
         self._follow(self._following_any, self._existing(unsigned))
         beyond = self._cheapest.take(self._state) > targets
-        # an episode that starts anew stands at the root, which is never beyond: so these come from inner states
+        # an episode that starts anew stands at the root, which is never beyond: so these come from
+        # inner states
         self._state[beyond] = self._first_illegal + before[beyond]
 
     def _follow(self, table: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> None:

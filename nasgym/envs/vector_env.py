@@ -36,23 +36,30 @@ Info = dict[str, Any]
 class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
     """`num_envs` times `NASEnv`, without a Python loop over the environments.
 
-    The same seeds and actions give what Gymnasium's `SyncVectorEnv` over `NASEnv` gives: observations, rewards, flags, masks
-    and infos (entries of an info array hold where its ``_key`` is true). Every returned array is a fresh one. Spaces that can
-    be enumerated become a table of states at construction (0.02 to 0.4 s for the registered ids); larger ones are computed
-    step by step, which is slower and gives the same.
+    The same seeds and actions give what Gymnasium's `SyncVectorEnv` over `NASEnv` gives:
+    observations, rewards, flags, masks and infos (entries of an info array hold where its ``_key``
+    is true). Every returned array is a fresh one. Spaces that can be enumerated become a table of
+    states at construction (0.02 to 0.4 s for the registered ids); larger ones are computed step by
+    step, which is slower and gives the same.
 
     ## Differences from SyncVectorEnv
-    * ``autoreset_mode="SameStep"``: ``info["final_obs"]`` is a plain ``(num_envs, ...)`` array instead of an array of objects.
-    * With a budget all environments share one ledger. A step that overflows it is charged for the affordable architectures in
-      row order, then `nasgym.BudgetExhausted` is raised; `reset` before the next step.
-    * A wrong shape or dtype of the actions raises `InvalidValue`, and so does a step before the first reset. An action that is
-      an integer, but illegal, ends its own environment's episode only.
-    * The option ``reset_mask`` of `reset` is read and stays in the dict; the option ``target`` is one number, or one for each.
-    * Each environment has its own generator, seeded with ``seed + i``; they are only made where targets or training seeds are
-      drawn. Drawing from them is the one thing that is done one environment after the other.
+    * ``autoreset_mode="SameStep"``: ``info["final_obs"]`` is a plain ``(num_envs, ...)`` array
+      instead of an array of objects.
+    * With a budget all environments share one ledger. A step that overflows it is charged for the
+      affordable architectures in row order, then `nasgym.BudgetExhausted` is raised; `reset` before
+      the next step.
+    * A wrong shape or dtype of the actions raises `InvalidValue`, and so does a step before the
+      first reset. An action that is an integer, but illegal, ends its own environment's episode
+      only.
+    * The option ``reset_mask`` of `reset` is read and stays in the dict; the option ``target`` is
+      one number, or one for each.
+    * Each environment has its own generator, seeded with ``seed + i``; they are only made where
+      targets or training seeds are drawn. Drawing from them is the one thing that is done one
+      environment after the other.
 
     ## Arguments
-    Those of `NASEnv`, and `num_envs`, `autoreset_mode` (``"NextStep"``, ``"SameStep"``, ``"Disabled"`` or the enum's member).
+    Those of `NASEnv`, and `num_envs`, `autoreset_mode` (``"NextStep"``, ``"SameStep"``,
+    ``"Disabled"`` or the enum's member).
     """
 
     def __init__(
@@ -98,7 +105,8 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._generators: list[np.random.Generator | None] = [None] * self.num_envs
         self._running, self._draws_targets = False, self._core.target_range is not None
         self._none, self._every = np.zeros(self.num_envs, dtype=bool), np.ones(self.num_envs, dtype=bool)
-        # targets that are not the problem's: of all environments, and which of them have their own; None where none has
+        # targets that are not the problem's: of all environments, and which of them have their own;
+        # None where none has
         self._targets: Floats | None = None
         self._own = self._none.copy()
         self._potentials = np.zeros(self.num_envs)
@@ -127,7 +135,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
         return self._observer.steps.space.num_decisions
 
-    # ---- transitions ----------------------------------------------------------------------------------------------------
+    # ---- transitions ----------------------------------------------------------------------------
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -135,14 +143,15 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         """Starts empty architectures, in all environments or in those of ``options["reset_mask"]``.
 
         Args:
-            seed: One number, from which environment i takes ``seed + i``, or one number or None for each.
-            options: ``{"reset_mask": (num_envs,) bool}`` with at least one True; ``{"target": number or (num_envs,) numbers}``
-                for the episodes that start.
+            seed: One number, from which environment i takes ``seed + i``, or one number or None for
+                each.
+            options: ``{"reset_mask": (num_envs,) bool}`` with at least one True; ``{"target":
+                number or (num_envs,) numbers}`` for the episodes that start.
 
         Raises:
             UnknownName: Another option.
-            InvalidValue: Seeds, mask or targets have the wrong shape or type, a target is not allowed, the first reset leaves an
-                environment out, or the environment is closed.
+            InvalidValue: Seeds, mask or targets have the wrong shape or type, a target is not
+                allowed, the first reset leaves an environment out, or the environment is closed.
         """
         self._check_open()
         targets = self._core.given_targets(options, self.num_envs, known=("reset_mask",))
@@ -227,7 +236,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
             info["invalid_action"], info["_invalid_action"] = illegal, illegal.copy()
         return rewards, complete | illegal, info
 
-    # ---- targets and potentials -------------------------------------------------------------------------------------------
+    # ---- targets and potentials -----------------------------------------------------------------
 
     def _aim(self, rows: Bools, targets: Floats | None) -> None:
         """Gives the episodes that start in some rows their targets: given ones, drawn ones, or the problem's."""
@@ -267,7 +276,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         archs = self._observer.steps.to_archs(self._episodes.rows()[0][rows])
         return self._outcomes.of_archs(archs, targets, own, self._generators_of(rows) if self._draws else None)
 
-    # ---- masks, drawings ------------------------------------------------------------------------------------------------
+    # ---- masks, drawings ------------------------------------------------------------------------
 
     def action_masks(self) -> Bools:
         """``(num_envs, max_choices)`` bool, a fresh array."""
@@ -300,7 +309,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         return {"reward": rewards[row].item() if rewards.ndim == 1 else rewards[row], **plain}
 
-    # ---- arguments ------------------------------------------------------------------------------------------------------
+    # ---- arguments ------------------------------------------------------------------------------
 
     def _check_open(self) -> None:
         if self.closed:

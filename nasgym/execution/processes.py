@@ -169,7 +169,7 @@ def _interrupts_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-# ---- in a worker ----------------------------------------------------------------------------------------------------------
+# ---- in a worker -------------------------------------------------------------------------------
 
 _failure: Exception | None = None
 

@@ -47,10 +47,12 @@ def export(
 ) -> list[Path]:
     """Writes a network so that nasgym is not needed to use it.
 
-    * ``"pytorch"``: Python source that needs torch alone. With weights, they are written beside it, in a file of the same
-      name that ends with ``.pt``, and the source has a function that loads them.
+    * ``"pytorch"``: Python source that needs torch alone. With weights, they are written beside it,
+      in a file of the same name that ends with ``.pt``, and the source has a function that loads
+      them.
     * ``"onnx"``: `onnx_graph.plan_onnx` for any number of images.
-    * ``"torchscript"``: the torch module in evaluation mode, traced, for any number of images. PyTorch calls TorchScript deprecated.
+    * ``"torchscript"``: the torch module in evaluation mode, traced, for any number of images.
+      PyTorch calls TorchScript deprecated.
     * ``"json"``: what `json_text.plan_from_json` reads.
 
     Args:
@@ -60,16 +62,18 @@ def export(
         weights: Arrays by the names of `weights.weight_shapes`.
         rng: Draws the weights, instead of `weights`; ``"pytorch"`` can do without both.
         space: Name of the space that the architecture belongs to, for docstrings and readers.
-        scale: What a mobile network was built for, for docstrings and readers; None where it was not chosen.
+        scale: What a mobile network was built for, for docstrings and readers; None where it was
+            not chosen.
 
     Returns:
         The files that were written.
 
     Raises:
         UnknownName: There is no such format, or a weight has a name that the network does not know.
-        InvalidValue: There is no such folder, or a folder of the file's name; a weight is missing, has another shape or is
-            not of finite floating-point numbers, or a variance is negative; the format needs weights, has no place for
-            them or not enough; weights are both given and to be drawn; or source code would not be in a ``.py`` file.
+        InvalidValue: There is no such folder, or a folder of the file's name; a weight is missing,
+            has another shape or is not of finite floating-point numbers, or a variance is negative;
+            the format needs weights, has no place for them or not enough; weights are both given
+            and to be drawn; or source code would not be in a ``.py`` file.
         MissingPackage: The package torch or onnx is not installed.
     """
     if kind not in KINDS:

@@ -1,7 +1,8 @@
 """A plan as JSON, and back: for other programs, and to keep a network beside its results.
 
-Every field of every block is written, so a reader needs no defaults. Only what `plan_json` writes is read: unknown names,
-other types and sizes that do not fit together are errors, and nothing is ever run.
+Every field of every block is written, so a reader needs no defaults. Only what `plan_json` writes
+is read: unknown names, other types and sizes that do not fit together are errors, and nothing is
+ever run.
 """
 
 from __future__ import annotations
@@ -85,8 +86,9 @@ def plan_from_json(text: str) -> NetworkPlan:
     """The plan that `plan_json` wrote.
 
     Raises:
-        DataError: Not JSON, not this format or version; a name is missing or there twice; a value has another type or is
-            out of range; blocks do not fit together; or MACs and parameters are not those of the blocks.
+        DataError: Not JSON, not this format or version; a name is missing or there twice; a value
+            has another type or is out of range; blocks do not fit together; or MACs and parameters
+            are not those of the blocks.
         UnknownName: A name that is not of this format; the nearest is suggested.
     """
     try:

@@ -1,6 +1,7 @@
 """A plan as PyTorch source: one file that needs torch alone, blocks in their order with their numbers.
 
-Weights have the names of `nasgym.networks.weights.weight_shapes`, which are those of `torch_modules.build_module`.
+Weights have the names of `nasgym.networks.weights.weight_shapes`, which are those of
+`torch_modules.build_module`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def pytorch_code(plan: NetworkPlan, *, space: str = "", with_weights: bool = Fal
     Args:
         plan: What to write.
         space: Name of the space that the architecture belongs to, for the docstring.
-        with_weights: Whether the file's weights lie beside it, in a file of the same name that ends with ``.pt``; it then
-            has a function ``load()``.
+        with_weights: Whether the file's weights lie beside it, in a file of the same name that ends
+            with ``.pt``; it then has a function ``load()``.
         scale: What the network was built for, for the docstring; None where it was not chosen.
     """
     imports = ["from collections import OrderedDict"] if plan.head.hidden else []

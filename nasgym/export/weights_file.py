@@ -22,8 +22,9 @@ def read_weights(path: Path) -> Weights:
     """Float32 arrays by name, without the counters of batch normalisations.
 
     Args:
-        path: ``.npz`` as `numpy.savez` writes it, or ``.pt`` / ``.pth`` as ``torch.save(module.state_dict(), path)``
-            does. Nothing in either can run code: pickled objects are refused.
+        path: ``.npz`` as `numpy.savez` writes it, or ``.pt`` / ``.pth`` as
+            ``torch.save(module.state_dict(), path)`` does. Nothing in either can run code: pickled
+            objects are refused.
 
     Raises:
         InvalidValue: The file has another ending.

@@ -29,7 +29,8 @@ class Key:
     Attributes:
         op: Name of the block.
         in_hw, in_ch, out_hw, out_ch: Shapes; a classifier's output is 1 x 1.
-        numbers: ``expand``, ``kernel``, ``stride``, ``idskip``, and where the file has them ``se`` and ``hs``.
+        numbers: ``expand``, ``kernel``, ``stride``, ``idskip``, and where the file has them ``se``
+            and ``hs``.
     """
 
     def __init__(self, where: str, text: str) -> None:
@@ -85,7 +86,8 @@ def read_block_yaml(path: Path, spread: str) -> dict[str, Latency]:
         spread: What it has beside mean and count: ``"std"`` in ms, or ``"var"`` in ms squared.
 
     Raises:
-        DataError: The file is no YAML, has a key twice, or an entry has other numbers than these three.
+        DataError: The file is no YAML, has a key twice, or an entry has other numbers than these
+            three.
         MissingPackage: PyYAML is not installed.
     """
     entries = _load(path)

@@ -62,7 +62,8 @@ class Meanings:
 
     Attributes:
         texts: Sentences by key, as published; kept in the card, and not read by the program.
-        entries: By column: an object with some of `ENTRY_KEYS`, which says what the column's name does not.
+        entries: By column: an object with some of `ENTRY_KEYS`, which says what the column's name
+            does not.
     """
 
     texts: Mapping[str, str]
@@ -74,7 +75,8 @@ def read_meanings(path: Path) -> Meanings:
 
     Raises:
         DataError: It is no such file.
-        UnknownName: An object has another key, or a unit or cost that does not exist; the nearest one is suggested.
+        UnknownName: An object has another key, or a unit or cost that does not exist; the nearest
+            one is suggested.
     """
     found = read_json(path)
     if not isinstance(found, dict):
@@ -110,9 +112,10 @@ def column_meanings(path: Path, header: Sequence[str], meanings: Meanings) -> li
         meanings: What a JSON file adds.
 
     Raises:
-        UnknownName: A column has a name that is not allowed, or the JSON file has an object for a column that is not there; the
-            nearest one is suggested.
-        DataError: Name and JSON file contradict each other, a unit is not stated, no device is, two columns are one cost, or none is a cost.
+        UnknownName: A column has a name that is not allowed, or the JSON file has an object for a
+            column that is not there; the nearest one is suggested.
+        DataError: Name and JSON file contradict each other, a unit is not stated, no device is, two
+            columns are one cost, or none is a cost.
     """
     for column in meanings.entries:
         if column not in header:

@@ -42,9 +42,10 @@ def import_nas_bench_macro(path: str | Path, progress: Callable[[int, int], None
 def read_nas_bench_macro(path: Path, progress: Callable[[int, int], None] | None = None) -> Table:
     """The table of the official JSON file, not yet written.
 
-    The file (Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", 2021) has for each of the 6,561
-    encodings the test accuracies of three trainings in percent, their mean and deviation, the parameters and the MACs (there
-    called FLOPs). There are no validation accuracies: a search sees test accuracies, as in the published comparisons.
+    The file (Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", 2021) has
+    for each of the 6,561 encodings the test accuracies of three trainings in percent, their mean
+    and deviation, the parameters and the MACs (there called FLOPs). There are no validation
+    accuracies: a search sees test accuracies, as in the published comparisons.
 
     Raises:
         DataError: See `import_nas_bench_macro`.

@@ -1,7 +1,8 @@
 """Reader of the official NATS-Bench archives: what was published about each architecture.
 
-Two forms are published (Dong et al., "NATS-Bench", 2009.00437): a folder ``NATS-...-simple`` with one compressed pickle an
-architecture and their list in ``meta.pickle.pbz2``, and one pickle with everything.
+Two forms are published (Dong et al., "NATS-Bench", 2009.00437): a folder ``NATS-...-simple`` with
+one compressed pickle an architecture and their list in ``meta.pickle.pbz2``, and one pickle with
+everything.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Training:
     """One training with one seed.
 
     Attributes:
-        accuracy: Official split (``"x-valid"``, ``"x-test"``, ``"ori-test"``) to the accuracy after the last epoch, in [0, 1].
+        accuracy: Official split (``"x-valid"``, ``"x-test"``, ``"ori-test"``) to the accuracy after
+            the last epoch, in [0, 1].
         train_seconds: All epochs together; NaN where the archive has no times.
         pass_seconds: Official split to the seconds of one pass over it, mean over the epochs.
         macs: Multiply-accumulates as published (there called FLOPs).
@@ -53,8 +55,9 @@ class ArchRecord:
     Attributes:
         index: Official number.
         text: Official text form.
-        trainings: (official data set, epochs, seed) to the training. Data set ``"cifar10-valid"`` is CIFAR-10 trained on one
-            half of the training images and validated on the other; seeds differ between data sets, epochs and architectures.
+        trainings: (official data set, epochs, seed) to the training. Data set ``"cifar10-valid"``
+            is CIFAR-10 trained on one half of the training images and validated on the other; seeds
+            differ between data sets, epochs and architectures.
     """
 
     index: int
@@ -90,8 +93,8 @@ class Archive:
     Attributes:
         path: The folder or file.
         texts: Text form of every architecture of the benchmark, by official number.
-        indices: Official numbers of the architectures that are there, ascending; None for the single file, where only reading
-            to the end tells.
+        indices: Official numbers of the architectures that are there, ascending; None for the
+            single file, where only reading to the end tells.
         files: The files of a folder, empty for the single file.
     """
 
@@ -114,10 +117,12 @@ class Archive:
 def open_archive(path: Path) -> Archive:
     """Opens a ``-simple`` folder, or the single file, of which only the beginning is read here.
 
-    The single file would be about 32 GB of objects (topology) or 17 GB (size), but is read architecture by architecture. Measured
-    (peak resident memory of a process that reads every record, 41 MB of it imports) on files made of copies of the published
-    samples: 48 MB at 100 and 51 MB at 600 topology cells, against 253 and 1,286 MB when loaded as a whole; that is about 6 kB more
-    an architecture, hence some 140 MB at 15,625 (extrapolated). It takes 22 ms of processor time a cell, loading as a whole 17 ms.
+    The single file would be about 32 GB of objects (topology) or 17 GB (size), but is read
+    architecture by architecture. Measured (peak resident memory of a process that reads every
+    record, 41 MB of it imports) on files made of copies of the published samples: 48 MB at 100 and
+    51 MB at 600 topology cells, against 253 and 1,286 MB when loaded as a whole; that is about 6 kB
+    more an architecture, hence some 140 MB at 15,625 (extrapolated). It takes 22 ms of processor
+    time a cell, loading as a whole 17 ms.
 
     Raises:
         DataError: It is neither, or it is damaged.

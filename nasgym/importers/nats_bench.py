@@ -53,13 +53,16 @@ def import_nats_bench(path: str | Path, progress: Callable[[int, int], None] | N
     Both are read architecture by architecture, which takes minutes and little memory.
 
     Args:
-        path: A folder ``NATS-tss-v1_0-3ffb9-simple`` or ``NATS-sss-v1_0-50262-simple``, or the single file
-            ``NATS-....pickle.pbz2``. Which of the two spaces it is about is read from its list of architectures.
+        path: A folder ``NATS-tss-v1_0-3ffb9-simple`` or ``NATS-sss-v1_0-50262-simple``, or the
+            single file ``NATS-....pickle.pbz2``. Which of the two spaces it is about is read from
+            its list of architectures.
         progress: Called with (architectures done, all architectures).
-        partial: Takes an archive that lacks architectures, for looking up those that it has; no search can run on it.
+        partial: Takes an archive that lacks architectures, for looking up those that it has; no
+            search can run on it.
 
     Returns:
-        The table file, ``nats-tss`` or ``nats-sss``; ``nats-tss-partial`` or ``nats-sss-partial`` of an incomplete archive.
+        The table file, ``nats-tss`` or ``nats-sss``; ``nats-tss-partial`` or ``nats-sss-partial``
+        of an incomplete archive.
 
     Raises:
         DataError: The archive is damaged, incomplete, or names a function that it may not name.
@@ -88,7 +91,8 @@ def build_table(
         archive: The archive; its list names every architecture of `space` once.
         space: ``nats-tss`` or ``nats-sss``, or a restriction of it.
         progress: Called with (architectures done, all architectures).
-        partial: Whether architectures may be missing; their rows are NaN, and the card says ``partial``.
+        partial: Whether architectures may be missing; their rows are NaN, and the card says
+            ``partial``.
 
     Raises:
         DataError: Architectures are missing, foreign or listed twice.

@@ -32,16 +32,18 @@ def import_cost_columns(
 ) -> Path:
     """Converts a CSV file with the costs of every architecture of a space and writes them into the data folder.
 
-    Column ``arch_str`` has the architectures in their textual form. Every other column is the latency or the energy on a device:
-    ``DEVICE_ms``, ``_us``, ``_s``, ``_mj``, ``_uj``, ``_j``, with ``_latency`` or ``_energy`` before the unit as one likes.
-    Columns of HW-NAS-Bench (``hwnas_``), HELP (``help_``), HW-NAS-Bench-360 (``hw360_``), nn-Meter (``nnmeter_``) and
-    EAGLE (``eagle_``) are known by these beginnings: data set and caveats come from there; the first two leave their beginning
-    out of the device's name. A cell is blank where nothing was measured.
+    Column ``arch_str`` has the architectures in their textual form. Every other column is the
+    latency or the energy on a device: ``DEVICE_ms``, ``_us``, ``_s``, ``_mj``, ``_uj``, ``_j``,
+    with ``_latency`` or ``_energy`` before the unit as one likes. Columns of HW-NAS-Bench
+    (``hwnas_``), HELP (``help_``), HW-NAS-Bench-360 (``hw360_``), nn-Meter (``nnmeter_``) and EAGLE
+    (``eagle_``) are known by these beginnings: data set and caveats come from there; the first two
+    leave their beginning out of the device's name. A cell is blank where nothing was measured.
 
     Args:
         path: The file, also packed by gzip.
-        meanings: JSON: columns to sentences, which are kept as the publication's own words, or to objects with ``unit``,
-            ``cost``, ``device``, ``dataset``, ``note`` for what names do not say.
+        meanings: JSON: columns to sentences, which are kept as the publication's own words, or to
+            objects with ``unit``, ``cost``, ``device``, ``dataset``, ``note`` for what names do not
+            say.
         space: Registered name of the space; it can be enumerated.
         name: Of the columns together.
         progress: Called with (columns done, all columns).
@@ -50,8 +52,8 @@ def import_cost_columns(
         The file of cost columns.
 
     Raises:
-        DataError: A file is not readable, an architecture is missing or there twice, or a number is wrong; the message names row
-            and column.
+        DataError: A file is not readable, an architecture is missing or there twice, or a number is
+            wrong; the message names row and column.
         UnknownName: A column's name is not allowed; the nearest one is suggested.
         InvalidValue: The space is too large, or the name is none.
     """

@@ -18,8 +18,9 @@ def import_ofa(path: str | Path, device: str = LATENCIES) -> list[Path]:
     """Imports what lies at a path, recognised by itself.
 
     Args:
-        path: The predictor's file (``acc_predictor.pth`` or ``.npz``); or a folder with ``160_lookup_table.yaml`` to
-            ``224_lookup_table.yaml``; or the folder ``ofa`` of the published files, which has both (the latencies in ``note10``).
+        path: The predictor's file (``acc_predictor.pth`` or ``.npz``); or a folder with
+            ``160_lookup_table.yaml`` to ``224_lookup_table.yaml``; or the folder ``ofa`` of the
+            published files, which has both (the latencies in ``note10``).
         device: Name under which the latencies go.
 
     Returns:

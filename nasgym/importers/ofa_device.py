@@ -41,7 +41,8 @@ def import_ofa_device(folder: str | Path, name: str = "note10") -> Path:
     """Converts the latencies of a folder and writes the device file into the data folder.
 
     Args:
-        folder: With ``160_lookup_table.yaml`` to ``224_lookup_table.yaml`` [C ``han-cai/files:ofa/note10/``].
+        folder: With ``160_lookup_table.yaml`` to ``224_lookup_table.yaml`` [C
+            ``han-cai/files:ofa/note10/``].
         name: Of the device.
 
     Returns:
@@ -57,8 +58,8 @@ def import_ofa_device(folder: str | Path, name: str = "note10") -> Path:
 def read_ofa_device(folder: Path, name: str = "note10") -> Device:
     """The device of a folder, not yet written; see `import_ofa_device`.
 
-    The same block was measured anew for each resolution, and its latencies differ: the resolution is part of the key.
-    Runtime and threads are not in the files.
+    The same block was measured anew for each resolution, and its latencies differ: the resolution
+    is part of the key. Runtime and threads are not in the files.
     """
     files = ofa_device_files(folder)
     if not files:

@@ -35,10 +35,10 @@ def import_ofa_predictor(path: str | Path) -> Path:
 def read_ofa_predictor(path: Path) -> Predictor:
     """The predictor of a published file, not yet written; see `import_ofa_predictor`.
 
-    128 inputs: 60 for kernels (20 blocks, 3 choices each), 60 for expansions, 8 for resolutions from
-    112 in steps of 16; three hidden layers of 400; one output, the top-1 accuracy in [0, 1] on 10,000
-    images held out of ImageNet's training set.
-    [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py; the images M]
+    128 inputs: 60 for kernels (20 blocks, 3 choices each), 60 for expansions, 8 for resolutions
+    from 112 in steps of 16; three hidden layers of 400; one output, the top-1 accuracy in [0, 1] on
+    10,000 images held out of ImageNet's training set. [C
+    mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py; the images M]
     """
     arrays = _read_torch(path) if path.suffix in (".pth", ".pt") else load_arrays(path)
     named = {key.replace(".", "_"): values for key, values in arrays.items()}

@@ -26,17 +26,18 @@ def import_own_table(csv_path: str | Path, spec_path: str | Path, progress: Call
     """Converts a CSV file with one row for each architecture and writes the table into the data folder.
 
     Args:
-        csv_path: Comma-separated, UTF-8, the first row names the columns. Every architecture of the space stands in one row,
-            or of a sampled table a sample of them.
-        spec_path: JSON: name, decisions, accuracies, training seconds, costs (``docs/own-table.md``).
+        csv_path: Comma-separated, UTF-8, the first row names the columns. Every architecture of the
+            space stands in one row, or of a sampled table a sample of them.
+        spec_path: JSON: name, decisions, accuracies, training seconds, costs
+            (``docs/own-table.md``).
         progress: Called with (rows done, all rows).
 
     Returns:
         The table file.
 
     Raises:
-        DataError: A file is not readable, the spec contradicts itself, or a row is wrong; the message names the row (the
-            header is row 1).
+        DataError: A file is not readable, the spec contradicts itself, or a row is wrong; the
+            message names the row (the header is row 1).
         UnknownName: A key, column or label does not exist; the nearest one is suggested.
     """
     table = read_own_table(Path(csv_path), Path(spec_path), progress)

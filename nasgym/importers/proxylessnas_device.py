@@ -39,8 +39,8 @@ def import_proxylessnas_device(path: str | Path, name: str = "pixel1") -> Path:
 def read_proxylessnas_device(path: Path, name: str = "pixel1") -> Device:
     """The device of the file, not yet written; see `import_proxylessnas_device`.
 
-    The file has blocks of a second stage with 24 channels; the released networks have 32 there, so their published latencies
-    cannot be recomputed from it [C].
+    The file has blocks of a second stage with 24 channels; the released networks have 32 there, so
+    their published latencies cannot be recomputed from it [C].
     """
     latencies = read_blocks(path, "var", lambda key: _block(str(path), key))
     source = describe_source(path)["source"]

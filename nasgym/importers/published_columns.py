@@ -16,7 +16,8 @@ class Published:
     """Columns of one publication.
 
     Attributes:
-        pattern: Of the name before the unit; groups ``device`` and, where names have it, ``dataset``.
+        pattern: Of the name before the unit; groups ``device`` and, where names have it,
+            ``dataset``.
         dataset: Data set whose networks were measured, ``"*"`` where the publication does not say.
         note: What it is.
         notes: Caveats of single devices.
@@ -70,7 +71,8 @@ PUBLISHED = (
         {"i7": MISLABELLED, "gtx": MISLABELLED},
     ),
 )
-# these two have the plain names; devices of the others keep the publication in theirs, since both have an Edge TPU
+# these two have the plain names; devices of the others keep the publication in theirs, since both
+# have an Edge TPU
 PLAIN = ("hwnas", "help")
 
 

@@ -22,12 +22,13 @@ class Budget:
     """What a search may spend.
 
     Attributes:
-        unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"`` evaluations (repeats
-            are charged, and drawn again where the oracle draws training seeds), or simulated ``"train_seconds"`` (as
-            "total"; the last evaluation may overshoot, as in NATS-Bench).
+        unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"``
+            evaluations (repeats are charged, and drawn again where the oracle draws training
+            seeds), or simulated ``"train_seconds"`` (as "total"; the last evaluation may overshoot,
+            as in NATS-Bench).
         amount: How many.
-        max_proposals: Ends an agent that has converged and repeats itself; by default 20 times `amount` for evaluations, none
-            for seconds.
+        max_proposals: Ends an agent that has converged and repeats itself; by default 20 times
+            `amount` for evaluations, none for seconds.
     """
 
     unit: BudgetUnit

@@ -53,14 +53,18 @@ class History:
 class Ledger:
     """A problem with a budget, a cache and a log.
 
-    Agents see the space, the objectives, the constraint, `costs`, `cost_bounds` and `evaluate`; never test metrics.
+    Agents see the space, the objectives, the constraint, `costs`, `cost_bounds` and `evaluate`;
+    never test metrics.
 
     Args:
         problem: What is evaluated.
-        budget: What may be spent; a number means distinct evaluations. None: no limit, and no log is kept.
+        budget: What may be spent; a number means distinct evaluations. None: no limit, and no log
+            is kept.
         seed: Seed of the generator that draws training seeds.
-        store: Where measurements and charges are committed before the agent sees them; None keeps them in memory.
-        run: Name of this run in the store; a run that was interrupted is replayed by running it again.
+        store: Where measurements and charges are committed before the agent sees them; None keeps
+            them in memory.
+        run: Name of this run in the store; a run that was interrupted is replayed by running it
+            again.
         run_spec: JSON-able description that the store keeps and compares.
     """
 
@@ -101,7 +105,7 @@ class Ledger:
             raise InvalidValue("a ledger has its own budget; leave out budget=.")
         return cls(evaluator, budget)
 
-    # ---- what an agent may know -----------------------------------------------------------------------------------------
+    # ---- what an agent may know -----------------------------------------------------------------
 
     @property
     def space(self) -> SearchSpace:
@@ -179,7 +183,8 @@ class Ledger:
         """Costs of complete architectures; free for counted, table and look-up costs.
 
         Raises:
-            InvalidValue: A cost is measured live, which is a part of an evaluation and paid for as such.
+            InvalidValue: A cost is measured live, which is a part of an evaluation and paid for as
+                such.
         """
         if not self.free_costs:
             live = ", ".join(name for name, oracle in self._problem.cost_oracles.items() if not oracle.free)
@@ -232,7 +237,7 @@ class Ledger:
             "objectives, constraint and evaluate."
         )
 
-    # ---- spending -------------------------------------------------------------------------------------------------------
+    # ---- spending -------------------------------------------------------------------------------
 
     @property
     def remaining(self) -> float:
@@ -276,8 +281,8 @@ class Ledger:
     def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
         """Evaluates ``(N, D)`` complete architectures and charges for them.
 
-        Every charge is committed before this returns. A batch that overflows the budget is charged for the affordable rows
-        in row order, committed, and then `BudgetExhausted` is raised.
+        Every charge is committed before this returns. A batch that overflows the budget is charged
+        for the affordable rows in row order, committed, and then `BudgetExhausted` is raised.
 
         Raises:
             BudgetExhausted: Nothing was left, or not enough for the whole batch.
@@ -332,8 +337,8 @@ class Ledger:
     def _single(self, archs: npt.ArrayLike, fidelity: int) -> tuple[bytes, int] | None:
         """Key of a lone architecture whose repeats are free; None for everything else.
 
-        Agents that mutate one architecture at a time repeat themselves four times out of five when they converge; those
-        repeats are answered without checking and pricing the same row again.
+        Agents that mutate one architecture at a time repeat themselves four times out of five when
+        they converge; those repeats are answered without checking and pricing the same row again.
         """
         lone = isinstance(archs, np.ndarray) and archs.dtype == np.int8 and archs.shape == (1, self.space.num_decisions)
         if not lone or self.budget is None or self.budget.unit != "distinct":

@@ -1,8 +1,9 @@
 """`Store`: what was measured, and which run was charged for it, in one SQLite file.
 
-Measurements belong to everybody: a row is (oracle fingerprint, architecture, fidelity, training seed) and is never written
-twice. Charges belong to a run: (run, ordinal) to a measurement. One call of `record` is one transaction; with the write-ahead
-log a killed process loses nothing that was recorded, and several processes may write at once.
+Measurements belong to everybody: a row is (oracle fingerprint, architecture, fidelity, training
+seed) and is never written twice. Charges belong to a run: (run, ordinal) to a measurement. One call
+of `record` is one transaction; with the write-ahead log a killed process loses nothing that was
+recorded, and several processes may write at once.
 """
 
 from __future__ import annotations
@@ -115,13 +116,13 @@ class Store:
         """Closes the file; may be called twice."""
         self._db.close()
 
-    # ---- measurements ---------------------------------------------------------------------------------------------
+    # ---- measurements ---------------------------------------------------------------------------
 
     def known(self, oracle: str) -> dict[Key, Measured]:
         """The measurements of an oracle by (architecture bytes, fidelity, seed).
 
-        Read from the file once for each oracle and kept up to date with what this process records; what another process
-        has added since is found by `catch_up`, or when `record` meets it.
+        Read from the file once for each oracle and kept up to date with what this process records;
+        what another process has added since is found by `catch_up`, or when `record` meets it.
         """
         if oracle not in self._known:
             self.catch_up(oracle)
@@ -150,8 +151,8 @@ class Store:
 
         Args:
             oracle: Fingerprint of the oracle.
-            new: (key, (validation, test, train seconds)); a key that another process has added meanwhile keeps the
-                numbers that it has, and those are returned.
+            new: (key, (validation, test, train seconds)); a key that another process has added
+                meanwhile keeps the numbers that it has, and those are returned.
             charges: (run id, first ordinal, keys in the order in which they are charged).
 
         Returns:
@@ -193,7 +194,7 @@ class Store:
         ).fetchone()
         return Measured(row[0], _real(row[1]), _real(row[2]), _real(row[3]))
 
-    # ---- runs -------------------------------------------------------------------------------------------------------
+    # ---- runs -----------------------------------------------------------------------------------
 
     def open_run(self, name: str, spec: dict[str, Any]) -> Run:
         """The run of that name, made if it is not there.

@@ -1,7 +1,8 @@
 """`LatencyCache`: latencies of whole networks that were measured during searches, in one SQLite file of the data folder.
 
-What was measured is never measured again: the first answer stays, so that a repeated search, a search that was interrupted and
-every process of a comparison read the same numbers. Each call is a transaction of its own on a connection of its own.
+What was measured is never measured again: the first answer stays, so that a repeated search, a
+search that was interrupted and every process of a comparison read the same numbers. Each call is a
+transaction of its own on a connection of its own.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class LatencyCache:
     """Latencies by (fingerprint of how they are measured, key of the network).
 
     Args:
-        path: The SQLite file; by default ``latencies/measured.sqlite`` in the data folder. It is made when something is kept.
+        path: The SQLite file; by default ``latencies/measured.sqlite`` in the data folder. It is
+            made when something is kept.
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -1,9 +1,10 @@
 """Times ONNX models with onnxruntime. This file needs nothing but onnxruntime and numpy, and goes into every kit as it is.
 
-Models are timed in interleaved rounds: in each round, in an order drawn anew, every unfinished model gets a session of its own,
-a warm-up and one burst of runs. What a busy neighbour does to a machine then falls on all models alike, and a model is never
-judged by one moment. The latency is the 10th percentile of all runs; its interval comes from resampling whole rounds. A model
-is finished when the interval is narrow enough, and noisy when it never gets there.
+Models are timed in interleaved rounds: in each round, in an order drawn anew, every unfinished
+model gets a session of its own, a warm-up and one burst of runs. What a busy neighbour does to a
+machine then falls on all models alike, and a model is never judged by one moment. The latency is
+the 10th percentile of all runs; its interval comes from resampling whole rounds. A model is
+finished when the interval is narrow enough, and noisy when it never gets there.
 
 Every burst is appended to a log, so that a killed measurement goes on where it stopped.
 
@@ -52,9 +53,12 @@ class Options:
     Attributes:
         threads: Threads inside one operator; the process is pinned to as many cores.
         provider: Execution provider of onnxruntime.
-        tolerance: A model is finished when half of its interval is at most this share of its latency.
-        min_rounds, max_rounds: Rounds for each model; one that is not finished behind the last round is noisy.
-        burst_ms: A burst lasts about so long, but has at least `min_runs` and at most `max_runs` runs.
+        tolerance: A model is finished when half of its interval is at most this share of its
+            latency.
+        min_rounds, max_rounds: Rounds for each model; one that is not finished behind the last
+            round is noisy.
+        burst_ms: A burst lasts about so long, but has at least `min_runs` and at most `max_runs`
+            runs.
         warm_up: Runs before each burst that are not counted.
         pin: Whether to pin the process to cores, where the system can.
         seed: Of the order of the models, the inputs and the resampling.
@@ -86,7 +90,8 @@ class Timing:
 
     Attributes:
         latency_ms: 10th percentile of all runs, in milliseconds.
-        low_ms, high_ms: Its interval from resampled rounds, nominally 95 %; it covers a little less while rounds are few.
+        low_ms, high_ms: Its interval from resampled rounds, nominally 95 %; it covers a little less
+            while rounds are few.
         spread_ms: Standard deviation of the rounds' own 10th percentiles.
         count: Runs that were counted.
         noisy: Whether the interval stayed wider than asked for.
@@ -139,7 +144,7 @@ def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(values[(reached >= QUANTILE * reached[:, -1:] - 1e-9).argmax(axis=1)])
 
 
-# ---- the machine ----------------------------------------------------------------------------------------------------------
+# ---- the machine -------------------------------------------------------------------------------
 
 
 def describe_machine(provider: str = CPU) -> dict[str, str]:
@@ -206,7 +211,7 @@ def check_provider(provider: str) -> None:
         raise MeasureError(f"this onnxruntime has no provider {provider!r}; it has {', '.join(known)}.")
 
 
-# ---- one burst ------------------------------------------------------------------------------------------------------------
+# ---- one burst ---------------------------------------------------------------------------------
 
 
 def open_session(name: str, model: Model, options: Options) -> Any:
@@ -276,7 +281,7 @@ def time_burst(name: str, model: Model, options: Options) -> list[float]:
     return times
 
 
-# ---- the log --------------------------------------------------------------------------------------------------------------
+# ---- the log -----------------------------------------------------------------------------------
 
 
 class Log:
@@ -343,7 +348,7 @@ def fingerprint_of(models: Mapping[str, Model], options: Options) -> str:
     return digest.hexdigest()[:16]
 
 
-# ---- the rounds -----------------------------------------------------------------------------------------------------------
+# ---- the rounds --------------------------------------------------------------------------------
 
 
 def measure(
@@ -365,7 +370,8 @@ def measure(
         Timings by name.
 
     Raises:
-        MeasureError: A model is not readable, the provider does not exist, or the log belongs to something else.
+        MeasureError: A model is not readable, the provider does not exist, or the log belongs to
+            something else.
     """
     check_provider(options.provider)
     kept = Log(log, fingerprint_of(models, options))
@@ -399,7 +405,7 @@ def _finished(rounds: Sequence[Sequence[float]], options: Options) -> bool:
     return len(rounds) >= options.max_rounds or not timing_of(rounds, options.tolerance, options.seed).noisy
 
 
-# ---- the script of a kit --------------------------------------------------------------------------------------------------
+# ---- the script of a kit -----------------------------------------------------------------------
 
 
 def write_timings(timings: Mapping[str, Timing], machine: Mapping[str, str], threads: int, path: Path) -> None:

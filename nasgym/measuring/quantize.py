@@ -32,9 +32,9 @@ class _Samples:
 def quantize(model: ModelProto, rng: np.random.Generator, *, begins: bool, ends: bool) -> ModelProto:
     """Quantises weights (int8, one scale a channel) and activations (uint8) with quantise and dequantise nodes.
 
-    Normalisations are folded into convolutions first. Scales come from random images: they do not matter to the time. Between
-    the parts of a network values are uint8, at its two ends float32; a part that holds no layer which can be quantised stays
-    as it is.
+    Normalisations are folded into convolutions first. Scales come from random images: they do not
+    matter to the time. Between the parts of a network values are uint8, at its two ends float32; a
+    part that holds no layer which can be quantised stays as it is.
 
     Args:
         model: A float32 model of `nasgym.networks.onnx_graph`.

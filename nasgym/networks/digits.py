@@ -16,9 +16,9 @@ STRIDES = (2, 1, 1, 1, 2)
 def digits_plan(space: DigitsSpace, arch: Archs) -> NetworkPlan:
     """The network of a Digits architecture, ``(15,)``.
 
-    Stem 1x1 to 4 channels at 8 x 8; layers to (8, 8, 8, 12, 12) channels with strides (2, 1, 1, 1, 2); ReLU, average
-    pooling, linear. MBConv has a residual where shapes allow it (layers 2 and 3). ``skip`` is the identity there and
-    elsewhere a strided 1x1 convolution with batch normalisation.
+    Stem 1x1 to 4 channels at 8 x 8; layers to (8, 8, 8, 12, 12) channels with strides (2, 1, 1, 1,
+    2); ReLU, average pooling, linear. MBConv has a residual where shapes allow it (layers 2 and 3).
+    ``skip`` is the identity there and elsewhere a strided 1x1 convolution with batch normalisation.
     """
     options = arch.reshape(len(OUT_CHANNELS), 3).tolist()
     layers, channels = [], STEM_CHANNELS

@@ -1,27 +1,30 @@
 """What a plan needs on a small device: the memory that stores it, and the memory that it runs in.
 
-**Size**: what a deployed network stores. Batch normalisations are folded into their convolutions, so a convolution is a
-kernel, one value per weight in the width of the precision (4 bytes in float32, 1 in int8), and a bias of 4 bytes per output
-channel; so are the layers of gates and the head's linear layers (a hidden layer without a bias has none). Scales of a
-quantisation, constants of operators and the graph itself are not counted.
+**Size**: what a deployed network stores. Batch normalisations are folded into their convolutions,
+so a convolution is a kernel, one value per weight in the width of the precision (4 bytes in
+float32, 1 in int8), and a bias of 4 bytes per output channel; so are the layers of gates and the
+head's linear layers (a hidden layer without a bias has none). Scales of a quantisation, constants
+of operators and the graph itself are not counted.
 
-**Peak memory**: the largest sum, over the steps of a schedule, of the tensors that are alive and the weights of the block
-that is being run.
+**Peak memory**: the largest sum, over the steps of a schedule, of the tensors that are alive and
+the weights of the block that is being run.
 
-* The schedule is the order of the nodes of the network's ONNX graph (`onnx_graph.plan_onnx`), for a batch of one image.
-* A tensor lives from the step that writes it to the last step that reads it; the image lives from the start, the logits to
-  the end. Its values have the width of the precision.
-* In place are batch normalisation, ReLU, ReLU6, h-swish and the sigmoid or hard sigmoid that ends a gate
-  (``BatchNormalization``, ``Relu``, ``Clip``, ``HardSwish``, ``Sigmoid``, ``HardSigmoid``): they write over what they read.
-  Swish is a sigmoid and a product; the product reads the sigmoid's input, too, so that one is kept.
-* Every other step (convolutions, poolings, products, sums, paddings, flattening, linear layers) holds all its inputs and
-  its output.
-* The weights of a block are all that it stores (its size), from its first step to its last one. A block is one of the
-  plan's; of the head, the pooling, the hidden layer and the classifier are one each. Of blocks that are not run nothing is
-  held.
+* The schedule is the order of the nodes of the network's ONNX graph (`onnx_graph.plan_onnx`), for a
+  batch of one image.
+* A tensor lives from the step that writes it to the last step that reads it; the image lives from
+  the start, the logits to the end. Its values have the width of the precision.
+* In place are batch normalisation, ReLU, ReLU6, h-swish and the sigmoid or hard sigmoid that ends a
+  gate (``BatchNormalization``, ``Relu``, ``Clip``, ``HardSwish``, ``Sigmoid``, ``HardSigmoid``):
+  they write over what they read. Swish is a sigmoid and a product; the product reads the sigmoid's
+  input, too, so that one is kept.
+* Every other step (convolutions, poolings, products, sums, paddings, flattening, linear layers)
+  holds all its inputs and its output.
+* The weights of a block are all that it stores (its size), from its first step to its last one. A
+  block is one of the plan's; of the head, the pooling, the hidden layer and the classifier are one
+  each. Of blocks that are not run nothing is held.
 
-Both are in kilobytes of 1,024 bytes; these are definitions, not measurements: a runtime that reuses or tiles more needs
-less.
+Both are in kilobytes of 1,024 bytes; these are definitions, not measurements: a runtime that reuses
+or tiles more needs less.
 """
 
 from __future__ import annotations

@@ -33,12 +33,14 @@ class Excite:
         return max(1, int(quarter)) if self.divisor == 1 else divisible(quarter, self.divisor)
 
 
-# `tensorflow/tpu`, mnasnet and efficientnet: ratio of the block's input channels; ReLU and sigmoid are remembered
+# `tensorflow/tpu`, mnasnet and efficientnet: ratio of the block's input channels; ReLU and sigmoid
+# are remembered
 MNASNET_GATE = Excite("input", 1, "relu", "sigmoid")
 EFFICIENTNET_GATE = Excite("input", 1, "swish", "sigmoid")
 # `tensorflow/models`, slim: a quarter of the expanded channels, rounded to 8
 MOBILENET_V3_GATE = Excite("expanded", 8, "relu", "hsigmoid")
-# `xiaomi-automl/MoGA`, models: a quarter of the expanded channels; the hidden activation is that of the block
+# `xiaomi-automl/MoGA`, models: a quarter of the expanded channels; the hidden activation is that of
+# the block
 MOGA_GATE = Excite("expanded", 1, None, "hsigmoid")
 
 

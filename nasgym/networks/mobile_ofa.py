@@ -22,7 +22,8 @@ class _Stage(NamedTuple):
     activation: Activation
 
 
-# channels are those of width 1.2, which the accuracy predictor and the published latencies are about
+# channels are those of width 1.2, which the accuracy predictor and the published latencies are
+# about
 STEM, NECK, HIDDEN = 24, 1152, 1536
 TABLE = (
     _Stage(32, 2, False, "relu"),
@@ -36,8 +37,8 @@ TABLE = (
 def image_size(resolution: int, scale: Scale = IMAGENET) -> int:
     """Height and width of the image behind a choice of resolution.
 
-    At 224 x 224, the default scale, it is the resolution itself. Elsewhere the largest resolution stands for the scale's whole
-    image, and smaller ones for the same share of it, rounded.
+    At 224 x 224, the default scale, it is the resolution itself. Elsewhere the largest resolution
+    stands for the scale's whole image, and smaller ones for the same share of it, rounded.
     """
     return max(1, round(resolution * scale.input_shape[1] / RESOLUTIONS[-1]))
 
@@ -45,19 +46,21 @@ def image_size(resolution: int, scale: Scale = IMAGENET) -> int:
 def ofa_plan(space: OnceForAllSpace, arch: Archs, scale: Scale = IMAGENET) -> NetworkPlan:
     """The network of an architecture, ``(46,)``.
 
-    Stem 3x3 of stride 2 to 24 channels with h-swish; a separable 3x3 convolution with ReLU and a residual; five stages of two to
-    four MBConv blocks (`TABLE`), the first with the stage's stride, the others with a residual; 1x1 convolution to 1,152 channels;
-    pooling; 1x1 convolution to 1,536 channels with neither normalisation nor bias; h-swish; linear. Gates have a quarter of the
-    expanded channels, rounded to 8, ReLU, and end with the hard sigmoid. [C mit-han-lab/once-for-all, ofa_mbv3.py]
+    Stem 3x3 of stride 2 to 24 channels with h-swish; a separable 3x3 convolution with ReLU and a
+    residual; five stages of two to four MBConv blocks (`TABLE`), the first with the stage's stride,
+    the others with a residual; 1x1 convolution to 1,152 channels; pooling; 1x1 convolution to 1,536
+    channels with neither normalisation nor bias; h-swish; linear. Gates have a quarter of the
+    expanded channels, rounded to 8, ReLU, and end with the hard sigmoid. [C
+    mit-han-lab/once-for-all, ofa_mbv3.py]
 
-    A plan has one tuple a layer of the space: none for the resolution, one block for each stage's first and second block, and up to
-    two for its tail.
+    A plan has one tuple a layer of the space: none for the resolution, one block for each stage's
+    first and second block, and up to two for its tail.
 
     Args:
         space: The space or a restriction of it.
         arch: A complete valid architecture.
-        scale: Images, classes and width; by default those of the publication, whose width of 1.2 is what counts as 1 here. Image
-            sizes are `image_size`.
+        scale: Images, classes and width; by default those of the publication, whose width of 1.2 is
+            what counts as 1 here. Image sizes are `image_size`.
     """
     resolution, depths, kernels, expansions = (part[0].tolist() for part in space.parts(arch[None]))
     stem_stride, _, *strides = scale.strides((2, 1, *(stage.stride for stage in TABLE)))

@@ -25,7 +25,8 @@ class Skeleton:
 
     Attributes:
         stem: Channels of the 3x3 convolution of stride 2.
-        first: The separable convolution behind it; None where the space searches it as its first layer.
+        first: The separable convolution behind it; None where the space searches it as its first
+            layer.
         widths: Output channels of each searched layer.
         strides: Their strides.
         activations: Of each searched layer; a space that chooses them has none here.
@@ -70,7 +71,8 @@ _PROXYLESS_STRIDES = (2, 1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1
 SKELETONS: dict[type[BlockSpace], Skeleton] = {
     # `mit-han-lab/proxylessnas`, search; ReLU6 is remembered
     ProxylessNASSpace: Skeleton(32, Row(3, 1, 16), (*[24] * 4, *_PROXYLESS), _PROXYLESS_STRIDES, ("relu6",) * 21),
-    # `google-research/google-research`, tunas: (32, 16, 32, 40, 80, 96, 192, 320, 1280); ReLU6 is remembered
+    # `google-research/google-research`, tunas: (32, 16, 32, 40, 80, 96, 192, 320, 1280); ReLU6 is
+    # remembered
     TuNASSpace: Skeleton(32, None, (16, *[32] * 4, *_PROXYLESS), (1, *_PROXYLESS_STRIDES), ("relu6",) * 22),
     # `xiaomi-automl/FairNAS`
     FairNASSpace: Skeleton(32, Row(3, 1, 16), (32, 32, *_PROXYLESS), (2, 1, *_PROXYLESS_STRIDES[4:]), ("relu6",) * 19),

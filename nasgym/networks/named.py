@@ -1,26 +1,28 @@
 """Published architectures by name, block by block.
 
-MACs and parameters as counted here (`tests/networks/test_named.py` holds them against the published ones):
+MACs and parameters as counted here (`tests/networks/test_named.py` holds them against the published
+ones):
 
-=================== ====== ======= ==========================================================================
-name                MACs   params  source of the blocks
-=================== ====== ======= ==========================================================================
-mobilenet-v2        300.8M 3.505M  1801.04381; widths as MnasNet's backbone
-mobilenet-v3-large  216.6M 5.483M  `tensorflow/models`, slim, mobilenet_v3
-mobilenet-v3-small  56.5M  2.543M  same
-mnasnet-a1          311.6M 3.887M  `tensorflow/tpu`, mnasnet_models
-mnasnet-b1          314.4M 4.383M  same
-mnasnet-small       68.3M  2.030M  same
-proxylessnas-mobile 320.4M 4.081M  `mit-han-lab/proxylessnas`, proxyless_mobile.config; first stage 32 wide
-fairnas-a, -b, -c   388.1M 4.651M  `xiaomi-automl/FairNAS`; genes of A, B, C as another project transcribed them
-moga-a, -b, -c      304.0M 5.160M  `xiaomi-automl/MoGA`, models
-efficientnet-b0     385.8M 5.289M  `tensorflow/tpu`, efficientnet
-=================== ====== ======= ==========================================================================
+=================== ====== =======
+========================================================================== name                MACs
+params  source of the blocks =================== ====== =======
+========================================================================== mobilenet-v2
+300.8M 3.505M  1801.04381; widths as MnasNet's backbone mobilenet-v3-large  216.6M 5.483M
+`tensorflow/models`, slim, mobilenet_v3 mobilenet-v3-small  56.5M  2.543M  same mnasnet-a1
+311.6M 3.887M  `tensorflow/tpu`, mnasnet_models mnasnet-b1          314.4M 4.383M  same
+mnasnet-small       68.3M  2.030M  same proxylessnas-mobile 320.4M 4.081M
+`mit-han-lab/proxylessnas`, proxyless_mobile.config; first stage 32 wide fairnas-a, -b, -c   388.1M
+4.651M  `xiaomi-automl/FairNAS`; genes of A, B, C as another project transcribed them moga-a, -b, -c
+304.0M 5.160M  `xiaomi-automl/MoGA`, models efficientnet-b0     385.8M 5.289M  `tensorflow/tpu`,
+efficientnet =================== ====== =======
+==========================================================================
 
-Of three nets in a row the counts are those of the first. Activations of the MnasNet nets (ReLU) and of ProxylessNAS (ReLU6) are remembered; counts do not depend on them.
+Of three nets in a row the counts are those of the first. Activations of the MnasNet nets (ReLU) and
+of ProxylessNAS (ReLU6) are remembered; counts do not depend on them.
 
-Once-for-All's nets for the Note10 are not here. Of the one of 30 ms, 78.4 % accuracy, 339M MACs and 7.5M parameters are
-printed (an early README of `mit-han-lab/once-for-all`, in a copy); its blocks are only in a file beside its weights.
+Once-for-All's nets for the Note10 are not here. Of the one of 30 ms, 78.4 % accuracy, 339M MACs and
+7.5M parameters are printed (an early README of `mit-han-lab/once-for-all`, in a copy); its blocks
+are only in a file beside its weights.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class _Net:
         stem: Channels of the 3x3 convolution of stride 2.
         rows: MBConv blocks; None where a block is skipped.
         neck: Channels of the last 1x1 convolution.
-        fixed: So many rows belong to the stem: the space that the net was found in does not search them.
+        fixed: So many rows belong to the stem: the space that the net was found in does not search
+            them.
         hidden: Channels of the head's hidden layer.
     """
 

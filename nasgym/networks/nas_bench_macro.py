@@ -17,9 +17,10 @@ MBCONVS = {1: (3, 3), 2: (6, 5)}
 def nas_bench_macro_plan(space: NASBenchMacroSpace, arch: Archs) -> NetworkPlan:
     """The CIFAR-10 network of an architecture, ``(8,)``.
 
-    Stem 3x3 to 32 channels at 32 x 32; stages of 2, 3 and 3 layers whose first layer has stride 2 and doubles the
-    channels; 1x1 convolution to 1,280 channels; pooling; linear. Counted this way, MACs and parameters equal the published
-    columns for all 6,561 networks (`tests/oracles/cost/test_counted.py`).
+    Stem 3x3 to 32 channels at 32 x 32; stages of 2, 3 and 3 layers whose first layer has stride 2
+    and doubles the channels; 1x1 convolution to 1,280 channels; pooling; linear. Counted this way,
+    MACs and parameters equal the published columns for all 6,561 networks
+    (`tests/oracles/cost/test_counted.py`).
     """
     choices = iter(arch.tolist())
     layers: list[tuple[Block, ...]] = []

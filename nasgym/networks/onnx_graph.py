@@ -1,7 +1,7 @@
 """A plan as an ONNX graph, built node by node: no torch, no tracing.
 
-Opset 17, IR version 9: what runtimes on phones and small boards of recent years read. Batch normalisations stay nodes of
-their own; runtimes fold them into the convolutions.
+Opset 17, IR version 9: what runtimes on phones and small boards of recent years read. Batch
+normalisations stay nodes of their own; runtimes fold them into the convolutions.
 """
 
 from __future__ import annotations
@@ -45,15 +45,18 @@ def plan_onnx(
 
     Args:
         plan: What to build.
-        weights: Arrays by the names of `weights.weight_shapes`, for example from the ``state_dict`` of the torch module.
+        weights: Arrays by the names of `weights.weight_shapes`, for example from the ``state_dict``
+            of the torch module.
         rng: Draws the weights where none are given.
         batch: Images of a batch, None for any number.
 
     Returns:
-        A checked model: ``"input"`` ``(batch, C, H, W)`` float32 to ``"output"`` ``(batch, classes)`` logits.
+        A checked model: ``"input"`` ``(batch, C, H, W)`` float32 to ``"output"`` ``(batch,
+            classes)`` logits.
 
     Raises:
-        InvalidValue: Neither weights nor a generator are given, or a weight is missing or has another shape.
+        InvalidValue: Neither weights nor a generator are given, or a weight is missing or has
+            another shape.
         MissingPackage: The package onnx is not installed.
     """
     shapes = weight_shapes(plan)
@@ -77,8 +80,8 @@ def block_onnx(
 ) -> ModelProto:
     """One block on its own, for inputs of ``size x size``: what is timed for a look-up table.
 
-    Weights have the names of `weights.block_shapes` with the prefix ``"block"``; arguments and errors otherwise as
-    `plan_onnx`.
+    Weights have the names of `weights.block_shapes` with the prefix ``"block"``; arguments and
+    errors otherwise as `plan_onnx`.
 
     Raises:
         InvalidValue: As `plan_onnx`.
@@ -106,7 +109,8 @@ def head_onnx(
         head: What to build.
         size: Height and width of what comes in.
         weights: As in `plan_onnx`.
-        steps: ``"pool"`` (activation and pooling), ``"hidden"``, ``"logits"``; what begins behind the pooling takes vectors.
+        steps: ``"pool"`` (activation and pooling), ``"hidden"``, ``"logits"``; what begins behind
+            the pooling takes vectors.
         rng: As in `plan_onnx`.
         batch: As in `plan_onnx`.
 
@@ -229,7 +233,8 @@ class _Graph:
     def shortcut(self, name: str, block: Conv | MBConv, x: str, size: int) -> str:
         """The input in the shape of the output."""
         if block.stride > 1:
-            # what lies beyond the edge is padded here, because runtimes disagree about windows that reach over it
+            # what lies beyond the edge is padded here, because runtimes disagree about windows that
+            # reach over it
             edge = out_size(size, block) * block.stride - size
             window = {"kernel_shape": [block.stride] * 2, "strides": [block.stride] * 2, "pads": [0, 0, edge, edge]}
             x = self.add("AveragePool", [x], f"{name}.pool", count_include_pad=0, **window)

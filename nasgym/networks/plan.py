@@ -1,7 +1,8 @@
 """`NetworkPlan`: the network that an architecture stands for, as frozen data; no torch, no weights.
 
-A plan is read by `count` (MACs, parameters), `torch_modules` (a trainable module), `packed_modules` (many trainings at
-once), `onnx_graph` and `nasgym.drawing`. Blocks state every size, so a reader never has to guess what came before.
+A plan is read by `count` (MACs, parameters), `torch_modules` (a trainable module), `packed_modules`
+(many trainings at once), `onnx_graph` and `nasgym.drawing`. Blocks state every size, so a reader
+never has to guess what came before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ Gate: TypeAlias = Literal["hsigmoid", "sigmoid"]
 class _Shown:
     """``repr`` without those fields of `LATER` that have their default.
 
-    Fingerprints of trainings hash what is shown, so fields that came later must not show in the plans of before.
+    Fingerprints of trainings hash what is shown, so fields that came later must not show in the
+    plans of before.
     """
 
     def __repr__(self) -> str:
@@ -66,10 +68,11 @@ class MBConv(_Shown):
     Without expansion it is a depthwise-separable convolution with a linear output.
 
     Attributes:
-        mid_channels: Expanded channels; equal to `in_channels` means that there is no expansion convolution.
+        mid_channels: Expanded channels; equal to `in_channels` means that there is no expansion
+            convolution.
         se_channels: Hidden channels of the squeeze-and-excite gate, 0 for none.
-        residual: Adds the input to the output. Where stride or channels change, the input is averaged over windows of the
-            stride, and channels are filled up with zeros or cut off.
+        residual: Adds the input to the output. Where stride or channels change, the input is
+            averaged over windows of the stride, and channels are filled up with zeros or cut off.
         se_activation: Between the two layers of the gate.
         se_gate: What the gate ends with.
     """
@@ -114,7 +117,8 @@ class Head(_Shown):
 
     Attributes:
         activation: Before the pooling.
-        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) behind the pooling, 0 for none.
+        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) behind the
+            pooling, 0 for none.
         hidden_activation: Behind that layer.
         hidden_bias: Whether that layer has a bias.
     """

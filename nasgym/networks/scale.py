@@ -10,7 +10,8 @@ from nasgym.errors import InvalidValue
 
 __all__ = ["DIGITS", "IMAGENET", "Scale", "divisible"]
 
-# beyond these a network is a slip of the keyboard, and would fill the memory before anything is said
+# beyond these a network is a slip of the keyboard, and would fill the memory before anything is
+# said
 LARGEST_SIDE, MOST_IMAGE_CHANNELS, MOST_CLASSES, WIDEST, LARGEST_DIVISOR = 16_384, 4_096, 100_000, 16, 1_024
 
 
@@ -30,10 +31,11 @@ class Scale:
     Attributes:
         input_shape: (channels, height, width) of an image; height and width are equal.
         num_classes: Outputs of the classifier.
-        width: Factor on every channel count, those of stem and head included. Where it is not 1, channels are rounded.
+        width: Factor on every channel count, those of stem and head included. Where it is not 1,
+            channels are rounded.
         divisor: Channels are rounded to multiples of it.
-        reduction: Largest product of all strides. Small images would shrink to one pixel early; the strides next to the
-            input become 1 until the product fits.
+        reduction: Largest product of all strides. Small images would shrink to one pixel early; the
+            strides next to the input become 1 until the product fits.
 
     Raises:
         InvalidValue: A value is not positive or too large, or images are not square.
@@ -76,6 +78,6 @@ class Scale:
 
 
 IMAGENET = Scale()
-# what the mobile spaces are trained at where nothing better is at hand (`nasgym.training.images`): 8 x 8 pixels that shrink to
-# 2 x 2, a quarter of the width
+# what the mobile spaces are trained at where nothing better is at hand (`nasgym.training.images`):
+# 8 x 8 pixels that shrink to 2 x 2, a quarter of the width
 DIGITS = Scale((1, 8, 8), 10, 0.25, reduction=4)

@@ -85,8 +85,9 @@ def head_shapes(head: Head) -> Shapes:
 def random_weights(shapes: Shapes, rng: np.random.Generator) -> dict[str, npt.NDArray[np.float32]]:
     """float32 arrays at which activations stay moderate: for timing and for comparing graphs, not for training.
 
-    Weights N(0, 2 / fan_in), but N(0, 0.5 / fan_in) in classifiers and where a block without a gate ends: gates halve what
-    they let through. Scales and variances of normalisations uniform in 0.8 to 1.2, biases and means N(0, 0.01).
+    Weights N(0, 2 / fan_in), but N(0, 0.5 / fan_in) in classifiers and where a block without a gate
+    ends: gates halve what they let through. Scales and variances of normalisations uniform in 0.8
+    to 1.2, biases and means N(0, 0.01).
     """
     found = {}
     for name, shape in shapes.items():

@@ -44,14 +44,20 @@ class AccuracyOracle(Protocol):
     Attributes:
         space: The space whose encodings it reads.
         fingerprint: Changes whenever an answer could change; key of the store.
-        canonical: Whether all encodings of one network share their result (`SearchSpace.canonical`).
+        canonical: Whether all encodings of one network share their result
+            (`SearchSpace.canonical`).
         fidelities: Epochs that it can train for, ascending.
         search_fidelity: What a search sees unless it asks for another.
-        search_metric: ``"validation"``; ``"test"`` only where there are no validation numbers, and marked everywhere.
-        seed: ``"mean"`` over the training seeds, ``"sampled"`` where every evaluation draws one, or the fixed one.
-        deterministic: False where two calls with the same arguments may differ (live training, live measurement).
-        complete: Whether all architectures can be asked about at once, for nothing: exact answers need that.
-        predicted: Whether a model says what a training would give; then there are no training seeds.
+        search_metric: ``"validation"``; ``"test"`` only where there are no validation numbers, and
+            marked everywhere.
+        seed: ``"mean"`` over the training seeds, ``"sampled"`` where every evaluation draws one, or
+            the fixed one.
+        deterministic: False where two calls with the same arguments may differ (live training, live
+            measurement).
+        complete: Whether all architectures can be asked about at once, for nothing: exact answers
+            need that.
+        predicted: Whether a model says what a training would give; then there are no training
+            seeds.
     """
 
     space: SearchSpace
@@ -106,8 +112,10 @@ class CostOracle(Protocol):
         name: Name with unit, for example ``"macs"`` or ``"latency_ms@raspi4"``.
         fingerprint: Changes whenever an answer could change.
         free: Whether asking costs nothing (counted, tables); live measurements are charged.
-        exclusive: Whether asking needs this machine for itself, because other work would change the answer.
-        provenance: Where the numbers come from, in words that stand after "latency_ms is that of" or alone.
+        exclusive: Whether asking needs this machine for itself, because other work would change the
+            answer.
+        provenance: Where the numbers come from, in words that stand after "latency_ms is that of"
+            or alone.
     """
 
     space: SearchSpace

@@ -87,8 +87,8 @@ class Evaluator(Protocol):
 
         Args:
             archs: Complete architectures.
-            rng: Draws training seeds where they are drawn by the episodes (`draws_with`); one generator for all
-                rows, or one for each.
+            rng: Draws training seeds where they are drawn by the episodes (`draws_with`); one
+                generator for all rows, or one for each.
             targets: ``(N,)`` one target for each row instead of the problem's.
 
         Raises:

@@ -51,36 +51,44 @@ def make_problem(
     Args:
         env_id: For example ``"nasgym/Digits-v0"``.
         reward: Name of a rule, or ``{"rule": name, hyper-parameter: value}``.
-        cost: Primary cost: ``"macs"`` and ``"params"`` are counted, and so are ``"size_kb"`` and ``"peak_memory_kb"`` (float32, or
-            with ``"@int8"`` behind the name; `nasgym.networks.memory`) unless the table has such a column; anything else is a
-            column of the table. By default ``"latency_ms"`` with a device, else MACs (an own table: its first cost).
-        device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table or of cost columns imported for its
-            space, else a device file of the space (`nasgym.devices`), which needs the blocks that `restrict` leaves. Or measured
-            network by network while a search runs, where the space has networks: ``"live"``, on this machine, or
-            ``{"device": "live", "threads": 2}`` (`nasgym.oracles.cost.live.LiveLatency`), or
-            ``{"command": "ssh board bench {onnx}", "timeout": 60, "retries": 2}`` (`nasgym.oracles.cost.command.CommandLatency`).
-            ``"latency_ms@NAME"`` among the costs is that of another device.
-        target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the space's cost, or None for no
-            limit. By default the id's own target where the rule uses one, else none.
+        cost: Primary cost: ``"macs"`` and ``"params"`` are counted, and so are ``"size_kb"`` and
+            ``"peak_memory_kb"`` (float32, or with ``"@int8"`` behind the name;
+            `nasgym.networks.memory`) unless the table has such a column; anything else is a column
+            of the table. By default ``"latency_ms"`` with a device, else MACs (an own table: its
+            first cost).
+        device: Hardware of ``"latency_ms"``: column ``latency_ms@device`` of the table or of cost
+            columns imported for its space, else a device file of the space (`nasgym.devices`),
+            which needs the blocks that `restrict` leaves. Or measured network by network while a
+            search runs, where the space has networks: ``"live"``, on this machine, or ``{"device":
+            "live", "threads": 2}`` (`nasgym.oracles.cost.live.LiveLatency`), or ``{"command": "ssh
+            board bench {onnx}", "timeout": 60, "retries": 2}``
+            (`nasgym.oracles.cost.command.CommandLatency`). ``"latency_ms@NAME"`` among the costs is
+            that of another device.
+        target: Wanted cost in its unit, or ``{"fraction": 0.5, "of": "max" | "range"}`` of the
+            space's cost, or None for no limit. By default the id's own target where the rule uses
+            one, else none.
         lower: Least wanted cost in its unit.
         dataset: Data set of the table, by default its first.
-        seed: ``"mean"`` over training seeds, ``"sampled"`` for every evaluation, or one seed column. Of a surrogate: members of
-            its ensemble.
+        seed: ``"mean"`` over training seeds, ``"sampled"`` for every evaluation, or one seed
+            column. Of a surrogate: members of its ensemble.
         fidelity: Epochs that the search sees, by default the table's; 1 where networks are trained.
-        accuracy: ``"table"``; ``"training"`` to train every candidate on this machine; ``"surrogate"`` for what was fitted to a
-            sampled table, its costs included; ``"predictor"`` for ``nasgym/OFA-v0``. By default the id's own.
+        accuracy: ``"table"``; ``"training"`` to train every candidate on this machine;
+            ``"surrogate"`` for what was fitted to a sampled table, its costs included;
+            ``"predictor"`` for ``nasgym/OFA-v0``. By default the id's own.
         table: Name of an imported table, for ``nasgym/Table-v0`` and the ids that are spaces.
-        restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel": [3]}``.
+        restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel":
+            [3]}``.
         objectives: Names for multi-objective agents: ``"accuracy"`` and costs.
         extra_costs: Further costs to report.
-        missing: What to do about blocks that a device file lacks: ``"error"``, or ``"interpolate"`` to estimate them from
-            similar ones (`nasgym.devices.missing`), which marks the results.
+        missing: What to do about blocks that a device file lacks: ``"error"``, or ``"interpolate"``
+            to estimate them from similar ones (`nasgym.devices.missing`), which marks the results.
 
     Returns:
         The problem.
 
     Raises:
-        NasgymError: A keyword or a value is not known, a table is missing or damaged; the message has the next step.
+        NasgymError: A keyword or a value is not known, a table is missing or damaged; the message
+            has the next step.
     """
     if isinstance(target, np.generic):
         target = target.item()
@@ -149,7 +157,8 @@ def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) ->
     """A target in the unit of the first cost, from what `make_problem` takes.
 
     Raises:
-        InvalidValue: There is no cost, or the target is neither a number nor a fraction of the space's cost.
+        InvalidValue: There is no cost, or the target is neither a number nor a fraction of the
+            space's cost.
     """
     if target is None:
         return None

@@ -21,16 +21,17 @@ ROUNDING = 1e-9
 class Feasibility:
     """Says of prefixes whether some completion meets the constraint.
 
-    Spaces that can be enumerated are answered from the costs of all their architectures, exactly and for any cost. In larger
-    ones the bounds of the cost decide, which are exact for sums over layers and for chains over neighbouring layers; there a
-    prefix whose least cost lies within a billionth of the target is given up, because sums in another order round otherwise.
+    Spaces that can be enumerated are answered from the costs of all their architectures, exactly
+    and for any cost. In larger ones the bounds of the cost decide, which are exact for sums over
+    layers and for chains over neighbouring layers; there a prefix whose least cost lies within a
+    billionth of the target is given up, because sums in another order round otherwise.
 
     Args:
         evaluator: What has the costs.
 
     Raises:
-        InvalidValue: There is no constraint, no architecture meets it, its cost is measured live, or the space is too large
-            for a constraint with two ends.
+        InvalidValue: There is no constraint, no architecture meets it, its cost is measured live,
+            or the space is too large for a constraint with two ends.
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -63,7 +64,8 @@ class Feasibility:
             targets: ``(N,)`` one target for each instead of the problem's.
 
         Raises:
-            InvalidValue: Targets of one's own, and a lower limit: only a fixed pair of limits is known exactly.
+            InvalidValue: Targets of one's own, and a lower limit: only a fixed pair of limits is
+                known exactly.
         """
         if targets is not None:
             self.check_free()

@@ -30,18 +30,19 @@ SUM_ROUNDING = 1e-12
 class Problem:
     """Space, accuracy oracle, cost oracles, objectives, constraint and rule.
 
-    Two verbs: `evaluate` (accuracy is paid for) and `costs` (it is not). Searches reach a problem through a `Ledger`
-    only, which counts what they spend and has no `report`.
+    Two verbs: `evaluate` (accuracy is paid for) and `costs` (it is not). Searches reach a problem
+    through a `Ledger` only, which counts what they spend and has no `report`.
 
     Args:
         space: What can be built; possibly a restriction of the accuracy oracle's space.
         accuracy: How good.
-        cost_oracles: How dear, by name; the first is the primary one, which target and constraint speak of.
+        cost_oracles: How dear, by name; the first is the primary one, which target and constraint
+            speak of.
         rule: What is rewarded.
         target: Wanted cost in the primary cost's unit, or None.
         lower: Least wanted cost, or None.
-        objectives: What multi-objective agents optimise; by default accuracy, and the primary cost where the rule has a
-            target.
+        objectives: What multi-objective agents optimise; by default accuracy, and the primary cost
+            where the rule has a target.
         spec: JSON-able keywords that rebuild the problem.
 
     Raises:
@@ -109,21 +110,22 @@ class Problem:
         bad = ~(np.isfinite(targets) & (targets > 0))
         if bad.any():
             raise InvalidValue(f"target must be a positive number of {self.cost_name}, got {float(targets[bad][0])!r}.")
-        # bounds are summed in another order than costs, so the cheapest architecture's own cost may lie below its bound
+        # bounds are summed in another order than costs, so the cheapest architecture's own cost may
+        # lie below its bound
         if (targets < least * (1 - SUM_ROUNDING)).any():
             raise InvalidValue(
                 f"target {targets.min():g} lies below the cheapest architecture of {self.space.name!r}, which costs {least:g} "
                 f"{self.cost_name}; allowed are {least:g} and more (the dearest costs {largest:g})."
             )
 
-    # ---- other targets ------------------------------------------------------------------------------------------------
+    # ---- other targets --------------------------------------------------------------------------
 
     def check_targets(self, targets: Floats) -> None:
         """Says whether ``(n,)`` other targets could take the place of the problem's.
 
         Raises:
-            InvalidValue: One is no positive number, lies below the cheapest architecture or below the lower limit, or the
-                problem has no target that another could replace.
+            InvalidValue: One is no positive number, lies below the cheapest architecture or below
+                the lower limit, or the problem has no target that another could replace.
         """
         if self.scale.target is None:
             raise InvalidValue(
@@ -174,13 +176,14 @@ class Problem:
         feasible = np.ones(len(accuracy), dtype=bool) if constraint is None else constraint.holds(cost, targets)
         return self.rule(accuracy, cost, scale), feasible
 
-    # ---- asking --------------------------------------------------------------------------------------------------------
+    # ---- asking ---------------------------------------------------------------------------------
 
     def prepare(self, archs: npt.ArrayLike) -> Archs:
         """``(N, D)`` valid encodings: checked, inactive decisions at 0; `key` merges those that share a measurement.
 
         Raises:
-            InvalidValue: Wrong shape or type, an open or out-of-range entry, or a choice that is restricted away.
+            InvalidValue: Wrong shape or type, an open or out-of-range entry, or a choice that is
+                restricted away.
         """
         checked = self.space.check(archs)
         cleared = self.space.clear_inactive(checked)
@@ -209,11 +212,14 @@ class Problem:
         Args:
             archs: ``(N, D)``; non-zero inactive decisions are canonicalised.
             fidelity: Epochs; by default the search fidelity.
-            rng: Draws training seeds where the oracle samples them; one for all rows, or one for each.
-            targets: ``(N,)`` one target for each row instead of the problem's; `check_targets` says which are allowed.
+            rng: Draws training seeds where the oracle samples them; one for all rows, or one for
+                each.
+            targets: ``(N,)`` one target for each row instead of the problem's; `check_targets` says
+                which are allowed.
 
         Raises:
-            InvalidValue: An architecture is not valid, or the oracle draws seeds and no generator was given.
+            InvalidValue: An architecture is not valid, or the oracle draws seeds and no generator
+                was given.
             UnknownName: The oracle has no such fidelity.
         """
         prepared = self.prepare(archs)
@@ -311,7 +317,7 @@ class Problem:
         _, feasible = self.judge(found.test, self.primary(costs, len(prepared)))
         return Report(found.test, found.validation, costs, feasible)
 
-    # ---- exact answers ------------------------------------------------------------------------------------------------
+    # ---- exact answers --------------------------------------------------------------------------
 
     @property
     def exact(self) -> Problem:
@@ -341,7 +347,8 @@ class Problem:
         """Evaluations of `space.enumerate()`: means over the training seeds at the search fidelity.
 
         Raises:
-            InvalidValue: The space is too large, accuracies are not a table, or a cost is measured live.
+            InvalidValue: The space is too large, accuracies are not a table, or a cost is measured
+                live.
         """
         if not self.free_costs:
             live = ", ".join(name for name, oracle in self.cost_oracles.items() if not oracle.free)
@@ -356,7 +363,8 @@ class Problem:
         """The best architectures of the space, exactly.
 
         Raises:
-            InvalidValue: The space cannot be enumerated, or accuracies are not a table; the message has the reason.
+            InvalidValue: The space cannot be enumerated, or accuracies are not a table; the message
+                has the reason.
         """
         ev = self.everything
         best = np.flatnonzero(ev.reward == ev.reward.max())
@@ -405,12 +413,14 @@ class Problem:
     def value_to_go(self, archs: Archs, *, feasible_only: bool = False) -> Floats:
         """``(N,)`` best reward that prefixes (first decisions made, the rest ``-1``) can still reach, exactly.
 
-        That is what backward induction over the tree of decisions gives; the order of the space being lexicographic, it is the
-        largest reward in a range of positions. Rewards of large spaces are kept on disk (`nasgym.problems.value_cache`).
+        That is what backward induction over the tree of decisions gives; the order of the space
+        being lexicographic, it is the largest reward in a range of positions. Rewards of large
+        spaces are kept on disk (`nasgym.problems.value_cache`).
 
         Args:
             archs: ``(N, D)`` prefixes.
-            feasible_only: Only completions that meet the constraint count; minus infinity where there is none.
+            feasible_only: Only completions that meet the constraint count; minus infinity where
+                there is none.
 
         Raises:
             InvalidValue: As `optimum`; or a row is not a prefix or has no completion.
@@ -418,7 +428,7 @@ class Problem:
         first, last = self.space.completions(archs)
         return (self._best_feasible_of_ranges if feasible_only else self._best_of_ranges).query(first, last)
 
-    # ---- identity -------------------------------------------------------------------------------------------------------
+    # ---- identity -------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
         """JSON-able description, by which results of different problems are kept apart."""

@@ -15,7 +15,8 @@ from nasgym.type_aliases import Floats
 
 __all__ = ["KEPT_FROM", "kept_values"]
 
-# below, computing takes no longer than reading: NATS-Bench size with 32,768 architectures needs 7 ms
+# below, computing takes no longer than reading: NATS-Bench size with 32,768 architectures needs 7
+# ms
 KEPT_FROM = 200_000
 
 

@@ -44,7 +44,8 @@ Back where nasgym is:  nasgym data import device {folder}
 class Kit:
     """A folder with ``kit.json``, ``models/*.onnx`` and ``measure.py``.
 
-    One model does nothing: its latency is that of a call, which blocks share when they are run as one network.
+    One model does nothing: its latency is that of a call, which blocks share when they are run as
+    one network.
 
     Attributes:
         folder: Where it lies.
@@ -82,9 +83,11 @@ def write_kit(
 
     Args:
         space: A space with plans whose blocks' latencies add up.
-        folder: Empty or not there yet; ``kit.json`` is written last, so a folder that has it is whole.
+        folder: Empty or not there yet; ``kit.json`` is written last, so a folder that has it is
+            whole.
         batch: Images at once.
-        precision: ``"int8"`` quantises weights (by channel) and activations (`nasgym.measuring.quantize`).
+        precision: ``"int8"`` quantises weights (by channel) and activations
+            (`nasgym.measuring.quantize`).
         check: Number of whole networks, drawn uniformly, against which sums of blocks are checked.
         seed: Of the weights and of the networks.
         progress: Called with (models written, all models).

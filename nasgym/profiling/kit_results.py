@@ -53,12 +53,13 @@ def read_results(path: Path, known: Sequence[str]) -> KitResults:
 
     Args:
         path: CSV with the columns ``model`` (name of a file in ``models/``) and ``latency_ms``, and
-            optionally ``low_ms``, ``high_ms``, ``spread_ms``, ``count`` and ``noisy``; before them lines
-            ``# key: value`` about the machine.
+            optionally ``low_ms``, ``high_ms``, ``spread_ms``, ``count`` and ``noisy``; before them
+            lines ``# key: value`` about the machine.
         known: Names of the kit's models.
 
     Raises:
-        DataError: The file is missing or damaged, or a number is not possible; the message names the line.
+        DataError: The file is missing or damaged, or a number is not possible; the message names
+            the line.
         UnknownName: A column, a key or a model does not exist.
     """
     if not path.exists():
@@ -103,7 +104,8 @@ def import_kit(folder: Path, name: str, path: Path) -> Profiled:
     Args:
         folder: The kit, with ``latencies.csv``.
         name: Of the device, lower case.
-        path: The device file to write; report and picture go beside it where whole networks were measured, too.
+        path: The device file to write; report and picture go beside it where whole networks were
+            measured, too.
 
     Raises:
         DataError: The kit or its latencies are damaged, or blocks are missing.

@@ -98,8 +98,9 @@ def device_of(
 ) -> Device:
     """The look-up table that a measured kit gives.
 
-    The latency of a block is that of its model less that of the model that does nothing, because a network is called once;
-    the classifier keeps it. Where that model was not measured, nothing is taken off.
+    The latency of a block is that of its model less that of the model that does nothing, because a
+    network is called once; the classifier keeps it. Where that model was not measured, nothing is
+    taken off.
 
     Raises:
         DataError: A block was not measured, or a value is not allowed in a device file.
@@ -158,8 +159,8 @@ def profile(
         name: Of the device, lower case.
         path: The device file to write.
         options: How it is measured.
-        work: Folder of the models and of what was measured so far; when it is there, the measurement goes on from it, and when
-            the device file is written, it is removed.
+        work: Folder of the models and of what was measured so far; when it is there, the
+            measurement goes on from it, and when the device file is written, it is removed.
         batch: Images at once.
         precision: ``"float32"`` or ``"int8"``.
         check: Number of whole networks.
@@ -167,7 +168,8 @@ def profile(
         progress: Called with (what is being done, models done, all models).
 
     Raises:
-        InvalidValue: The machine is too noisy, `work` belongs to another profile, or a value is out of range.
+        InvalidValue: The machine is too noisy, `work` belongs to another profile, or a value is out
+            of range.
         DataError: A model cannot be run.
         ModuleNotFoundError: matplotlib or scipy, which the check needs, is not installed.
     """

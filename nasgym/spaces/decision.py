@@ -24,8 +24,8 @@ class Decision:
         name: Unique in its space, for example ``"layer2.kernel"``.
         choices: The labels; an architecture stores their index.
         role: What the choice is about.
-        active_if: ``(earlier decision, labels)``: the decision only matters where that one has one of these
-            labels. An inactive decision holds index 0.
+        active_if: ``(earlier decision, labels)``: the decision only matters where that one has one
+            of these labels. An inactive decision holds index 0.
     """
 
     name: str

@@ -21,8 +21,9 @@ RESERVED = re.compile(r"[,:?\s]")
 class DescribedSpace(SearchSpace):
     """The space of an own table: decisions from its card, the general text form, no identities of its own.
 
-    Text form: the labels of the decisions separated by commas, those within a layer by colons: ``"2:3:5,conv"``. Two
-    encodings describe one network only where they differ in inactive decisions.
+    Text form: the labels of the decisions separated by commas, those within a layer by colons:
+    ``"2:3:5,conv"``. Two encodings describe one network only where they differ in inactive
+    decisions.
     """
 
     def description(self) -> dict[str, Any]:
@@ -46,9 +47,11 @@ def space_from_description(description: Mapping[str, Any]) -> DescribedSpace:
     """Builds a space from data.
 
     Args:
-        description: ``{"name": text, "decisions": [{"name", "role", "choices": [labels], "active_if": [earlier decision,
-            [labels]]}, ...], "layers": [[name, number of consecutive decisions], ...], "default": [label of each decision]}``;
-            ``active_if``, ``layers`` and ``default`` may be left out. A decision may depend on an earlier one of its own layer.
+        description: ``{"name": text, "decisions": [{"name", "role", "choices": [labels],
+            "active_if": [earlier decision, [labels]]}, ...], "layers": [[name, number of
+            consecutive decisions], ...], "default": [label of each decision]}``; ``active_if``,
+            ``layers`` and ``default`` may be left out. A decision may depend on an earlier one of
+            its own layer.
 
     Returns:
         The space; `DescribedSpace.description` gives the data back.

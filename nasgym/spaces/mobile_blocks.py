@@ -52,14 +52,15 @@ class BlockLayer:
 class BlockSpace(SearchSpace):
     """Layers of one MBConv block each, some of which can be skipped.
 
-    Text form: ``k`` and the kernel, ``e`` and the expansion, then ``:se`` and the activation where they are chosen; or
-    ``skip``: ``"k5e3,skip,k3e6:se"``. The default is the last choice of every decision, the dearest network.
+    Text form: ``k`` and the kernel, ``e`` and the expansion, then ``:se`` and the activation where
+    they are chosen; or ``skip``: ``"k5e3,skip,k3e6:se"``. The default is the last choice of every
+    decision, the dearest network.
 
     Args:
         name: Name of the space.
         block_layers: The layers in order.
-        alike: For each group of layers that have equal shapes on both sides, its consecutive positions. Which of them are
-            skipped does not matter; `canonical` skips the last ones.
+        alike: For each group of layers that have equal shapes on both sides, its consecutive
+            positions. Which of them are skipped does not matter; `canonical` skips the last ones.
     """
 
     def __init__(self, name: str, block_layers: Sequence[BlockLayer], alike: Sequence[range] = ()) -> None:

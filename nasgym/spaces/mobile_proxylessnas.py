@@ -24,9 +24,9 @@ def proxyless_layers() -> tuple[list[BlockLayer], list[range]]:
 class ProxylessNASSpace(BlockSpace):
     """Kernel 3, 5 or 7 and expansion 3 or 6 for each of 21 blocks, 15 of which can be skipped: 6^6 * 7^15 = 2.2e17.
 
-    The first block of a stage changes shapes and always stays. The last stage has one block. (Cai et al., "ProxylessNAS",
-    2019; `mit-han-lab/proxylessnas`, search. The number of encodings is computed.) The skeleton around the blocks is
-    `nasgym.networks.mobile_plans`.
+    The first block of a stage changes shapes and always stays. The last stage has one block. (Cai
+    et al., "ProxylessNAS", 2019; `mit-han-lab/proxylessnas`, search. The number of encodings is
+    computed.) The skeleton around the blocks is `nasgym.networks.mobile_plans`.
     """
 
     def __init__(self) -> None:

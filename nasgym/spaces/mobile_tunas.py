@@ -11,9 +11,10 @@ __all__ = ["TuNASSpace"]
 class TuNASSpace(BlockSpace):
     """Kernel 3, 5 or 7 of the separable convolution behind the stem, then 21 blocks as in `ProxylessNASSpace`.
 
-    3 * 6^6 * 7^15 = 6.6e17 networks (computed). (Bender et al., "Can weight sharing outperform random architecture
-    search?", 2020; `google-research/google-research`, tunas. Its README counts 1e21: skipped blocks' decisions too.) Text
-    form as `BlockSpace`; the first layer has a kernel only: ``"k3,k5e3,..."``.
+    3 * 6^6 * 7^15 = 6.6e17 networks (computed). (Bender et al., "Can weight sharing outperform
+    random architecture search?", 2020; `google-research/google-research`, tunas. Its README counts
+    1e21: skipped blocks' decisions too.) Text form as `BlockSpace`; the first layer has a kernel
+    only: ``"k3,k5e3,..."``.
     """
 
     def __init__(self) -> None:

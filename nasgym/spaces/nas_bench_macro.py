@@ -19,10 +19,11 @@ OPS = ("identity", "mbconv_e3_k3", "mbconv_e6_k5")
 class NASBenchMacroSpace(SearchSpace):
     """Stages of 2, 3 and 3 layers, each identity, MBConv e3 k3 or MBConv e6 k5: 3^8 = 6,561 encodings.
 
-    The first layer of a stage has stride 2, where the identity is a strided 1x1 convolution; the identities of the other
-    layers can stand anywhere in their stage without changing the network, so 3,969 networks are distinct. Text form:
-    one digit a layer, ``"22212220"``, as in the published table. (Su et al., "Prioritized Architecture Sampling with
-    Monto-Carlo Tree Search", 2021.)
+    The first layer of a stage has stride 2, where the identity is a strided 1x1 convolution; the
+    identities of the other layers can stand anywhere in their stage without changing the network,
+    so 3,969 networks are distinct. Text form: one digit a layer, ``"22212220"``, as in the
+    published table. (Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search",
+    2021.)
     """
 
     def __init__(self) -> None:

@@ -21,9 +21,10 @@ WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 class TopologySpace(SearchSpace):
     """A cell of four nodes and six edges, each edge one of five operations: 5^6 = 15,625 cells (NAS-Bench-201).
 
-    Text form: the official string, ``"|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|..."``. Cells whose
-    outputs agree up to the order of sums, skips and dead edges are isomorphic: 6,466 classes (`canonical` gives the first cell
-    of a class). They were trained separately and differ, so tables keep one entry for each encoding.
+    Text form: the official string, ``"|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|..."``.
+    Cells whose outputs agree up to the order of sums, skips and dead edges are isomorphic: 6,466
+    classes (`canonical` gives the first cell of a class). They were trained separately and differ,
+    so tables keep one entry for each encoding.
     """
 
     def __init__(self) -> None:
@@ -67,9 +68,10 @@ class TopologySpace(SearchSpace):
 def _node_text(ops: Sequence[int]) -> str:
     """What the output node computes, as the text by which the benchmark tells cells apart (6,466 texts).
 
-    Dead edges are ``#``, skips pass on what their source computes, and the terms of a sum are sorted as text. Sums are not
-    flattened and zeros stay in them; a full normal form would leave 4,930 classes, but 6,466 is the published count. The names of
-    the operations stand in the text because they decide the order, and with it which nested sums look alike.
+    Dead edges are ``#``, skips pass on what their source computes, and the terms of a sum are
+    sorted as text. Sums are not flattened and zeros stay in them; a full normal form would leave
+    4,930 classes, but 6,466 is the published count. The names of the operations stand in the text
+    because they decide the order, and with it which nested sums look alike.
     """
     texts = ["0"]
     for target in (1, 2, 3):

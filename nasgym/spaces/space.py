@@ -26,10 +26,11 @@ ENUMERATION_LIMIT = 5_000_000
 class SearchSpace:
     """An ordered tuple of decisions, grouped into layers.
 
-    An architecture is a row of ``D`` choice indices (int8), ``-1`` where nothing is decided yet; every method takes
-    and returns batches of shape ``(N, D)``. Decisions may depend on earlier ones of their own layer (`active_if`), never
-    on another layer: the valid architectures are therefore the product of the layers' options, and they are ordered
-    lexicographically (`enumerate`, `index_of`).
+    An architecture is a row of ``D`` choice indices (int8), ``-1`` where nothing is decided yet;
+    every method takes and returns batches of shape ``(N, D)``. Decisions may depend on earlier ones
+    of their own layer (`active_if`), never on another layer: the valid architectures are therefore
+    the product of the layers' options, and they are ordered lexicographically (`enumerate`,
+    `index_of`).
 
     A subclass states its decisions and overrides, where it differs, `layer_text`, `_join`, `_split`
     (the textual form) and `canonical_valid` (which encodings describe one network).
@@ -37,12 +38,14 @@ class SearchSpace:
     Args:
         name: Name of the space; part of its fingerprint.
         decisions: The decisions in the order in which they are made.
-        layers: ``(layer name, number of consecutive decisions)``; by default every decision is a layer.
-        default: The architecture that fixes what is left open, by convention the dearest one; labels in decision
-            order, or None for the last choice of each.
+        layers: ``(layer name, number of consecutive decisions)``; by default every decision is a
+            layer.
+        default: The architecture that fixes what is left open, by convention the dearest one;
+            labels in decision order, or None for the last choice of each.
 
     Raises:
-        InvalidValue: A name is used twice, layers do not add up, or `active_if` reaches into another layer.
+        InvalidValue: A name is used twice, layers do not add up, or `active_if` reaches into
+            another layer.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class SearchSpace:
                 self._switch[column, [self.decisions[position].index(label) for label in labels]] = True
             start += size
 
-    # ---- sizes ---------------------------------------------------------------------------------------------------
+    # ---- sizes ----------------------------------------------------------------------------------
 
     @property
     def num_decisions(self) -> int:
@@ -171,7 +174,7 @@ class SearchSpace:
         radix = np.concatenate([np.cumprod(counts[:0:-1])[::-1], [1]]).astype(np.int64)
         return Layer(name, columns, grid[valid], rank, radix)
 
-    # ---- what is legal ------------------------------------------------------------------------------------------------
+    # ---- what is legal --------------------------------------------------------------------------
 
     def check(self, archs: npt.ArrayLike, *, complete: bool = True) -> Archs:
         """Returns `archs` as ``(N, D)`` int8 after checking shape, type and range.
@@ -261,7 +264,8 @@ class SearchSpace:
             choices: Decision name or pattern (``"*.kernel"``) to the labels that stay.
 
         Returns:
-            The narrowed space. Where the default is no longer allowed, the last allowed choice takes its place.
+            The narrowed space. Where the default is no longer allowed, the last allowed choice
+            takes its place.
 
         Raises:
             UnknownName: No decision matches, or a label does not exist.
@@ -289,7 +293,7 @@ class SearchSpace:
         narrowed._default = narrowed.clear_inactive(np.where(kept, self._default, last).astype(np.int8)[None])[0]
         return narrowed
 
-    # ---- drawing and walking ---------------------------------------------------------------------------------------------
+    # ---- drawing and walking --------------------------------------------------------------------
 
     @cached_property
     def _option_table(self) -> tuple[Ints, Archs, Bools]:
@@ -353,16 +357,17 @@ class SearchSpace:
     def neighbours(self, archs: Archs, *, distinct: bool = False) -> tuple[Archs, Ints]:
         """All valid architectures one edit away.
 
-        One edit changes one decision; decisions that it switches on take every combination, those that it switches off
-        fall back to 0. The relation is symmetric.
+        One edit changes one decision; decisions that it switches on take every combination, those
+        that it switches off fall back to 0. The relation is symmetric.
 
         Args:
             archs: ``(N, D)`` valid architectures.
-            distinct: Keep one architecture for each canonical form, and none that describes the same network as the
-                one it comes from.
+            distinct: Keep one architecture for each canonical form, and none that describes the
+                same network as the one it comes from.
 
         Returns:
-            ``(M, D)`` neighbours and ``(M,)`` the row of `archs` that each belongs to, in ascending order.
+            ``(M, D)`` neighbours and ``(M,)`` the row of `archs` that each belongs to, in ascending
+            order.
 
         Raises:
             InvalidValue: An architecture is not valid in this space.
@@ -389,7 +394,7 @@ class SearchSpace:
         keep = np.sort(first[new[first]])
         return found[keep], owner[keep]
 
-    # ---- numbering ------------------------------------------------------------------------------------------------------
+    # ---- numbering ------------------------------------------------------------------------------
 
     @cached_property
     def _all(self) -> Archs:
@@ -422,8 +427,8 @@ class SearchSpace:
     def completions(self, archs: Archs) -> tuple[Ints, Ints]:
         """First and last position in `enumerate` of the completions of prefixes.
 
-        The order is lexicographic, so the completions of an architecture whose first decisions are made and whose
-        later ones are open are exactly the positions from the first to the last.
+        The order is lexicographic, so the completions of an architecture whose first decisions are
+        made and whose later ones are open are exactly the positions from the first to the last.
 
         Args:
             archs: ``(N, D)`` prefixes: no decision is made behind an open one.
@@ -447,7 +452,7 @@ class SearchSpace:
             last.append(fits.shape[1] - 1 - fits[:, ::-1].argmax(axis=1))
         return np.stack(first, axis=1) @ self._index_weights, np.stack(last, axis=1) @ self._index_weights
 
-    # ---- text -----------------------------------------------------------------------------------------------------------
+    # ---- text -----------------------------------------------------------------------------------
 
     def to_str(self, archs: Archs) -> list[str]:
         """The textual form of each architecture; what `from_str` reads. Open decisions are written ``?``."""

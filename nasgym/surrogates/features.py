@@ -15,18 +15,20 @@ __all__ = ["ArchFeatures"]
 class ArchFeatures:
     """The columns of a space, decision by decision.
 
-    A decision whose labels are numbers in ascending or descending order is one column with the position of its label, NaN where
-    the decision is inactive. Any other decision is one column a label, 1 where it is chosen; all are 0 where it is inactive.
+    A decision whose labels are numbers in ascending or descending order is one column with the
+    position of its label, NaN where the decision is inactive. Any other decision is one column a
+    label, 1 where it is chosen; all are 0 where it is inactive.
 
-    A decision has few values, so an architecture is first reduced to *codes*: the position of each label, and one code more
-    for "inactive". `values` says what each code means to each column.
+    A decision has few values, so an architecture is first reduced to *codes*: the position of each
+    label, and one code more for "inactive". `values` says what each code means to each column.
 
     Args:
         space: The space.
 
     Attributes:
         decisions: ``(columns,)`` which decision a column belongs to.
-        values: ``(columns, codes)`` a column's number for each code of its decision; NaN behind the decision's last code, too.
+        values: ``(columns, codes)`` a column's number for each code of its decision; NaN behind the
+            decision's last code, too.
     """
 
     def __init__(self, space: SearchSpace) -> None:

@@ -23,7 +23,8 @@ __all__ = ["BOOSTING", "fit_surrogate", "fit_table"]
 
 Progress = Callable[[int, int], None]
 
-# small trees suit samples of some hundreds to some thousands; found by cross-validation on samples of three published tables
+# small trees suit samples of some hundreds to some thousands; found by cross-validation on samples
+# of three published tables
 BOOSTING: dict[str, Any] = {
     "max_iter": 300,
     "learning_rate": 0.1,
@@ -41,7 +42,8 @@ def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0,
     Args:
         name: Name of the table.
         folds: Of the cross-validation, at least 2.
-        members: 1: one model, fitted to the whole sample. More: an ensemble, each member fitted to a bootstrap resample.
+        members: 1: one model, fitted to the whole sample. More: an ensemble, each member fitted to
+            a bootstrap resample.
         seed: Draws folds and resamples.
         progress: Called with (models fitted, models to fit).
 
@@ -139,7 +141,8 @@ class _Fitter:
     def __init__(self, matrix: Floats, folds: int, members: int, seed: int, progress: Progress | None, *, total: int) -> None:
         self.matrix, self.members, self.seed = matrix, members, seed
         self.progress, self.total, self.done = progress, total, 0
-        # the same folds and resamples for every column: a member's accuracies and costs belong together
+        # the same folds and resamples for every column: a member's accuracies and costs belong
+        # together
         self.folds = np.array_split(np.random.default_rng([seed, 0, 0]).permutation(len(matrix)), folds)
 
     def fit(self, values: Floats, rows: Ints, fold: int) -> list[Any]:

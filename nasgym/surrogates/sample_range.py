@@ -16,16 +16,19 @@ CHUNK = 1024
 class SampleRange:
     """The range of a sample of architectures.
 
-    The distance of two architectures is the number of decisions in which they differ, "inactive" being a label like any other.
-    An architecture lies outside of the range
+    The distance of two architectures is the number of decisions in which they differ, "inactive"
+    being a label like any other. An architecture lies outside of the range
 
     * where one of its decisions has a label that it has in no sampled architecture, or
-    * where it is farther from the nearest sampled architecture than every sampled one is from its nearest other one.
+    * where it is farther from the nearest sampled architecture than every sampled one is from its
+      nearest other one.
 
     Args:
-        codes: ``(M, D)`` labels of the sampled architectures as numbers from 0 (`nasgym.surrogates.features.ArchFeatures.codes`).
+        codes: ``(M, D)`` labels of the sampled architectures as numbers from 0
+            (`nasgym.surrogates.features.ArchFeatures.codes`).
         num_codes: One more than the largest number that a label can be.
-        radius: The largest distance of a sampled architecture from its nearest other one, where it is known.
+        radius: The largest distance of a sampled architecture from its nearest other one, where it
+            is known.
     """
 
     def __init__(self, codes: Ints, num_codes: int, radius: int | None = None) -> None:

@@ -28,7 +28,8 @@ from nasgym.type_aliases import Archs, Floats
 __all__ = ["Surrogate", "Target", "find_surrogate", "read_surrogate", "surrogate_path", "write_surrogate"]
 
 FORMAT = "nasgym-surrogate-1"
-# a table column, in the words of the table's file: accuracy/DATASET/EPOCHS/SPLIT, train_seconds/..., cost/...
+# a table column, in the words of the table's file: accuracy/DATASET/EPOCHS/SPLIT,
+# train_seconds/..., cost/...
 CARD_KEYS = (
     "table",
     "space",
@@ -53,9 +54,10 @@ class Target:
     Attributes:
         column: As in the table's file, for example ``"accuracy/default/10/validation"``.
         low, high: Predictions are brought into this range.
-        r2, kendall_tau: Mean and standard deviation over the folds, each fold predicted by a model that has not seen it; None for
-            a column that is constant.
-        residual_std: Standard deviation of what those predictions lack, over all architectures, in the column's unit.
+        r2, kendall_tau: Mean and standard deviation over the folds, each fold predicted by a model
+            that has not seen it; None for a column that is constant.
+        residual_std: Standard deviation of what those predictions lack, over all architectures, in
+            the column's unit.
     """
 
     column: str
@@ -80,8 +82,8 @@ class Surrogate:
     """A model of every column of a sampled table: an ensemble of `members`, each a sum of trees.
 
     Attributes:
-        card: JSON-able description: table, its fingerprint, space, features, targets with their quality, folds, members, seed,
-            versions.
+        card: JSON-able description: table, its fingerprint, space, features, targets with their
+            quality, folds, members, seed, versions.
         trees: The models, target by target, in each target member by member.
         sample: ``(M, D)`` the sampled architectures.
 

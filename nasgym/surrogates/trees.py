@@ -34,13 +34,15 @@ CHUNK = 512
 class Trees:
     """Several models; a model is a baseline plus the values of one leaf of each of its trees.
 
-    Nodes of all trees stand one behind the other; a node's children stand behind it, in the same tree.
+    Nodes of all trees stand one behind the other; a node's children stand behind it, in the same
+    tree.
 
     Attributes:
         feature: ``(nodes,)`` column that a node asks about, -1 for a leaf.
         threshold: ``(nodes,)`` left where the column's number is at most this.
         missing_left: ``(nodes,)`` whether a missing number (NaN) goes left.
-        left, right: ``(nodes,)`` positions of the children, counted from the first node of all; 0 for a leaf.
+        left, right: ``(nodes,)`` positions of the children, counted from the first node of all; 0
+            for a leaf.
         value: ``(nodes,)`` what a leaf adds.
         first_nodes: ``(trees + 1,)`` where each tree begins, and the number of nodes.
         first_trees: ``(models + 1,)`` where each model begins, and the number of trees.
@@ -118,9 +120,10 @@ def _ascend(starts: Ints, end: int) -> bool:
 class _BitTrees:
     """One model, turned into look-ups.
 
-    Every decision has few values, and each of them rules out some leaves of each tree: those on the other side of the nodes
-    that ask about it. The leaves that a decision's value leaves over are a byte for each tree; the bitwise "and" of those bytes
-    over all decisions has exactly one bit left, the leaf where the architecture ends.
+    Every decision has few values, and each of them rules out some leaves of each tree: those on the
+    other side of the nodes that ask about it. The leaves that a decision's value leaves over are a
+    byte for each tree; the bitwise "and" of those bytes over all decisions has exactly one bit
+    left, the leaf where the architecture ends.
     """
 
     def __init__(self, trees: Trees, model: int, features: ArchFeatures) -> None:

@@ -41,9 +41,11 @@ class CostColumns:
     """Named costs; row i of each is architecture i of ``SearchSpace.enumerate()``.
 
     Attributes:
-        card: JSON-able description. Required keys: ``name``; ``space``, the registered name of the space; ``notes``, what each
-            column is, by ``"dataset/name"``. Free keys say where the numbers come from.
-        costs: (data set or ``"*"`` for all, cost name with unit and device) to ``(rows,)`` float64, NaN where not measured.
+        card: JSON-able description. Required keys: ``name``; ``space``, the registered name of the
+            space; ``notes``, what each column is, by ``"dataset/name"``. Free keys say where the
+            numbers come from.
+        costs: (data set or ``"*"`` for all, cost name with unit and device) to ``(rows,)`` float64,
+            NaN where not measured.
 
     Raises:
         DataError: A key is missing, columns differ in length, or a number is negative or infinite.

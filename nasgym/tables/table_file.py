@@ -25,18 +25,25 @@ SPLITS = ("validation", "test")
 class Table:
     """Accuracies, training seconds and costs of every architecture of a space, or of a sample of them.
 
-    Row i of every array is architecture i of ``SearchSpace.enumerate()``; of a sampled table, row i of `archs`.
+    Row i of every array is architecture i of ``SearchSpace.enumerate()``; of a sampled table, row i
+    of `archs`.
 
     Attributes:
-        card: JSON-able description. Required keys: ``name``; ``space`` (a registered name, or a description of decisions
-            for an own table); ``datasets`` (ordered, the first is the default); ``search_fidelity`` and ``report_fidelity``
-            (epochs); ``search_metric`` (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
-            share their result). ``partial`` (true) marks a table that lacks architectures (NaN rows), ``sampled`` (true)
-            one that lists those that it has. Free keys say where the numbers come from.
-        accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN where a seed is missing.
-        train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a seed is missing.
-        costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where not measured.
-        archs: ``(rows, D)`` int8, the different architectures of a sampled table; None: those of the whole space.
+        card: JSON-able description. Required keys: ``name``; ``space`` (a registered name, or a
+            description of decisions for an own table); ``datasets`` (ordered, the first is the
+            default); ``search_fidelity`` and ``report_fidelity`` (epochs); ``search_metric``
+            (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
+            share their result). ``partial`` (true) marks a table that lacks architectures (NaN
+            rows), ``sampled`` (true) one that lists those that it has. Free keys say where the
+            numbers come from.
+        accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN
+            where a seed is missing.
+        train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a
+            seed is missing.
+        costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where
+            not measured.
+        archs: ``(rows, D)`` int8, the different architectures of a sampled table; None: those of
+            the whole space.
     """
 
     card: Mapping[str, Any]

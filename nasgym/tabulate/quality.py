@@ -26,8 +26,10 @@ def rank_agreement(values: Column) -> dict[str, float | None]:
         values: ``(rows, seeds)`` accuracies; rows that lack a seed are left out.
 
     Returns:
-        ``all``: mean Spearman correlation over the pairs of seeds. ``top_half``: the same within the better half of the rows,
-        chosen by a third seed, so that the choice does not favour either of the pair. None where there are too few seeds.
+        ``all``: mean Spearman correlation over the pairs of seeds. ``top_half``: the same within
+            the better half of the rows,
+        chosen by a third seed, so that the choice does not favour either of the pair. None where
+        there are too few seeds.
     """
     whole = values[~np.isnan(values).any(axis=1)]
     seeds = range(whole.shape[1])

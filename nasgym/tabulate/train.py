@@ -26,7 +26,8 @@ from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["Training", "assemble_table", "measure_all", "open_trainings", "tabulate"]
 
-# freed activations are reused instead of being returned to the system at every step: a fifth of the time
+# freed activations are reused instead of being returned to the system at every step: a fifth of the
+# time
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "10000000000"}
 IF_KILLED = "the same command trains what is missing, with less memory under --jobs 1."
 
@@ -106,15 +107,16 @@ def tabulate(
 ) -> Path:
     """Trains every network of a space and writes the table, with its card as JSON beside it.
 
-    The measurements lie in ``out/measurements.sqlite`` as soon as they are made: the same call goes on where a killed one
-    stopped.
+    The measurements lie in ``out/measurements.sqlite`` as soon as they are made: the same call goes
+    on where a killed one stopped.
 
     Args:
         space: Name of a space with a training oracle.
         out: Folder for measurements and table.
         jobs: Worker processes.
         progress: Called with (networks trained, networks in all).
-        search_fidelity: Epochs that a search on the table sees, by default those of the full training.
+        search_fidelity: Epochs that a search on the table sees, by default those of the full
+            training.
 
     Returns:
         The table's path, ``out/<space>.npz``.

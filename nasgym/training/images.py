@@ -54,9 +54,9 @@ MEAN, STD = 0.305, 0.376
 def load_digits_images() -> ImageSet:
     """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels: 800 train, 500 validation, 497 test.
 
-    Every image is shifted by up to one pixel (zero-padded, cropped at random), training images eight times with eight shifts;
-    without the shifts, trained networks hardly differ and seeds disagree on their ranking. Split and shifts are the same at
-    every call.
+    Every image is shifted by up to one pixel (zero-padded, cropped at random), training images
+    eight times with eight shifts; without the shifts, trained networks hardly differ and seeds
+    disagree on their ranking. Split and shifts are the same at every call.
     """
     from sklearn.datasets import load_digits
 

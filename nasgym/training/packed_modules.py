@@ -1,9 +1,10 @@
 """Many small networks in one module: the same skeleton, other kernels and other weights, trained side by side.
 
-Small networks spend their time in calls, not in arithmetic. Here K networks share every call: activations are
-``(K, C, B * H * W)``, 1x1 convolutions are batched matrix products, and a depthwise convolution is a batched product with
-the Toeplitz matrix of its kernel, whose cost does not depend on the kernel size, so that networks that differ in kernels
-can be packed together. Each network's arithmetic is that of `torch_modules.build_module` up to rounding.
+Small networks spend their time in calls, not in arithmetic. Here K networks share every call:
+activations are ``(K, C, B * H * W)``, 1x1 convolutions are batched matrix products, and a depthwise
+convolution is a batched product with the Toeplitz matrix of its kernel, whose cost does not depend
+on the kernel size, so that networks that differ in kernels can be packed together. Each network's
+arithmetic is that of `torch_modules.build_module` up to rounding.
 """
 
 from __future__ import annotations
@@ -257,11 +258,12 @@ class PackedNetwork(nn.Module):
     """K networks in one module; images ``(K, B, H * W)`` of one channel to logits ``(K, B, classes)``.
 
     Args:
-        plans: K plans that agree in `pack_key`; the same plan may stand several times (several training seeds).
+        plans: K plans that agree in `pack_key`; the same plan may stand several times (several
+            training seeds).
 
     Raises:
-        InvalidValue: The plans do not agree, or have what cannot be packed (grouped convolutions, pooling, several input
-            channels).
+        InvalidValue: The plans do not agree, or have what cannot be packed (grouped convolutions,
+            pooling, several input channels).
     """
 
     def __init__(self, plans: Sequence[NetworkPlan]) -> None:

@@ -15,8 +15,8 @@ LATER = frozenset({"momentum"})
 class Schedule:
     """How a network is trained; the number of epochs is the fidelity.
 
-    AdamW; the learning rate rises linearly over the first fifth of the steps and then falls as a cosine. The defaults were
-    found on the Digits networks (`docs/digits-table.md`).
+    AdamW; the learning rate rises linearly over the first fifth of the steps and then falls as a
+    cosine. The defaults were found on the Digits networks (`docs/digits-table.md`).
 
     Attributes:
         batch: Images a step.
@@ -25,8 +25,9 @@ class Schedule:
         warmup: Share of the steps with a rising learning rate.
         beta1, beta2: AdamW's moment decay.
         weight_decay: On every parameter.
-        momentum: Share of a batch in the running statistics of normalisations. After few steps those that are read when
-            the network is tested are still near their start, unless it is larger than torch's own value, the default.
+        momentum: Share of a batch in the running statistics of normalisations. After few steps
+            those that are read when the network is tested are still near their start, unless it is
+            larger than torch's own value, the default.
     """
 
     batch: int = 50

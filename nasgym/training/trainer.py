@@ -43,10 +43,12 @@ class Trainer:
         Args:
             plans: That can be packed (`nasgym.training.packed_modules.pack_key`).
             epochs: Of each.
-            seeds: ``K``; a seed fixes initial weights and the order of the images, whatever else is trained.
+            seeds: ``K``; a seed fixes initial weights and the order of the images, whatever else is
+                trained.
 
         Returns:
-            ``(3, K)`` validation accuracy, test accuracy, processor seconds, which are shared equally.
+            ``(3, K)`` validation accuracy, test accuracy, processor seconds, which are shared
+            equally.
         """
         import torch
 

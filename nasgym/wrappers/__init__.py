@@ -4,7 +4,8 @@
 from nasgym.wrappers import MaskInObservation, SB3VecEnv, VectorMaskInObservation
 ```
 
-`SB3VecEnv` needs Stable-Baselines3, from the extra ``nasgym[agents]``; it is loaded when it is first used.
+`SB3VecEnv` needs Stable-Baselines3, from the extra ``nasgym[agents]``; it is loaded when it is
+first used.
 """
 
 from __future__ import annotations

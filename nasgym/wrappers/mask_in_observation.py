@@ -34,7 +34,8 @@ DIALECTS: dict[str, tuple[str, str, str]] = {
 class _Form:
     """How observation and mask are joined; the same for one and for many environments.
 
-    An observation that is a Dict gets the mask as one more key, so that the result is flat in every case.
+    An observation that is a Dict gets the mask as one more key, so that the result is flat in every
+    case.
     """
 
     def __init__(self, inner: Any, actions: Any, obs_key: str, mask_key: str, dtype: npt.DTypeLike) -> None:
@@ -81,16 +82,18 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
     """Makes the observation a Dict of what it was and the mask of legal actions.
 
     ```python
-    env = MaskInObservation(gymnasium.make("nasgym/Digits-v0"))
-    observation, info = env.reset()  # {"observation": float32 (47,), "action_mask": int8 (2,)}
-    env = MaskInObservation.dialect(gymnasium.make("nasgym/Digits-v0"), "tianshou")  # {"obs": ..., "mask": bool}
-    ```
+    env = MaskInObservation(gymnasium.make("nasgym/Digits-v0")) observation, info = env.reset()  #
+    {"observation": float32 (47,), "action_mask": int8 (2,)} env =
+    MaskInObservation.dialect(gymnasium.make("nasgym/Digits-v0"), "tianshou")  # {"obs": ...,
+    "mask": bool} ```
 
-    The mask is that of ``info["action_mask"]``, 1 (or True) where an action is legal. An observation that is already a Dict
-    (``observation="dict"``) stays flat: it gets the mask as one more key.
+    The mask is that of ``info["action_mask"]``, 1 (or True) where an action is legal. An
+    observation that is already a Dict (``observation="dict"``) stays flat: it gets the mask as one
+    more key.
 
     Args:
-        env: An environment with a Discrete action space and ``info["action_mask"]`` after every `reset` and `step`.
+        env: An environment with a Discrete action space and ``info["action_mask"]`` after every
+            `reset` and `step`.
         obs_key: Key of the observation; left out where the observation is a Dict.
         mask_key: Key of the mask, ``(n,)`` for n actions.
         dtype: Of the mask: int8, bool or float32.
@@ -120,7 +123,8 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
 
         Raises:
             UnknownName: No such dialect.
-            InvalidValue: The observation is a Dict and the library looks for one array (all but TorchRL).
+            InvalidValue: The observation is a Dict and the library looks for one array (all but
+                TorchRL).
         """
         return cls(env, **_arguments(env.observation_space, name))
 
@@ -151,15 +155,17 @@ class VectorMaskInObservation(_VectorWrapper):
     """`MaskInObservation` for a Gymnasium VectorEnv: a Dict of batches, in all three autoreset modes.
 
     ```python
-    envs = VectorMaskInObservation(gymnasium.make_vec("nasgym/Digits-v0", num_envs=8, autoreset_mode="SameStep"))
-    observations, info = envs.reset()  # {"observation": float32 (8, 47), "action_mask": int8 (8, 2)}
-    ```
+    envs = VectorMaskInObservation(gymnasium.make_vec("nasgym/Digits-v0", num_envs=8,
+    autoreset_mode="SameStep")) observations, info = envs.reset()  # {"observation": float32 (8,
+    47), "action_mask": int8 (8, 2)} ```
 
-    ``info["final_obs"]`` gets the same form, with the masks of ``info["final_info"]``: a Dict of batches where it was one
-    batch, and an array of Dicts where it was an array of observations (Gymnasium's `SyncVectorEnv`).
+    ``info["final_obs"]`` gets the same form, with the masks of ``info["final_info"]``: a Dict of
+    batches where it was one batch, and an array of Dicts where it was an array of observations
+    (Gymnasium's `SyncVectorEnv`).
 
     Args:
-        env: A vector environment with Discrete actions and ``info["action_mask"]`` after every `reset` and `step`.
+        env: A vector environment with Discrete actions and ``info["action_mask"]`` after every
+            `reset` and `step`.
         obs_key: As in `MaskInObservation`, and so are the others.
         mask_key: Key of the masks, ``(num_envs, n)``.
         dtype: Of the masks.
@@ -180,7 +186,8 @@ class VectorMaskInObservation(_VectorWrapper):
         self._form = _Form(env.single_observation_space, env.single_action_space, obs_key, mask_key, dtype)
         self.single_observation_space = self._form.space
         self.observation_space = batch_space(self._form.space, self.num_envs)
-        # TorchRL reads the attribute, not the metadata, and Gymnasium's VectorWrapper does not pass it on
+        # TorchRL reads the attribute, not the metadata, and Gymnasium's VectorWrapper does not pass
+        # it on
         self.autoreset_mode = env.metadata.get("autoreset_mode")
         self._mask: Mask | None = None
 

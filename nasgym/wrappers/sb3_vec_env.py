@@ -34,13 +34,15 @@ class SB3VecEnv(VecEnv):
     model.learn(10_000)
     ```
 
-    Observations, rewards, dones, infos and masks are those of SB3's `DummyVecEnv` over the single environments. Environments
-    in a vector environment share their attributes: `get_attr` gives the same value for each, `set_attr` is refused, and
-    `env_method` calls the method of the vector environment once and deals out its rows.
+    Observations, rewards, dones, infos and masks are those of SB3's `DummyVecEnv` over the single
+    environments. Environments in a vector environment share their attributes: `get_attr` gives the
+    same value for each, `set_attr` is refused, and `env_method` calls the method of the vector
+    environment once and deals out its rows.
 
     Args:
-        vector_env: In the mode ``SAME_STEP``, with scalar rewards and ``info["action_mask"]`` after every `reset` and `step`:
-            `NASVectorEnv`, or Gymnasium's `SyncVectorEnv` and `AsyncVectorEnv` over such environments.
+        vector_env: In the mode ``SAME_STEP``, with scalar rewards and ``info["action_mask"]`` after
+            every `reset` and `step`: `NASVectorEnv`, or Gymnasium's `SyncVectorEnv` and
+            `AsyncVectorEnv` over such environments.
 
     Raises:
         InvalidValue: Not a vector environment, or one in another autoreset mode.
@@ -68,7 +70,7 @@ class SB3VecEnv(VecEnv):
         self._actions: npt.NDArray[Any] | None = None
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
 
-    # ---- transitions ----------------------------------------------------------------------------------------------------
+    # ---- transitions ----------------------------------------------------------------------------
 
     def reset(self) -> VecEnvObs:
         """Resets all environments, with the seeds and options that `seed` and `set_options` left for this reset."""
@@ -136,7 +138,7 @@ class SB3VecEnv(VecEnv):
             raise InvalidValue('this vector environment gives no info["action_mask"]; SB3VecEnv goes around those that do.')
         self._masks = info["action_mask"].astype(bool)
 
-    # ---- single environments --------------------------------------------------------------------------------------------
+    # ---- single environments --------------------------------------------------------------------
 
     def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
         """The rows of what a method of the vector environment returns, for some environments.

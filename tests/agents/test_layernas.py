@@ -120,7 +120,8 @@ class TestFilter:
             assert any(possible)
 
     def test_a_child_without_feasible_completion_is_not_evaluated(self):
-        # hand-computed: layer 0 costs 1 or 6, layer 1 costs 1 or 6; the limit is 6, so a 6 fits nowhere (6 + 1 > 6)
+        # hand-computed: layer 0 costs 1 or 6, layer 1 costs 1 or 6; the limit is 6, so a 6 fits
+        # nowhere (6 + 1 > 6)
         space = space_from_description(
             {"name": "s", "decisions": [{"name": n, "role": "op", "choices": ["cheap", "dear"]} for n in ("x", "y")]}
         )
@@ -130,7 +131,8 @@ class TestFilter:
         cost = ChainCost(space, "macs", 0.0, [np.array([1.0, 6.0])] * 2)
         problem = Problem(space, TableOracle(table, space), [cost], Constrained(), target=6.0)
         result = LayerNAS().search(problem, budget=10)
-        # (cheap, dear) is the first layer's child, over the limit itself but with a cheaper completion; (dear, *) never is
+        # (cheap, dear) is the first layer's child, over the limit itself but with a cheaper
+        # completion; (dear, *) never is
         assert result.history.archs.tolist() == [[0, 1], [0, 0]]
         assert result.best_arch.tolist() == [0, 0]
 
@@ -215,7 +217,8 @@ class TestCut:
         space = problem.space
         assert space.is_valid(archs).all()
         assert len(np.unique(archs, axis=0)) == len(archs)
-        # a visit to a decision tries its choices, so no two neighbouring rows differ in more than one layer at first
+        # a visit to a decision tries its choices, so no two neighbouring rows differ in more than
+        # one layer at first
         assert (archs[0] != space.default).sum() <= 3
 
     @pytest.mark.parametrize("cut", ["layers", "decisions"])

@@ -56,8 +56,8 @@ def test_the_first_better_neighbour_is_taken():
     for arch, found in zip(starts, rewards_of(problem, starts), strict=True):
         if found > reward:
             place, reward = arch, found
-    # up to the first restart, every query is a neighbour of the place, which moves on at each improvement; what the walk
-    # knows already it does not ask for
+    # up to the first restart, every query is a neighbour of the place, which moves on at each
+    # improvement; what the walk knows already it does not ask for
     moves, known = 0, {row.tobytes() for row in starts}
     for batch in ledger.asked[1:]:
         if len(batch) != 1:

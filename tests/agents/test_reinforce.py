@@ -116,7 +116,8 @@ def test_the_first_lstm_draws_are_nearly_uniform():
     archs = policy.sample(3000)
     shares = np.bincount(archs[:, 2], minlength=3) / 3000
     assert shares == pytest.approx(np.full(3, 1 / 3), abs=0.06)
-    # each of a, b, c at its own entropy: log 2 + log 3 + log 3, plus log 2 for each kernel that is active
+    # each of a, b, c at its own entropy: log 2 + log 3 + log 3, plus log 2 for each kernel that is
+    # active
     active = space.active(archs)[:, [1, 4]].sum(axis=1)
     expected = np.log(18) + active * np.log(2)
     assert policy._entropy.detach().numpy() == pytest.approx(expected, abs=0.05)

@@ -59,7 +59,7 @@ def predictor():
     return write_predictor(Predictor({"name": "ofa", "space": "ofa"}, weights, biases), predictor_path())
 
 
-# ---- tables -------------------------------------------------------------------------------------
+# ---- tables ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_table_that_does_not_fit_its_space_is_noticed():
     assert "5 rows, the space 'nats-sss' of its card 32,768" in words
 
 
-# ---- beside tables ------------------------------------------------------------------------------
+# ---- beside tables -----------------------------------------------------------------------------
 
 
 def test_an_empty_folder_has_shipped_devices_only():
@@ -183,7 +183,7 @@ def test_a_surrogate_goes_with_its_table(monkeypatch, own_data_folder):
     assert "table 'mine' is not in" in words
 
 
-# ---- tables of other packages -------------------------------------------------------------------
+# ---- tables of other packages ------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ class WithoutClient(pytest.Module):
 
 def pytest_pycollect_makemodule(module_path, parent):
     client, package = NEEDS.get(module_path.stem, (None, None))
-    # `make test-clients` names the client of its environment: there the import of the module fails by itself
+    # `make test-clients` names the client of its environment: there the import of the module fails
+    # by itself
     if package is None or os.environ.get("NASGYM_CLIENT") == client or find_spec(package) is not None:
         return None
     return WithoutClient.from_parent(parent, path=module_path)

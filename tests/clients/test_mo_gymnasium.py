@@ -50,7 +50,8 @@ def test_a_weight_on_accuracy_alone_is_the_accuracy_rule():
 
 @pytest.mark.parametrize("weight", [0.1, 0.5, 2.0])
 def test_a_weighted_sum_is_the_scalar_rule(weight):
-    # with the dearest cost as target the rule is A + w (1 - C / T), and the weighted sum A - w C / T
+    # with the dearest cost as target the rule is A + w (1 - C / T), and the weighted sum A - w C /
+    # T
     dearest = nasgym.make_problem(DIGITS).scale.largest
     rule = {"rule": "weighted-sum", "alpha": weight}
     linear = episodes(LinearReward(mo_gymnasium.make(MO), np.array([1.0, weight])), 20, 1)

@@ -32,14 +32,16 @@ def test_interval_of_equal_scores_is_a_point():
 
 
 def test_interval_of_two_scores_is_their_range():
-    # four equally likely resamples: both low (1/4), mixed (1/2), both high (1/4); 2.5 % and 97.5 % lie in the outer ones
+    # four equally likely resamples: both low (1/4), mixed (1/2), both high (1/4); 2.5 % and 97.5 %
+    # lie in the outer ones
     assert bootstrap_interval([1.0, 3.0], np.random.default_rng(0)) == (1.0, 3.0)
     # ... and with 40 % in the middle, both ends lie in the mixed ones
     assert bootstrap_interval([1.0, 3.0], np.random.default_rng(0), confidence=0.4) == (2.0, 2.0)
 
 
 def test_interval_is_stratified_and_seeded():
-    # each task has one value for all runs: resampling within a task changes nothing, resampling the pool would
+    # each task has one value for all runs: resampling within a task changes nothing, resampling the
+    # pool would
     scores = np.tile([0.0, 1.0, 2.0, 3.0], (5, 1))
     assert bootstrap_interval(scores, np.random.default_rng(1)) == (1.5, 1.5)
     noisy = np.random.default_rng(2).normal(size=30)

@@ -34,7 +34,8 @@ def test_a_missing_block_is_named_with_the_nearest():
 
 
 def test_estimates_by_hand():
-    # macs are proportional to mid here: a line in logarithms from (16, 1) to (64, 8) has 8**0.5 in its middle
+    # macs are proportional to mid here: a line in logarithms from (16, 1) to (64, 8) has 8**0.5 in
+    # its middle
     assert estimate_ms(mbconv(32), MEASURED, "phone") == pytest.approx(np.sqrt(8.0))
     # outside it is proportional
     assert estimate_ms(mbconv(128), MEASURED, "phone") == pytest.approx(16.0)

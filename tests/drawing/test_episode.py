@@ -203,7 +203,7 @@ def test_result_by_hand():
     assert Frame(space, space.default).result_text == ""
 
 
-# ---- the cost bar ---------------------------------------------------------------------------------------------------------
+# ---- the cost bar ------------------------------------------------------------------------------
 
 # an axis from 0 to 100 whose pixels are those of its values
 LEFT, RIGHT = -66, 166
@@ -321,7 +321,7 @@ def test_the_bar_as_text_by_hand():
     assert bar.count("▒") == 1
 
 
-# ---- frames of problems ---------------------------------------------------------------------------------------------------
+# ---- frames of problems ------------------------------------------------------------------------
 
 
 def test_a_frame_of_a_problem_has_the_exact_range():
@@ -369,7 +369,7 @@ def test_digits_episode_with_its_table():
     assert frames[-1].cost.verdict == "beyond the target"
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------
 
 
 def test_errors_say_what_is_allowed():

@@ -38,7 +38,7 @@ def last(mask):
     return np.flatnonzero(mask)[-1]
 
 
-# ---- targets of an episode -------------------------------------------------------------------------------------------
+# ---- targets of an episode ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mask", ["legal", "feasible"])
@@ -144,7 +144,7 @@ def test_options_are_left_as_they_are():
     assert "_target" not in env.step([0, 0])[4]
 
 
-# ---- ranges of targets -----------------------------------------------------------------------------------------------
+# ---- ranges of targets -------------------------------------------------------------------------
 
 
 def drawn(env, episodes, seed):
@@ -283,7 +283,7 @@ def test_other_options_are_named(option):
         NASEnv(tiny_problem()).reset(options={option: 1})
 
 
-# ---- optimal actions, regret -----------------------------------------------------------------------------------------
+# ---- optimal actions, regret -------------------------------------------------------------------
 
 
 def follow(env, asked, options=None, target=None):

@@ -67,7 +67,7 @@ def walk(env, rng, *, legal=True):
             return steps
 
 
-# ---- checkers --------------------------------------------------------------------------------------------------------
+# ---- checkers ----------------------------------------------------------------------------------
 
 
 def assert_checked(env_id, keywords):
@@ -109,7 +109,7 @@ def test_ids_are_registered():
         assert json.loads(spec.to_json())["kwargs"] == {"problem": env_id}
 
 
-# ---- an episode ------------------------------------------------------------------------------------------------------
+# ---- an episode --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
@@ -223,7 +223,7 @@ def test_render():
     assert NASEnv(tiny_problem()).render() is None
 
 
-# ---- determinism, copies ---------------------------------------------------------------------------------------------
+# ---- determinism, copies -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", ["mean", "sampled"])
@@ -265,7 +265,7 @@ def test_the_spec_survives_json(own):
     assert (one[1], one[2]["arch"]) == (other[1], other[2]["arch"])
 
 
-# ---- budget ----------------------------------------------------------------------------------------------------------
+# ---- budget ------------------------------------------------------------------------------------
 
 
 def test_a_budget_ends_with_an_error(own):
@@ -285,7 +285,7 @@ def test_environments_can_share_a_ledger():
     assert len(ledger.history) == 4
 
 
-# ---- errors ----------------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_public_names():
         _ = nasgym.Budgets
 
 
-# ---- in the hands of an agent ----------------------------------------------------------------------------------------
+# ---- in the hands of an agent ------------------------------------------------------------------
 
 
 def one_update(vec_env):

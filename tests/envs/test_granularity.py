@@ -76,14 +76,15 @@ def test_every_id_by_layers(imported, env_id):
     assert len(set(final["arch"])) > 30
 
 
-# ---- what is seen ----------------------------------------------------------------------------------------------------
+# ---- what is seen ------------------------------------------------------------------------------
 
 
 def test_observations_by_hand():
     problem = tiny_problem(rule=MnasNetSoft(), target=15.0)
     env = NASEnv(problem, granularity="layer")
     start, info = env.reset()
-    # three options of a (skip, conv 3, conv 5), three widths, four options of c; three steps; two numbers about cost
+    # three options of a (skip, conv 3, conv 5), three widths, four options of c; three steps; two
+    # numbers about cost
     assert start.shape == (3 + 3 + 4 + 3 + 2,)
     np.testing.assert_array_equal(start[:-2], [0] * 10 + [1, 0, 0])
     np.testing.assert_array_equal(info["action_mask"], [1, 1, 1, 0])
@@ -142,7 +143,7 @@ def test_every_frame_is_drawn(mode):
     assert "conv:5,8,conv:3" in frames[3]
 
 
-# ---- the steps as a space --------------------------------------------------------------------------------------------
+# ---- the steps as a space ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("restrict", RESTRICTIONS)

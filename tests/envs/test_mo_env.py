@@ -49,7 +49,7 @@ def undominated(points):
     return sorted(best)
 
 
-# ---- rewards ---------------------------------------------------------------------------------------------------------
+# ---- rewards -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("env_id", TABLES)
@@ -130,7 +130,7 @@ def test_rules_and_targets_do_not_change_the_rewards(rule):
     np.testing.assert_array_equal(rewards[1:], rewards[:-1])
 
 
-# ---- the native vector environment -----------------------------------------------------------------------------------
+# ---- the native vector environment -------------------------------------------------------------
 
 
 class Loop:
@@ -272,7 +272,7 @@ def test_a_thousand_seeds_equal_the_loop(imported, env_id):
     play_seeds(env_id, range(1000))
 
 
-# ---- the front -------------------------------------------------------------------------------------------------------
+# ---- the front ---------------------------------------------------------------------------------
 
 
 def coarse_problem(seed, *, objectives=TWO, target=None, lower=None):
@@ -358,7 +358,7 @@ def test_the_front_of_every_id(imported, env_id):
     assert (np.diff(front[order, 1]) < 0).all()
 
 
-# ---- Gymnasium -------------------------------------------------------------------------------------------------------
+# ---- Gymnasium ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("observation", ["onehot", "tokens", "dict"])
@@ -432,7 +432,7 @@ def test_rewards_are_not_written_again():
     np.testing.assert_array_equal(env.step(99)[1], [-1, -2])
 
 
-# ---- budget ----------------------------------------------------------------------------------------------------------
+# ---- budget ------------------------------------------------------------------------------------
 
 
 def test_a_budget_is_counted():
@@ -455,7 +455,7 @@ def test_a_budget_is_counted():
             ask()
 
 
-# ---- refused ---------------------------------------------------------------------------------------------------------
+# ---- refused -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [MONASEnv, MONASVectorEnv])

@@ -27,7 +27,8 @@ def replay(env, actions, target=None):
 def solve(env, gamma, target=None):
     """Backward induction: ``{state: (every action's value)}``, a state being the legal actions before it.
 
-    Every action is tried in every state, illegal ones too; all rewards are those that the environment pays.
+    Every action is tried in every state, illegal ones too; all rewards are those that the
+    environment pays.
     """
     values = {}
 
@@ -102,7 +103,7 @@ def test_the_optimal_policy_of_whole_layers_within_a_target_stays():
     assert_invariant(make, "cost", 1.0, target=5.0)
 
 
-# ---- sums ------------------------------------------------------------------------------------------------------------
+# ---- sums --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", [None, 7.0])
@@ -155,7 +156,7 @@ def test_potentials_by_hand():
     assert Potential.of(problem, "potential") == Potential(problem, "cost", 1.0)
 
 
-# ---- refused ---------------------------------------------------------------------------------------------------------
+# ---- refused -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_looking_changes_nothing():
     assert plain.render() is None
 
 
-# ---- Gymnasium -------------------------------------------------------------------------------------------------------
+# ---- Gymnasium ---------------------------------------------------------------------------------
 
 
 def test_gymnasiums_checker_draws_in_every_mode():

@@ -54,7 +54,7 @@ OPTIONS = [
 NUM = 4
 
 
-# ---- equality --------------------------------------------------------------------------------------------------------
+# ---- equality ----------------------------------------------------------------------------------
 
 
 def assert_same_info(native, loop, key=""):
@@ -254,7 +254,7 @@ def test_a_vector_of_one_passes_the_checker_of_gymnasium(observation):
     check_environments_match(scalar, One(vector), 300)
 
 
-# ---- the tree behind it ----------------------------------------------------------------------------------------------
+# ---- the tree behind it ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("restrict", [None, {"b.width": [8, 24], "a.kernel": [3]}, {"a.op": ["skip"], "c.kernel": [1]}])
@@ -281,7 +281,7 @@ def test_large_spaces_get_no_tables(monkeypatch):
     assert isinstance(walks.make_episodes(view, 2), walks.ComputedEpisodes)
 
 
-# ---- budget ----------------------------------------------------------------------------------------------------------
+# ---- budget ------------------------------------------------------------------------------------
 
 
 def test_an_overflowing_batch_is_charged_for_its_first_rows():
@@ -319,7 +319,7 @@ def test_a_vector_of_one_repeats_for_free_and_may_write_into_what_it_gets():
         env.step([0])
 
 
-# ---- Gymnasium -------------------------------------------------------------------------------------------------------
+# ---- Gymnasium ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("env_id", TABLES)
@@ -407,7 +407,7 @@ def test_render():
     assert NASVectorEnv(tiny_problem()).render() is None
 
 
-# ---- misuse ----------------------------------------------------------------------------------------------------------
+# ---- misuse ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("actions", [[0], [[0, 0]], [0.0, 1.0], ["0", "1"], [True, False], 0])

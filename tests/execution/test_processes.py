@@ -145,7 +145,7 @@ def test_a_killed_worker_is_one_sentence():
     assert multiprocessing.active_children() == []
 
 
-# ---- the process that owns the workers is ended ------------------------------------------------------------------------------
+# ---- the process that owns the workers is ended ------------------------------------------------
 
 
 def start_owner(folder: Path, stop_seconds: float, when: str) -> subprocess.Popen[str]:

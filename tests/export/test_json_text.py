@@ -61,7 +61,8 @@ def test_what_is_written():
     assert values["layers"][0] == []
     assert values["layers"][1][1] == {"kind": "pool", "channels": 4, "kernel": 3, "stride": 2, "pooling": "max"}
     assert values["head"]["hidden_bias"] is False
-    # stem 9 * 4 * 64; expansion 4 * 8 * 16, kernel 25 * 8 * 16, gate 2 * 8 * 2, projection 8 * 4 * 16; head 6 * (4 + 10)
+    # stem 9 * 4 * 64; expansion 4 * 8 * 16, kernel 25 * 8 * 16, gate 2 * 8 * 2, projection 8 * 4 *
+    # 16; head 6 * (4 + 10)
     assert values["macs"] == 2304 + 512 + 3200 + 32 + 512 + 84
     assert text.isascii()
     assert text.endswith("}\n")

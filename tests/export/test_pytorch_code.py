@@ -30,7 +30,8 @@ SPACES = planned_spaces()
 # the others have one size
 MOBILE = [space for space in SPACES if space.name not in ("digits", "nas-bench-macro")]
 SMALL = Scale((3, 32, 32), 10, 0.25)
-# every argument that differs within one network: activations, gates and what they are made of, groups, shapes of residuals
+# every argument that differs within one network: activations, gates and what they are made of,
+# groups, shapes of residuals
 MIXED = NetworkPlan(
     "mixed",
     (6, 9, 9),
@@ -75,8 +76,9 @@ def settled_weights(plan, images, rng):
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=False)
 
     def settle(norm, inputs):
-        # one scale for all channels and no mean: a weak channel that is brought to size 1 is magnified rounding, and both
-        # runtimes are then as far from each other as each is from double precision
+        # one scale for all channels and no mean: a weak channel that is brought to size 1 is
+        # magnified rounding, and both runtimes are then as far from each other as each is from
+        # double precision
         norm.running_mean.zero_()
         norm.running_var.fill_(inputs[0].square().mean())
 

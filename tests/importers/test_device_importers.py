@@ -24,7 +24,7 @@ def root(space):
     return np.full((1, space.num_decisions), -1, dtype=np.int8)
 
 
-# ---- Once-for-All ---------------------------------------------------------------------------------------------------
+# ---- Once-for-All ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +121,14 @@ def test_a_missing_file(folder, tmp_path_factory):
         read_ofa_device(folder)
 
 
-# ---- ProxylessNAS ---------------------------------------------------------------------------------------------------
+# ---- ProxylessNAS ------------------------------------------------------------------------------
 
 
 def test_proxylessnas_latencies(shared):
     """Extremes and mean over all 6^6 * 7^15 networks.
 
-    The sums that were published with the data add the two first blocks with kernels 5 and 7 to every network, of which none has
-    more than one first block; without them they agree.
+    The sums that were published with the data add the two first blocks with kernels 5 and 7 to
+    every network, of which none has more than one first block; without them they agree.
     """
     device = read_proxylessnas_device(shared / "raw" / "proxylessnas" / "mobile_trim.yaml")
     by_kernel = {
@@ -164,7 +164,7 @@ def test_an_incomplete_proxylessnas_file(shared, tmp_path):
         read_proxylessnas_device(cut)
 
 
-# ---- TuNAS ----------------------------------------------------------------------------------------------------------
+# ---- TuNAS -------------------------------------------------------------------------------------
 
 
 def test_tunas_latencies(shared):

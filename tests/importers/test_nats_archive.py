@@ -23,8 +23,8 @@ COLUMNS = (
     ("ImageNet16-120", "x-valid"),
     ("ImageNet16-120", "x-test"),
 )
-# space, index, epochs: percent of COLUMNS in the order of the seeds; training seconds of the four data sets;
-# seconds of a validation pass of cifar10-valid, cifar100, ImageNet16-120
+# space, index, epochs: percent of COLUMNS in the order of the seeds; training seconds of the four
+# data sets; seconds of a validation pass of cifar10-valid, cifar100, ImageNet16-120
 GOLDEN = [
     ("sss", 0, 12, "66.604 66.248 66.588|72.22 70.70 72.24|25.32 22.66 23.14|24.26 23.42 23.70|13.867 14.367 14.200|12.833 13.767 13.333", "42.58 62.43 61.62 117.51", "1.219 .376 .244"),
     ("sss", 0, 90, "76.888|79.79|32.24|32.30|16.600|15.533", "319.33 468.20 462.18 881.35", "1.219 .376 .244"),

@@ -72,7 +72,8 @@ def check(table, kind, space, texts):
             for index, row in enumerate(rows):
                 assert seconds[row, trained] == pytest.approx(epochs * (1 + index) + 0.25)
                 assert np.isnan(seconds[row, ~np.array(trained)]).all()
-    # 4 architectures x (2 + 1 seeds of cifar10, 1 + 1 of the others at 12 epochs; 3 everywhere at 200), and so on
+    # 4 architectures x (2 + 1 seeds of cifar10, 1 + 1 of the others at 12 epochs; 3 everywhere at
+    # 200), and so on
     assert cells == {"tss": 4 * (3 + 4 + 18), "sss": 4 * (6 + 18 + 6)}[kind]
     for dataset in table.datasets:
         assert table.cost(dataset, "macs_table")[rows].tolist() == [1_500_000 + index * 1_000_000 for index in range(4)]

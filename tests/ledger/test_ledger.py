@@ -29,7 +29,7 @@ def counted_oracle(problem):
     return rows
 
 
-# ---- what is charged -------------------------------------------------------------------------------------------------
+# ---- what is charged ---------------------------------------------------------------------------
 
 
 def test_distinct_repeats_are_free():
@@ -152,7 +152,7 @@ def test_seconds_that_the_oracle_does_not_know():
     assert len(ledger.history) == 0
 
 
-# ---- the end ---------------------------------------------------------------------------------------------------------
+# ---- the end -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unit", ["distinct", "total"])
@@ -241,7 +241,7 @@ def test_no_budget_no_log():
     assert len(ledger.history) == 0
 
 
-# ---- the log ---------------------------------------------------------------------------------------------------------
+# ---- the log -----------------------------------------------------------------------------------
 
 
 def test_history_by_hand():
@@ -274,7 +274,7 @@ def test_history_without_evaluations():
     assert set(history.costs) == {"latency_ms@phone", "energy_mj"}
 
 
-# ---- what agents may not know ----------------------------------------------------------------------------------------
+# ---- what agents may not know ------------------------------------------------------------------
 
 
 def test_test_metrics_are_refused():
@@ -298,7 +298,7 @@ def test_what_agents_know():
     assert ledger.charges == 0
 
 
-# ---- errors ----------------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2.5, float("nan"), float("inf"), True, "3", None])

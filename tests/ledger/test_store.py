@@ -49,7 +49,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-# ---- measurements ----------------------------------------------------------------------------------------------------
+# ---- measurements ------------------------------------------------------------------------------
 
 
 def test_measurements_come_back(path):
@@ -114,7 +114,7 @@ def test_what_another_process_has_trained_meanwhile_is_not_trained_again(path):
     assert [row for row, _ in rows] == [ALL[0].tobytes(), ALL[5].tobytes()]
 
 
-# ---- replay ----------------------------------------------------------------------------------------------------------
+# ---- replay ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("budget", [Budget("total", 30), Budget("distinct", 20), Budget("train_seconds", 160)])
@@ -178,7 +178,7 @@ def test_charges_and_results(path):
     assert store.charged_archs(99, 5)[0].shape == (0, 5)
 
 
-# ---- crashes and company ---------------------------------------------------------------------------------------------
+# ---- crashes and company -----------------------------------------------------------------------
 
 CRASH = """
 import os, sys
@@ -261,7 +261,7 @@ def test_several_processes_make_a_store_at_once(tmp_path):
         store.close()
 
 
-# ---- other files -----------------------------------------------------------------------------------------------------
+# ---- other files -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", [b"no database at all, only text\n" * 50, b"\x00" * 4096])

@@ -24,7 +24,7 @@ def models(count: int = 3) -> dict[str, bytes]:
     return {f"conv{i}": block_onnx(Conv(4, 4 + i, 3), 8, rng=rng).SerializeToString() for i in range(count)}
 
 
-# ---- the statistic ------------------------------------------------------------------------------------------------------
+# ---- the statistic -----------------------------------------------------------------------------
 
 
 def test_the_latency_is_the_tenth_percentile_of_all_runs() -> None:
@@ -76,7 +76,7 @@ def test_unit_and_order_of_rounds(rounds: list[list[float]], factor: float) -> N
     assert min(map(min, rounds)) <= one.low_ms <= one.high_ms <= max(map(max, rounds))
 
 
-# ---- measuring ----------------------------------------------------------------------------------------------------------
+# ---- measuring ---------------------------------------------------------------------------------
 
 
 def test_every_model_is_timed_in_every_round(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_kill_loses_one_burst_at_most(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
-# ---- faults -------------------------------------------------------------------------------------------------------------
+# ---- faults ------------------------------------------------------------------------------------
 
 
 def test_an_unreadable_model_is_named(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_machine_is_described() -> None:
     assert about["cores"].isdigit()
 
 
-# ---- the script of a kit ------------------------------------------------------------------------------------------------
+# ---- the script of a kit -----------------------------------------------------------------------
 
 
 def test_the_script_needs_nothing_of_this_package(tmp_path: Path) -> None:

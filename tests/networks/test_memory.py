@@ -143,7 +143,8 @@ def test_a_block_by_hand():
     # expand 4 x 24, depthwise 9 x 24, project 24 x 4, and a bias for each of 24 + 24 + 4 channels
     assert block_bytes(block) == 4 * (96 + 216 + 96 + 52)
     assert block_bytes(block, "int8") == 96 + 216 + 96 + 4 * 52
-    # at 8 x 8: the depthwise convolution reads and writes 24 channels while the residual holds the input of 4
+    # at 8 x 8: the depthwise convolution reads and writes 24 channels while the residual holds the
+    # input of 4
     assert block_peak(block, 8) == 4 * 64 * (4 + 24 + 24) + block_bytes(block)
     assert block_peak(MBConv(4, 24, 4, 3), 8) == 4 * 64 * 48 + block_bytes(block)
     # without expansion: input and output
@@ -155,7 +156,8 @@ def test_a_block_by_hand():
 
 def test_a_gate_by_hand():
     gated = Conv(2, 4, 1, se_channels=1)
-    # the product holds both its inputs and its output: 4 channels twice, and a factor for each channel
+    # the product holds both its inputs and its output: 4 channels twice, and a factor for each
+    # channel
     assert block_peak(gated, 8) == 4 * (64 * 8 + 4) + block_bytes(gated)
     assert block_bytes(gated) == 4 * (8 + 4 + (4 + 1) + (4 + 4))
 

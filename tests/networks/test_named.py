@@ -32,8 +32,8 @@ COMPUTED = {
     "moga-b": (248.6, 5.508),
     "moga-c": (221.1, 5.489),
 }
-# as they are printed: MoGA, table 3, which cuts digits off, FairNAS, table 2, and the README files of `tensorflow/models` and
-# `tensorflow/tpu`
+# as they are printed: MoGA, table 3, which cuts digits off, FairNAS, table 2, and the README files
+# of `tensorflow/models` and `tensorflow/tpu`
 PRINTED = {
     "mobilenet-v3-large": (217, 5.4),
     "mnasnet-a1": (312, 3.9),

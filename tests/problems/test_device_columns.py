@@ -65,7 +65,8 @@ def test_bounds_and_feasible_masks_are_exact(folder):
     np.testing.assert_allclose(low, 1.0 + np.arange(5) * 3.125)
     np.testing.assert_allclose(high, 4.124 + np.arange(5) * 3.125)
     env = gym.make(ENV, device="edgegpu", reward="constrained", target=4.124, mask="feasible")
-    # latencies grow with the position: only the first operation of the first edge stays within the target
+    # latencies grow with the position: only the first operation of the first edge stays within the
+    # target
     assert env.reset()[1]["action_mask"].tolist() == [1, 0, 0, 0, 0]
     narrow = nasgym.make_problem(ENV, device="edgegpu", restrict={"node1.from0": ["avg_pool_3x3"]})
     assert narrow.cost_bounds(np.full((1, 6), -1, dtype=np.int8))[0][0] == pytest.approx(13.5)

@@ -161,7 +161,7 @@ def test_every_id_with_every_kind_of_rule(imported, env_id, reward):
     assert problem.evaluate(best.archs).reward.max() == best.reward > problem.invalid_reward
 
 
-# ---- devices of a table whose space has networks ------------------------------------------------------------------------
+# ---- devices of a table whose space has networks -----------------------------------------------
 
 
 def test_device_files_are_known_devices(imported):

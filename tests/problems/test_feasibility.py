@@ -110,7 +110,7 @@ def feasible_view(evaluator, granularity):
     return Observer(evaluator, "tokens", Steps.of(evaluator.space, granularity), Feasibility(evaluator))
 
 
-# ---- masks against all completions -----------------------------------------------------------------------------------
+# ---- masks against all completions -------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -195,7 +195,7 @@ def test_the_cheapest_architectures_own_cost_is_a_target(seed):
         assert info["feasible"]
 
 
-# ---- episodes --------------------------------------------------------------------------------------------------------
+# ---- episodes ----------------------------------------------------------------------------------
 
 
 def reached(view):
@@ -306,7 +306,7 @@ def test_what_is_masked_is_illegal():
     assert env.step(1 - int(info["action_mask"].argmax()))[4]["invalid_action"]
 
 
-# ---- refused ---------------------------------------------------------------------------------------------------------
+# ---- refused -----------------------------------------------------------------------------------
 
 
 def test_a_window_that_no_cost_falls_into():

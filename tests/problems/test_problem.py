@@ -104,7 +104,7 @@ def test_cost_bounds_are_of_the_primary_cost():
     assert (low[0], high[0]) == (1.0, 36.0)
 
 
-# ---- constraint, objectives ------------------------------------------------------------------------------------------
+# ---- constraint, objectives --------------------------------------------------------------------
 
 
 def test_lower_limit():
@@ -186,7 +186,7 @@ def test_restricted_away():
     assert problem.evaluate([[0, 1, 0, 0, 0]]).accuracy == tiny_problem().evaluate([[0, 0, 0, 0, 0]]).accuracy
 
 
-# ---- other targets ---------------------------------------------------------------------------------------------------
+# ---- other targets -----------------------------------------------------------------------------
 
 
 def assert_same_problem(one, other):
@@ -287,7 +287,7 @@ def test_the_front_is_what_nothing_dominates(feasible_only):
     np.testing.assert_array_equal(front.values, values[best] * [1, -1])
 
 
-# ---- identity --------------------------------------------------------------------------------------------------------
+# ---- identity ----------------------------------------------------------------------------------
 
 
 def test_fingerprint_names_what_matters():
@@ -329,7 +329,7 @@ def test_what_is_trained_live_has_no_exact_answer():
         problem.optimum()
 
 
-# ---- published -------------------------------------------------------------------------------------------------------
+# ---- published ---------------------------------------------------------------------------------
 
 
 def test_best_macro_network_within_half_of_the_range(imported):

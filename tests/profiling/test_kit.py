@@ -166,7 +166,7 @@ def test_wrong_numbers_and_names(tmp_path: Path) -> None:
         write_kit(SPACE, tmp_path / "a", batch=0)
 
 
-# ---- profiles -----------------------------------------------------------------------------------------------------------
+# ---- profiles ----------------------------------------------------------------------------------
 
 
 def run_profile(tmp_path: Path, **options):

@@ -52,7 +52,8 @@ def test_topology_text():
 
 def test_topology_identities_by_hand():
     space = TopologySpace()
-    # a skip into node 1 makes "node 1" and "input" the same, a dead edge takes what hangs on it along
+    # a skip into node 1 makes "node 1" and "input" the same, a dead edge takes what hangs on it
+    # along
     one = "|skip_connect~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"
     other = "|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|"
     forms = space.canonical(space.from_str([one, other]))
@@ -73,7 +74,8 @@ def test_digits_skips_of_equal_layers_commute():
     assert (space.canonical(forms) == forms).all()
     assert space.to_str(space.canonical(space.from_str("k3e3,skip,k5e6,skip,k3e6"))) == ["k3e3,k5e6,skip,skip,k3e6"]
     table = find_table("digits")
-    # the 500 pairs were trained one by one; equal results show that a training does not depend on what is trained beside it
+    # the 500 pairs were trained one by one; equal results show that a training does not depend on
+    # what is trained beside it
     for values in table.accuracy.values():
         assert (values == values[space.index_of(forms)]).all()
 

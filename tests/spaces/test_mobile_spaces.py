@@ -151,7 +151,7 @@ def test_a_scale_changes_the_fingerprint(name):
     assert cost_of(name, "macs").fingerprint != cost_of(name, "macs", SMALL).fingerprint
 
 
-# ---- networks with several encodings ---------------------------------------------------------------------------------------
+# ---- networks with several encodings -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("space", [ProxylessNASSpace(), TuNASSpace(), MobileNetV3Space(), MnasNetSpace()], ids=lambda s: s.name)

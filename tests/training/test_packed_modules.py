@@ -63,7 +63,8 @@ def test_mobile_networks(name):
     arch = space.sample(np.random.default_rng(1), 1)
     other = arch.copy()
     for i, decision in enumerate(space.decisions):
-        # a pack shares the kernels of plain convolutions, which only mnasnet has ("conv", its last op)
+        # a pack shares the kernels of plain convolutions, which only mnasnet has ("conv", its last
+        # op)
         if decision.role == "kernel" and not (name == "mnasnet" and arch[0, i - 1] == 3):
             other[0, i] = 0
     plans = [plan_of_space(space, one[0], DIGITS) for one in (arch, other)]

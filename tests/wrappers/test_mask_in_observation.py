@@ -36,7 +36,7 @@ def wild_actions(rng, masks, illegal=0.2):
     return np.where(rng.random(len(masks)) < illegal, rng.integers(-1, masks.shape[1] + 1, size=len(masks)), legal)
 
 
-# ---- one environment -------------------------------------------------------------------------------------------------
+# ---- one environment ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,7 +124,7 @@ def test_copies_go_on_where_the_original_is(duplicate):
     assert data_equivalence(other.step(1), env.step(1))
 
 
-# ---- many environments -----------------------------------------------------------------------------------------------
+# ---- many environments -------------------------------------------------------------------------
 
 
 def rows_of(batch, i):
@@ -190,7 +190,7 @@ def test_statistics_go_around_it():
     assert info["final_obs"]["action_mask"].tolist() == [[1, 0, 0]] * NUM
 
 
-# ---- misuse ----------------------------------------------------------------------------------------------------------
+# ---- misuse ------------------------------------------------------------------------------------
 
 
 class Two(gymnasium.Env):

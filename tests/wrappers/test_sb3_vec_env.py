@@ -58,7 +58,7 @@ PAIRS = {
 }
 
 
-# ---- the same as DummyVecEnv -----------------------------------------------------------------------------------------
+# ---- the same as DummyVecEnv -------------------------------------------------------------------
 
 
 def plain(observations):
@@ -141,7 +141,7 @@ def test_targets_in_an_array_are_those_of_a_dict_for_each():
     assert len(np.unique(first[:, -1])) == NUM
 
 
-# ---- learning --------------------------------------------------------------------------------------------------------
+# ---- learning ----------------------------------------------------------------------------------
 
 
 def make_envs(kind):
@@ -191,7 +191,7 @@ def test_statistics_of_gymnasium_are_those_of_the_ended_episode():
     assert envs.env_is_wrapped(TimeLimit, indices=[0, 1]) == [False] * 2
 
 
-# ---- attributes and drawings -----------------------------------------------------------------------------------------
+# ---- attributes and drawings -------------------------------------------------------------------
 
 
 def test_attributes_are_those_of_the_vector_environment():
@@ -230,7 +230,7 @@ def test_drawings():
     assert envs.render().shape == (2 * images[0].shape[0], 2 * images[0].shape[1], 3)  # tiled
 
 
-# ---- misuse ----------------------------------------------------------------------------------------------------------
+# ---- misuse ------------------------------------------------------------------------------------
 
 
 class TwoRewards(VectorWrapper):

@@ -34,8 +34,9 @@ class _Numbers(dict[str, int]):
 class Memo:
     """What the pickle may refer to again, by running number.
 
-    Entry by entry, the objects of the entry in work are all there. Of those before, texts are kept (as compressed numbers into
-    one list of different texts), and the allowed names; containers and numbers are dropped, and a reference to one is an error.
+    Entry by entry, the objects of the entry in work are all there. Of those before, texts are kept
+    (as compressed numbers into one list of different texts), and the allowed names; containers and
+    numbers are dropped, and a reference to one is an error.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,9 @@
 """`EntryStream`: a compressed pickle with a large dictionary inside, read entry by entry.
 
-An unpickler keeps everything: the dictionary, and beside it every object that the pickle might refer to again. This reader hands
-out an entry as soon as it is complete and forgets it; of what may be referred to again it remembers the texts, as numbers.
-It runs the operations that the published archives consist of (pickle protocols 4 and 5) and refuses all others.
+An unpickler keeps everything: the dictionary, and beside it every object that the pickle might
+refer to again. This reader hands out an entry as soon as it is complete and forgets it; of what may
+be referred to again it remembers the texts, as numbers. It runs the operations that the published
+archives consist of (pickle protocols 4 and 5) and refuses all others.
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ class _Machine:
         return fields[-2:-1] == [self._field] and isinstance(fields[-1], dict)
 
     def _closed_an_entry(self) -> bool:
-        # earlier entries are gone from the stack, so that these are the key and the value, with nothing inside of it in work
+        # earlier entries are gone from the stack, so that these are the key and the value, with
+        # nothing inside of it in work
         return self._in_field() and len(self._stack) == 2
 
     def _take(self, count: int) -> bytes:
@@ -246,9 +248,10 @@ class _Machine:
 class EntryStream:
     """Reads one field of the outermost dictionary of a bz2-compressed pickle, entry by entry; iterate once.
 
-    Iterating gives (key, value); a value is a dictionary of at most 1,000 items (those of a larger one are written in parts, and
-    it is refused) that holds dictionaries, lists, tuples, sets, text and numbers, nested. It is forgotten once the next is asked
-    for. What the writer may leave together, such as the only entry of a field, is handed out at the end.
+    Iterating gives (key, value); a value is a dictionary of at most 1,000 items (those of a larger
+    one are written in parts, and it is refused) that holds dictionaries, lists, tuples, sets, text
+    and numbers, nested. It is forgotten once the next is asked for. What the writer may leave
+    together, such as the only entry of a field, is handed out at the end.
 
     Attributes:
         head: The fields that stand before the field; after the last entry all other fields.
@@ -268,8 +271,9 @@ class EntryStream:
         """Goes through the entries.
 
         Raises:
-            DataError: The file names anything but `restricted_pickle.ALLOWED` (nothing of it has been executed), is damaged or
-                cut off, holds no dictionary, or its entries share data.
+            DataError: The file names anything but `restricted_pickle.ALLOWED` (nothing of it has
+                been executed), is damaged or cut off, holds no dictionary, or its entries share
+                data.
         """
         with told_as_data_errors(self.path), bz2.open(self.path, "rb") as file:
             try:

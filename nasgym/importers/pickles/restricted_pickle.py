@@ -1,7 +1,8 @@
 """`load_pickle`: one compressed pickle, read with an allow-list of three names.
 
-A pickle names the functions that rebuild it, and an unrestricted reader calls whatever it names. The published archives need
-an ordered dictionary and numpy numbers, nothing else; every other name is refused before it is looked up.
+A pickle names the functions that rebuild it, and an unrestricted reader calls whatever it names.
+The published archives need an ordered dictionary and numpy numbers, nothing else; every other name
+is refused before it is looked up.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class NumberType:
 class _Number:
     """Stands in for `numpy.core.multiarray.scalar`: makes a Python number.
 
-    A class because a pickle can set attributes of what it names, and a class with `__setstate__` refuses that.
+    A class because a pickle can set attributes of what it names, and a class with `__setstate__`
+    refuses that.
     """
 
     def __new__(cls, kind: Any, raw: Any) -> Any:
@@ -121,7 +123,8 @@ def load_pickle(path: Path) -> Any:
         Dictionaries, lists, tuples, sets, text and numbers, nested.
 
     Raises:
-        DataError: The file names anything but `ALLOWED` (nothing of it has been executed), or it is damaged or cut off.
+        DataError: The file names anything but `ALLOWED` (nothing of it has been executed), or it is
+            damaged or cut off.
     """
     with told_as_data_errors(path), bz2.open(path, "rb") as file:
         found = _RestrictedUnpickler(file).load()

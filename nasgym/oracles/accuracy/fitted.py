@@ -19,7 +19,8 @@ __all__ = ["FittedModel"]
 class FittedModel:
     """Accuracies and training seconds of a sampled table, predicted for every architecture of its space.
 
-    Sampled architectures are predicted like all others: a search must not be able to tell them apart.
+    Sampled architectures are predicted like all others: a search must not be able to tell them
+    apart.
 
     Args:
         surrogate: What was fitted.

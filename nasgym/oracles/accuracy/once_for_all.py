@@ -28,9 +28,10 @@ FIDELITY = 0
 class OnceForAllModel:
     """Once-for-All's accuracy predictor [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py].
 
-    The number is a prediction of the top-1 accuracy on images held out of ImageNet's training set, a validation accuracy, and
-    optimistic by some points for what a search finds [I]. There is no test accuracy, it is NaN. Nothing is trained: the one
-    fidelity is 0 epochs, and training seconds are NaN.
+    The number is a prediction of the top-1 accuracy on images held out of ImageNet's training set,
+    a validation accuracy, and optimistic by some points for what a search finds [I]. There is no
+    test accuracy, it is NaN. Nothing is trained: the one fidelity is 0 epochs, and training seconds
+    are NaN.
 
     Computed in single precision, as the published code does.
 

@@ -57,8 +57,8 @@ class SurrogateModel(Protocol):
 class SurrogateOracle(AccuracyOracle):
     """Accuracies of a model. Asking costs nothing, so exact answers exist where the space can be enumerated.
 
-    Where the model is an ensemble, its members take the place of training seeds: ``"mean"`` is their mean, ``"sampled"`` draws
-    one for every evaluation, and a number is one of them.
+    Where the model is an ensemble, its members take the place of training seeds: ``"mean"`` is
+    their mean, ``"sampled"`` draws one for every evaluation, and a number is one of them.
 
     Args:
         model: What predicts.
@@ -70,7 +70,8 @@ class SurrogateOracle(AccuracyOracle):
         UnknownName: There is no such member.
 
     Warns:
-        OutsideSampleWarning: The first time that an architecture outside of the model's sample is asked about.
+        OutsideSampleWarning: The first time that an architecture outside of the model's sample is
+            asked about.
     """
 
     deterministic = True

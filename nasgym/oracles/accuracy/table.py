@@ -25,10 +25,11 @@ class TableOracle(AccuracyOracle):
 
     Args:
         table: The table; its rows are in the order of `space.enumerate`.
-        space: The table's whole space (a restriction of it keeps the encoding and reads the same rows).
+        space: The table's whole space (a restriction of it keeps the encoding and reads the same
+            rows).
         dataset: One of the table's data sets; by default the first.
-        seed: ``"mean"`` over the training seeds, ``"sampled"`` (each evaluation draws one of those that the architecture
-            has), or the column of one training seed.
+        seed: ``"mean"`` over the training seeds, ``"sampled"`` (each evaluation draws one of those
+            that the architecture has), or the column of one training seed.
         search_fidelity: Epochs that a search sees; by default what the table's card says.
 
     Raises:

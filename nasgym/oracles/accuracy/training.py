@@ -29,8 +29,9 @@ PlanBuilder: TypeAlias = Callable[[Archs], NetworkPlan]
 class TrainingOracle(AccuracyOracle):
     """Accuracy by training from scratch; networks that differ in kernels only are trained side by side.
 
-    Training seed s fixes initial weights and the order of the images, whatever else is trained at the same time (up to
-    rounding). `train_seconds` is processor time, shared equally among the networks of a pack.
+    Training seed s fixes initial weights and the order of the images, whatever else is trained at
+    the same time (up to rounding). `train_seconds` is processor time, shared equally among the
+    networks of a pack.
 
     Args:
         space: Space of the architectures.
@@ -133,8 +134,9 @@ SCALED_FIDELITIES = (1, 5)
 def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
     """The training oracle of a space with plans, on scikit-learn's digits.
 
-    Networks of a mobile space are built at `nasgym.networks.scale.DIGITS`, a quarter of the width and 8 x 8 pixels, and trained
-    for 1 epoch of 800 images where nothing else is asked for, 5 for reports.
+    Networks of a mobile space are built at `nasgym.networks.scale.DIGITS`, a quarter of the width
+    and 8 x 8 pixels, and trained for 1 epoch of 800 images where nothing else is asked for, 5 for
+    reports.
 
     Args:
         space: The whole space.
@@ -162,8 +164,8 @@ def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | No
 
     Args:
         space: The whole space.
-        seed: ``"mean"`` or ``"sampled"``: every training draws one of the oracle's seeds (a mean over them is what reports give);
-            a number is the one seed of all trainings.
+        seed: ``"mean"`` or ``"sampled"``: every training draws one of the oracle's seeds (a mean
+            over them is what reports give); a number is the one seed of all trainings.
         fidelity: Epochs that a search sees, None for the oracle's own.
 
     Raises:

@@ -28,7 +28,8 @@ class ChainCost(CostDefaults):
         name: Name with unit.
         constant: What every architecture costs.
         unary: One ``(m_l,)`` array a layer.
-        pair: One ``(m_l, m_{l+1})`` array for each two neighbouring layers, or None where there are no such terms.
+        pair: One ``(m_l, m_{l+1})`` array for each two neighbouring layers, or None where there are
+            no such terms.
         combine: How terms make the cost.
 
     Raises:

@@ -42,17 +42,19 @@ PIPE_SECONDS = 2.0
 class CommandLatency(MeasuredCost):
     """Latency of whole networks with random weights, as a command prints it.
 
-    The command is split into arguments once, as a shell would split it, and run without a shell; in each argument ``{onnx}`` becomes
-    the path of the network's ONNX file, which has no character that a shell takes for anything but a letter. It prints
-    milliseconds: ``latency_ms: 12.3`` on a line of its own, or else a number on a line of its own, in both cases
-    ``ms`` may follow; of several such lines the last one counts, and those with the label go before those without. Only its
-    standard output is read. It fails when it ends with another exit code than 0, prints no such line or a number that
-    is not positive and finite, or runs for longer than `timeout`; then it is tried again. However it ends, what it has started
-    in its process group is killed with it.
+    The command is split into arguments once, as a shell would split it, and run without a shell; in
+    each argument ``{onnx}`` becomes the path of the network's ONNX file, which has no character
+    that a shell takes for anything but a letter. It prints milliseconds: ``latency_ms: 12.3`` on a
+    line of its own, or else a number on a line of its own, in both cases ``ms`` may follow; of
+    several such lines the last one counts, and those with the label go before those without. Only
+    its standard output is read. It fails when it ends with another exit code than 0, prints no such
+    line or a number that is not positive and finite, or runs for longer than `timeout`; then it is
+    tried again. However it ends, what it has started in its process group is killed with it.
 
-    It runs in the folder that is the current one when this is made. Measurements are kept apart by command, hardware, batch and
-    precision, and a program or an argument that is a path of this machine counts with its whole path, so that
-    ``./bench.sh`` in two folders are two. What a script says does not count: an edited one needs another `hardware`.
+    It runs in the folder that is the current one when this is made. Measurements are kept apart by
+    command, hardware, batch and precision, and a program or an argument that is a path of this
+    machine counts with its whole path, so that ``./bench.sh`` in two folders are two. What a script
+    says does not count: an edited one needs another `hardware`.
 
     Args:
         space: A space with plans, or a restriction of one.
@@ -60,14 +62,17 @@ class CommandLatency(MeasuredCost):
         name: Name with unit under which the cost goes.
         timeout: Seconds for one run.
         retries: Further runs for a network when one fails.
-        hardware: What the command measures on, for reports; measurements of another one are kept apart.
+        hardware: What the command measures on, for reports; measurements of another one are kept
+            apart.
         batch: Images at once.
         precision: ``"float32"`` or ``"int8"``.
-        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the publication.
+        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the
+            publication.
         cache: Where measurements are kept; by default in the data folder.
 
     Raises:
-        InvalidValue: A value is out of range, the command has no ``{onnx}``, or the space has no plans.
+        InvalidValue: A value is out of range, the command has no ``{onnx}``, or the space has no
+            plans.
         UnknownName: There is no such precision.
     """
 
@@ -170,7 +175,7 @@ def read_latency(output: str) -> float | str:
     return "printed no line 'latency_ms: NUMBER' and no line that is a number"
 
 
-# ---- running --------------------------------------------------------------------------------------------------------------
+# ---- running -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
 
     Args:
         space: A space with a closed form.
-        name: ``"macs"`` or ``"params"``, in units; ``"size_kb"`` or ``"peak_memory_kb"`` in kilobytes, for float32, or with
-            ``"@int8"`` behind it (`nasgym.networks.memory`).
+        name: ``"macs"`` or ``"params"``, in units; ``"size_kb"`` or ``"peak_memory_kb"`` in
+            kilobytes, for float32, or with ``"@int8"`` behind it (`nasgym.networks.memory`).
         dataset: For NATS-Bench: sets image size and classes.
         scale: For the mobile spaces: images, classes and width.
 
@@ -135,7 +135,8 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
 def counted_of(space: SearchSpace, name: str) -> ChainCost | CasesCost:
     """`counted_cost` of a space or of a restriction of it, at the size of the publication.
 
-    The whole space is counted once a process: that takes seconds in large ones, and is the same for every problem.
+    The whole space is counted once a process: that takes seconds in large ones, and is the same for
+    every problem.
 
     Raises:
         NasgymError: As `counted_cost`.

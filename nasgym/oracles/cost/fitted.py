@@ -18,8 +18,8 @@ __all__ = ["FittedCost"]
 class FittedCost(EnumeratedCost):
     """A cost of a sampled table, predicted for every architecture: the mean over the members.
 
-    Bounds are exact bounds of the predictions, found by predicting the whole space, which therefore has to be one that can be
-    enumerated (possibly after a restriction).
+    Bounds are exact bounds of the predictions, found by predicting the whole space, which therefore
+    has to be one that can be enumerated (possibly after a restriction).
 
     Args:
         surrogate: What was fitted.

@@ -28,8 +28,9 @@ TOGETHER = 8
 class LiveLatency(MeasuredCost):
     """Latency of whole networks with random weights on this machine, by onnxruntime (`nasgym.measuring.measure`).
 
-    The new networks of a batch are timed in interleaved rounds, eight at a time, each until its interval is within 3 % or it
-    has had 20 rounds; the 10th percentile of its runs is its latency. Only one process of this machine measures at a time.
+    The new networks of a batch are timed in interleaved rounds, eight at a time, each until its
+    interval is within 3 % or it has had 20 rounds; the 10th percentile of its runs is its latency.
+    Only one process of this machine measures at a time.
 
     Args:
         space: A space with plans, or a restriction of one.
@@ -39,7 +40,8 @@ class LiveLatency(MeasuredCost):
         precision: ``"float32"`` or ``"int8"``.
         provider: Execution provider of onnxruntime.
         tolerance: Wanted half interval, as a share of the latency.
-        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the publication.
+        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the
+            publication.
         cache: Where measurements are kept; by default in the data folder.
 
     Raises:

@@ -24,12 +24,14 @@ __all__ = ["LookupCost"]
 class LookupCost(CostDefaults):
     """The sum of a device's block latencies: fixed blocks, and those of each layer's option.
 
-    Where the first layer sets the image size, there is one such sum for each of its options; bounds are then the extremes
-    over those that a partial architecture still allows. Bounds are exact for any partial architecture, not only for prefixes:
-    every layer has a table over its partly decided states.
+    Where the first layer sets the image size, there is one such sum for each of its options; bounds
+    are then the extremes over those that a partial architecture still allows. Bounds are exact for
+    any partial architecture, not only for prefixes: every layer has a table over its partly decided
+    states.
 
-    Which blocks there are is looked up when the cost is first asked, or by `check`: of a device that was measured for a
-    restriction only, the whole space's cost can be made and narrowed, but not asked.
+    Which blocks there are is looked up when the cost is first asked, or by `check`: of a device
+    that was measured for a restriction only, the whole space's cost can be made and narrowed, but
+    not asked.
 
     Args:
         space: The space or a restriction of it.

@@ -35,20 +35,22 @@ MARGIN = 0.1
 class MeasuredCost(CostDefaults):
     """Base of the latencies that are measured; a subclass says how, in `_measure`.
 
-    Networks that are equal block by block, as those of one canonical form are, share a measurement. It is kept in
-    the data folder (`LatencyCache`) under the fingerprint before it is used, and never made again: a search that is repeated or
-    resumed reads the same numbers.
+    Networks that are equal block by block, as those of one canonical form are, share a measurement.
+    It is kept in the data folder (`LatencyCache`) under the fingerprint before it is used, and
+    never made again: a search that is repeated or resumed reads the same numbers.
 
-    Bounds of a measured latency are not known. `bounds` gives, for every architecture, the range of the whole space as it is
-    estimated from two measurements: 10 % below the faster to 10 % above the slower of the networks with the fewest and the most
-    multiply-accumulates. Targets as fractions, rewards and features are scaled by it; whoever needs exact bounds looks
-    at `free` and refuses.
+    Bounds of a measured latency are not known. `bounds` gives, for every architecture, the range of
+    the whole space as it is estimated from two measurements: 10 % below the faster to 10 % above
+    the slower of the networks with the fewest and the most multiply-accumulates. Targets as
+    fractions, rewards and features are scaled by it; whoever needs exact bounds looks at `free` and
+    refuses.
 
     Args:
         space: A space with plans, or a restriction of one.
         name: Name with unit under which the cost goes.
         fingerprint: Of everything that latencies depend on except the network.
-        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the publication.
+        planner: ``(D,)`` architecture to plan; by default that of the space, at the size of the
+            publication.
         cache: Where measurements are kept.
 
     Attributes:
@@ -76,7 +78,7 @@ class MeasuredCost(CostDefaults):
         self._keys: dict[bytes, str] = {}
         self._known: dict[str, MeasuredLatency] = {}
 
-    # ---- how it is measured ---------------------------------------------------------------------------------------------
+    # ---- how it is measured ---------------------------------------------------------------------
 
     def _measure(self, plans: dict[str, NetworkPlan], keep: Callable[[dict[str, MeasuredLatency]], None]) -> None:
         """Hook: measures networks by key and hands over what it has as soon as it has it.
@@ -91,7 +93,7 @@ class MeasuredCost(CostDefaults):
         """Hook: what two processes must not use at the same time."""
         return "this-machine"
 
-    # ---- what readers must know ---------------------------------------------------------------------------------------
+    # ---- what readers must know -----------------------------------------------------------------
 
     def notes(self, archs: Archs) -> list[str]:
         """Where the latencies come from, and how many of the answers' stayed noisy."""
@@ -101,7 +103,7 @@ class MeasuredCost(CostDefaults):
             "fractions refer to a range that was estimated from two networks."
         ]
 
-    # ---- asking ---------------------------------------------------------------------------------------------------------
+    # ---- asking ---------------------------------------------------------------------------------
 
     def cost(self, archs: Archs) -> Floats:
         """``(N,)`` latencies of complete valid architectures; what is not known is measured, all new ones together.

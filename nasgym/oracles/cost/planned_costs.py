@@ -36,7 +36,8 @@ class PlannedCosts:
 
         Raises:
             UnknownName: There is no such cost.
-            InvalidValue: A latency is asked for without a device, or the space has no look-up tables.
+            InvalidValue: A latency is asked for without a device, or the space has no look-up
+                tables.
             MissingData: A device is not there, asked for or not.
             DataError: A device file is damaged.
         """
@@ -59,8 +60,8 @@ class PlannedCosts:
     def make(self, name: str) -> CostOracle:
         """The cost of a name: a counted one, ``"latency_ms"``, or ``"latency_ms@NAME"``, which is that of another device.
 
-        Whether a device file has all blocks is not looked at here, but by the cost when it is first asked: a restriction of the
-        space may need fewer (`LookupCost`).
+        Whether a device file has all blocks is not looked at here, but by the cost when it is first
+        asked: a restriction of the space may need fewer (`LookupCost`).
 
         Raises:
             NasgymError: As `all`.

@@ -33,10 +33,12 @@ def make_accuracy(request: Request, space: SearchSpace, table: Table | None = No
     Args:
         request: What was asked.
         space: The whole space.
-        table: The id's own table; None where it has none, and `request.table` may name one of this very space.
+        table: The id's own table; None where it has none, and `request.table` may name one of this
+            very space.
 
     Raises:
-        UnknownName: The id has no such accuracy oracle, or a keyword has a value that does not exist here.
+        UnknownName: The id has no such accuracy oracle, or a keyword has a value that does not
+            exist here.
         NasgymError: Data are not there, or do not go with the space.
     """
     if request.kind not in request.known.accuracies:

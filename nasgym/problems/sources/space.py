@@ -25,16 +25,18 @@ def is_playable(known: Benchmark) -> bool:
 def space_parts(request: Request) -> ProblemParts:
     """Space, accuracy oracle and cost oracles of a space with networks.
 
-    No published accuracies come with the mobile spaces. By default (``"training"``) every candidate is trained on this machine,
-    at a quarter of the width on 8 x 8 digits for one epoch (`nasgym.oracles.accuracy.training`): real trainings of about a second,
-    so that an environment works from nothing. They say nothing about ImageNet, and how well two training seeds agree on the
-    ranking of 30 random networks depends on the space (Spearman): MnasNet 0.93, TuNAS 0.57, ProxylessNAS 0.54, MoGA 0.41, but
-    FairNAS 0.12 and MobileNetV3 0.10, where such a reward is mostly noise. ``"table"`` and ``"surrogate"`` take the accuracies of
-    ``table``, an imported table of this very space; ``"predictor"`` those that Once-for-All's predictor gives.
+    No published accuracies come with the mobile spaces. By default (``"training"``) every candidate
+    is trained on this machine, at a quarter of the width on 8 x 8 digits for one epoch
+    (`nasgym.oracles.accuracy.training`): real trainings of about a second, so that an environment
+    works from nothing. They say nothing about ImageNet, and how well two training seeds agree on
+    the ranking of 30 random networks depends on the space (Spearman): MnasNet 0.93, TuNAS 0.57,
+    ProxylessNAS 0.54, MoGA 0.41, but FairNAS 0.12 and MobileNetV3 0.10, where such a reward is
+    mostly noise. ``"table"`` and ``"surrogate"`` take the accuracies of ``table``, an imported
+    table of this very space; ``"predictor"`` those that Once-for-All's predictor gives.
 
-    Costs are those of the networks at ImageNet scale, which would be deployed: counted, or the latency of a device
-    (``"latency_ms"``, or ``"latency_ms@NAME"`` for another one). Where a device is named, or the id has one of its own, the
-    primary cost is its latency; else MACs.
+    Costs are those of the networks at ImageNet scale, which would be deployed: counted, or the
+    latency of a device (``"latency_ms"``, or ``"latency_ms@NAME"`` for another one). Where a device
+    is named, or the id has one of its own, the primary cost is its latency; else MACs.
 
     Raises:
         NasgymError: A keyword has a value that does not exist here, or data are not there.

@@ -66,7 +66,8 @@ def _primary(request: Request, table: Table, dataset: str, space: SearchSpace, f
         return LATENCY
     if space.name in SPACES.builtin:
         return "macs"
-    # columns of a sample are no costs of all architectures, and fitted ones have bounds where the space can be enumerated
+    # columns of a sample are no costs of all architectures, and fitted ones have bounds where the
+    # space can be enumerated
     if table.sampled and not (fitted and space.can_enumerate):
         return None
     return next(iter(table.cost_names(dataset)), None)

@@ -43,7 +43,8 @@ def test_percent_is_nats_benchs_baseline():
 def test_standardised_by_hand():
     scale = RewardScale("standardised", momentum=0.5)
     assert scale(np.array([1.0, 3.0])) == pytest.approx([-1.0, 1.0])
-    # weights 1/3 and 2/3 of the batches: mean (2 + 2 * 5) / 3 = 4, mean square (5 + 2 * 25) / 3 = 55 / 3
+    # weights 1/3 and 2/3 of the batches: mean (2 + 2 * 5) / 3 = 4, mean square (5 + 2 * 25) / 3 =
+    # 55 / 3
     assert scale(np.array([5.0, 5.0])) == pytest.approx(np.full(2, 1.0 / np.sqrt(55 / 3 - 16)))
 
 

@@ -50,7 +50,7 @@ def play(surrogates, tmp_path, monkeypatch):
     return make
 
 
-# ---- the table itself ------------------------------------------------------------------------------------------------------
+# ---- the table itself --------------------------------------------------------------------------
 
 
 def test_sampled_architectures_are_looked_up():
@@ -105,7 +105,7 @@ def test_as_a_table_it_has_no_exact_answers(play):
         play(accuracy=None, cost=PHONE)
 
 
-# ---- the surrogate ------------------------------------------------------------------------------------------------------------
+# ---- the surrogate -----------------------------------------------------------------------------
 
 
 def test_predictions_of_everything_that_the_table_knows(surrogates):
@@ -213,7 +213,7 @@ def test_exact_answers_neither_warn_nor_use_the_warning_up(tmp_path, monkeypatch
         play(SPACE.from_str(["conv:3:relu,64,1,160"])[0])
 
 
-# ---- costs -----------------------------------------------------------------------------------------------------------------------
+# ---- costs -------------------------------------------------------------------------------------
 
 
 def test_costs_have_exact_bounds(surrogates):
@@ -263,7 +263,7 @@ def test_a_space_that_is_too_large_to_predict(tmp_path, monkeypatch):
         nasgym.make_problem("nasgym/Table-v0", table="mine").evaluate(archs)
 
 
-# ---- in play ----------------------------------------------------------------------------------------------------------------------
+# ---- in play -----------------------------------------------------------------------------------
 
 
 def test_a_problem_with_exact_answers(play):

@@ -91,7 +91,7 @@ def test_a_relative_program_is_another_one_in_another_folder(tmp_path, monkeypat
     assert CommandLatency(SPACE, "./later.sh {onnx}").fingerprint != later
 
 
-# ---- what is read ----------------------------------------------------------------------------------------------------
+# ---- what is read ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_output_without_a_latency(output):
     assert "no line that is a number" in read_latency(output)
 
 
-# ---- commands that fail ------------------------------------------------------------------------------------------------
+# ---- commands that fail ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_program_that_is_not_there(tmp_path):
         cost.cost(ARCHS[:1])
 
 
-# ---- quoting -----------------------------------------------------------------------------------------------------------
+# ---- quoting -----------------------------------------------------------------------------------
 
 
 def test_arguments_are_split_once_and_no_shell_reads_them(device, tmp_path):
@@ -296,7 +296,7 @@ def test_options_that_are_refused(options):
         CommandLatency(SPACE, "bench {onnx}", **options)
 
 
-# ---- as a keyword --------------------------------------------------------------------------------------------------------
+# ---- as a keyword ------------------------------------------------------------------------------
 
 
 def test_as_a_device_of_an_id(tmp_path, monkeypatch):

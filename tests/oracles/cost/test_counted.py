@@ -113,7 +113,7 @@ def test_sums_are_the_counts_of_the_plans(space, plan_of):
         np.testing.assert_array_equal(cost_of(space, name).cost(archs), wanted)
 
 
-# ---- the published columns, where they are at hand ---------------------------------------------------------------------
+# ---- the published columns, where they are at hand ---------------------------------------------
 
 
 def test_published_macro_columns(shared):
@@ -150,7 +150,7 @@ def test_published_topology_columns(shared, dataset):
         assert (np.abs(ours / 1e6 - column[:, dataset].astype(np.float64)) <= np.maximum(digits, 5e-7)).all()
 
 
-# ---- bounds ------------------------------------------------------------------------------------------------------------
+# ---- bounds ------------------------------------------------------------------------------------
 
 RESTRICTIONS = {
     "digits": {"*.kernel": [3], "layer2.op": ["mbconv"]},
@@ -211,7 +211,7 @@ def test_any_chain(seed):
         assert (least, largest) == (within.min(), within.max())
 
 
-# ---- errors ------------------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------
 
 
 def test_errors_teach():

@@ -115,7 +115,7 @@ def test_a_space_without_networks_is_refused(path):
         FakeLatency(path, TopologySpace())
 
 
-# ---- in a problem ----------------------------------------------------------------------------------------------------
+# ---- in a problem ------------------------------------------------------------------------------
 
 
 def test_a_search_is_repeated_from_what_was_measured(path):

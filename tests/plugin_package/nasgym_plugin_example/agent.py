@@ -16,7 +16,8 @@ class CoordinateSearch(Agent):
     """From a random architecture, the best choice of one decision after the other, in random order; then from another one.
 
     Attributes:
-        rounds: How often the decisions are gone through at most; a round without a gain is the last.
+        rounds: How often the decisions are gone through at most; a round without a gain is the
+            last.
     """
 
     name: ClassVar[str] = "coordinate-search"

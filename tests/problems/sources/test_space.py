@@ -98,7 +98,7 @@ def own(folder, monkeypatch):
     return put
 
 
-# ---- trained on the spot ---------------------------------------------------------------------------------------------
+# ---- trained on the spot -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("env_id", MOBILE)
@@ -158,7 +158,7 @@ def test_training_learns():
     assert one > 0.2
 
 
-# ---- accuracies of tables and surrogates -----------------------------------------------------------------------------
+# ---- accuracies of tables and surrogates -------------------------------------------------------
 
 
 @EXTRAPOLATES
@@ -234,7 +234,7 @@ def test_once_for_all_takes_trainings_tables_and_surrogates_as_well(own):
     assert (trained.evaluate(archs, rng=np.random.default_rng(0)).accuracy > 0.15).all()
 
 
-# ---- devices ---------------------------------------------------------------------------------------------------------
+# ---- devices -----------------------------------------------------------------------------------
 
 
 def put_device(space, name, *, lacking=0):
@@ -330,7 +330,7 @@ def test_a_comparison_marks_estimates_and_trainings(own, folder):
     assert "on digits of 8 x 8 pixels, 1 epoch of 800 images" in dict(source_lines(trained))["accuracies"]
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------------
+# ---- what is refused ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
