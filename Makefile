@@ -52,6 +52,7 @@ lint: install
 	$(BIN)/ruff check nasgym agents tests examples benchmarks
 	$(BIN)/ruff format --check nasgym agents tests examples benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # about seven minutes on two cores; `make bench BENCH=--quick` takes two. Contestants from other libraries get environments of their
 # own under .side/; one that cannot be installed is stated in the table

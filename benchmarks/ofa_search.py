@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.common import Task, arguments, interval, markdown_table, problem_of, run_all, search, write_page
-from nasgym.compare.runs import ONE_THREAD
+from nasgym.execution.processes import ONE_THREAD
 from nasgym.ledger import Budget, BudgetUnit
 
 ENV_ID = "nasgym/OFA-v0"

@@ -14,8 +14,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks.common import markdown_table, write_page
-from nasgym.oracles.accuracy.training import MOBILE, training_oracle
+from nasgym.oracles.accuracy.training import training_oracle
 from nasgym.oracles.cost.counted import counted_cost
+from nasgym.registration import IDS
+from nasgym.registry import SPACES
 
 SEEDS = (0, 1)
 HEADER = (
@@ -30,7 +32,7 @@ HEADER = (
 
 def row(space: str, networks: int, epochs: int) -> list[str]:
     """One space."""
-    oracle = training_oracle(space)
+    oracle = training_oracle(SPACES.load(space)())
     archs = oracle.space.sample(np.random.default_rng(1), networks)
     found = oracle.measure(np.repeat(archs, len(SEEDS), axis=0), epochs, np.tile(SEEDS, networks))
     accuracy = found.validation.reshape(networks, len(SEEDS))
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     given = parser.parse_args()
     rows = []
-    for space in MOBILE:
+    for space in [known.table for known in IDS.values() if known.trains]:
         rows.append(row(space, given.networks, given.epochs))
         print(rows[-1], flush=True)
     name = "training_signal" + ("" if given.epochs == 1 else f"_{given.epochs}")
