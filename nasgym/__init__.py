@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from nasgym.problems.evaluation import Constraint, Evaluations, Objective
     from nasgym.problems.factory import make_problem
     from nasgym.problems.problem import Problem
-    from nasgym.spaces.space import Decision, SearchSpace
+    from nasgym.spaces.decision import Decision
+    from nasgym.spaces.space import SearchSpace
 
 __all__ = [
     "Budget",
@@ -37,14 +38,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 _WHERE = {
-    "Budget": "nasgym.ledger",
+    "Budget": "nasgym.ledger.budget",
     "BudgetExhausted": "nasgym.errors",
-    "Constraint": "nasgym.problems.problem",
-    "Decision": "nasgym.spaces.space",
-    "Evaluations": "nasgym.problems.problem",
-    "Ledger": "nasgym.ledger",
+    "Constraint": "nasgym.problems.evaluation",
+    "Decision": "nasgym.spaces.decision",
+    "Evaluations": "nasgym.problems.evaluation",
+    "Ledger": "nasgym.ledger.ledger",
     "NasgymError": "nasgym.errors",
-    "Objective": "nasgym.problems.problem",
+    "Objective": "nasgym.problems.evaluation",
     "Problem": "nasgym.problems.problem",
     "SearchSpace": "nasgym.spaces.space",
     "make_problem": "nasgym.problems.factory",

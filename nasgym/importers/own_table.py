@@ -12,7 +12,7 @@ from nasgym.errors import DataError, unknown_name
 from nasgym.files.csv_file import CsvFile, read_csv
 from nasgym.files.provenance import describe_source
 from nasgym.importers.own_spec import AccuracyColumns, OwnSpec, read_spec
-from nasgym.spaces.space import Decision
+from nasgym.spaces.decision import Decision
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
 from nasgym.type_aliases import Archs, Floats, Ints

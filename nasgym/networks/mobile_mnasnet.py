@@ -5,8 +5,8 @@ from __future__ import annotations
 from nasgym.networks.mobile_blocks import MNASNET_GATE
 from nasgym.networks.plan import Block, Conv, Head, MBConv, NetworkPlan, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.spaces.decision import Label
 from nasgym.spaces.mobile_mnasnet import DEPTHS, MnasNetSpace
-from nasgym.spaces.space import Label
 from nasgym.type_aliases import Archs
 
 __all__ = ["WIDTHS", "block_layers", "mnasnet_plan", "strides_of"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from nasgym.networks.mobile_blocks import MOBILENET_V3_GATE, MOGA_GATE, Excite, Row, mbconv
 from nasgym.networks.plan import Activation, Block, Conv, Head, Identity, NetworkPlan, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
+from nasgym.spaces.decision import Label
 from nasgym.spaces.mobile_blocks import BlockSpace
 from nasgym.spaces.mobile_fairnas import FairNASSpace
 from nasgym.spaces.mobile_mobilenetv3 import MobileNetV3Space
 from nasgym.spaces.mobile_moga import MoGASpace
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from nasgym.spaces.mobile_tunas import TuNASSpace
-from nasgym.spaces.space import Label
 from nasgym.type_aliases import Archs
 
 __all__ = ["SKELETONS", "Skeleton", "block_plan"]

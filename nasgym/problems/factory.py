@@ -20,7 +20,8 @@ from nasgym.problems.problem import Problem
 from nasgym.problems.request import ProblemParts, Request
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
 from nasgym.rewards import RuleSpec, make_rule
-from nasgym.spaces.space import Label, SearchSpace
+from nasgym.spaces.decision import Label
+from nasgym.spaces.space import SearchSpace
 
 __all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem", "wanted_cost"]
 

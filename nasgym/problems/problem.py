@@ -22,7 +22,7 @@ from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats
 
-__all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Problem", "Report"]
+__all__ = ["Problem"]
 
 SUM_ROUNDING = 1e-12
 

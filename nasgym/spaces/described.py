@@ -8,7 +8,8 @@ from typing import Any
 
 from nasgym.errors import InvalidValue
 from nasgym.files.json_object import check_object
-from nasgym.spaces.space import Decision, Label, SearchSpace
+from nasgym.spaces.decision import Decision, Label
+from nasgym.spaces.space import SearchSpace
 
 __all__ = ["DescribedSpace", "space_from_description"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasgym.spaces.space import Decision, Label, Layer, SearchSpace
+from nasgym.spaces.decision import Decision, Label, Layer
+from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
 
 __all__ = ["BlockLayer", "BlockSpace"]

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from nasgym.errors import InvalidValue
-from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["EDGES", "OPS", "WIDTHS", "SizeSpace", "TopologySpace"]

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.spaces.decision import OPEN, Decision, Label, Layer, Role
+from nasgym.spaces.decision import OPEN, Decision, Label, Layer
 from nasgym.type_aliases import Archs, Bools, Ints
 
-__all__ = ["Decision", "Label", "Layer", "Role", "SearchSpace"]
+__all__ = ["SearchSpace"]
 
 ENUMERATION_LIMIT = 5_000_000
 

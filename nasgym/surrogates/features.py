@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["ArchFeatures"]

@@ -13,12 +13,13 @@ from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
 from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_cost
+from nasgym.spaces.decision import Decision
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
-from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.spaces.space import SearchSpace
 
 HOSTILE = '<script>alert("x")</script> & ]]> \x01 [bold]red[/bold] 幅'
 SVG = "{http://www.w3.org/2000/svg}"

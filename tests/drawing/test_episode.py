@@ -15,10 +15,11 @@ from nasgym.ledger import Ledger
 from nasgym.problems.evaluation import Constraint
 from nasgym.problems.factory import make_problem
 from nasgym.rewards import Accuracy
+from nasgym.spaces.decision import Decision
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
-from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.spaces.space import SearchSpace
 from tests.tiny import tiny_ledger, tiny_problem
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -17,7 +17,8 @@ from nasgym.oracles.cost.counted import ChainCost
 from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import Accuracy, MnasNetSoft
-from nasgym.spaces.space import Decision, SearchSpace
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table
 from tests.tiny import completions_of, tiny_problem, tiny_space
 

@@ -18,10 +18,11 @@ from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
 from nasgym.oracles.cost.cases import CasesCost
 from nasgym.oracles.cost.chain import ChainCost, Combine
+from nasgym.spaces.decision import Label
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
-from nasgym.spaces.space import Label, SearchSpace
+from nasgym.spaces.space import SearchSpace
 
 __all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names", "counted_of"]
 

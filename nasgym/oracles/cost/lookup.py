@@ -14,8 +14,8 @@ from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
 from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import CostDefaults
-from nasgym.spaces.decision import OPEN
-from nasgym.spaces.space import Layer, SearchSpace
+from nasgym.spaces.decision import OPEN, Layer
+from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["LookupCost"]
