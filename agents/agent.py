@@ -55,11 +55,11 @@ class SearchResult:
 
 @dataclass
 class Agent(ABC):
-    """Base of all agents: a dataclass whose fields are the hyper-parameters, with published defaults and their source.
+    """Base of all agents: a dataclass whose fields are the hyper-parameters.
 
-    A subclass must state `name` and `_search`; it draws from the given generator and nothing else,
-    so that an interrupted run can be replayed. It need not stop by itself: `BudgetExhausted` ends
-    it.
+    Their defaults are published ones, with the source beside them. A subclass must state `name` and
+    `_search`; it draws from the given generator and nothing else, so that an interrupted run can be
+    replayed. It need not stop by itself: `BudgetExhausted` ends it.
     """
 
     name: ClassVar[str]
@@ -121,7 +121,10 @@ class Agent(ABC):
 
     @abstractmethod
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
-        """Hook: evaluates through the ledger until it has nothing left to try, or `BudgetExhausted` passes through."""
+        """Hook: evaluates through the ledger until it has nothing left to try.
+
+        It lets `BudgetExhausted` pass through.
+        """
 
 
 @dataclass
@@ -175,7 +178,10 @@ def make_agent(name: str, **hyperparameters: Any) -> Agent:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value has a declared type; types beyond numbers, text and unions of them are left to the agent."""
+    """Whether a value has a declared type.
+
+    Types beyond numbers, text and unions of them are left to the agent.
+    """
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, part) for part in get_args(hint))

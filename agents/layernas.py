@@ -1,4 +1,4 @@
-"""LayerNAS: dynamic programming over layers, with the best candidates kept in buckets of equal cost."""
+"""LayerNAS: dynamic programming over layers, with the best candidates in buckets of equal cost."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ Key: TypeAlias = tuple[Any, ...]  # of a bucket; sorts by cost, or by options
 
 @dataclass
 class LayerNAS(Agent):
-    """LayerNAS (Fan et al., "LayerNAS: Neural Architecture Search in Polynomial Complexity", 2304.11517).
+    """LayerNAS (Fan et al., 2304.11517).
+
+    The paper is "LayerNAS: Neural Architecture Search in Polynomial Complexity".
 
     A candidate of layer l is a whole network: its first l layers are chosen, the later ones have
-    the space's default option (by convention the dearest). A visit to layer l takes a candidate,
-    gives its layer l + 1 every option, evaluates these children and keeps the most accurate one of
-    each cost bucket; then it goes on to the next layer, and from the last one back to the first,
-    until no candidate has an option left to try. It compares accuracies; the constraint is kept by
-    never evaluating a child none of whose completions can meet it.
+    the space's default option (by convention the most expensive). A visit to layer l takes a
+    candidate, gives its layer l + 1 every option, evaluates these children and keeps the most
+    accurate one of each cost bucket. Then it goes on to the next layer, and from the last one back
+    to the first, until no candidate has an option left to try. It compares accuracies; the
+    constraint is kept by never evaluating a child none of whose completions can meet it.
 
-    No official code and not the full paper were at hand: structure, buckets and filter follow the
-    announcement's pseudo code and reviews of the paper; the loop sizes `searches` and `children`,
-    the bucket formula and the way back to the first layer are remembered or inferred, and how a
+    Neither official code nor the full paper was at hand. Structure, buckets and filter follow the
+    announcement's pseudo code and reviews of the paper. The loop sizes `searches` and `children`,
+    the bucket formula and the way back to the first layer are remembered or inferred. How a
     candidate is taken is not documented anywhere.
 
     Ties: among equal accuracies the lower bucket goes first, then what came earlier; in a full
@@ -44,8 +46,8 @@ class LayerNAS(Agent):
     go unpunished (``"accuracy"``) it may be one whose later layers were still at default.
 
     Attributes:
-        buckets: H, cost groups of equal width between the cheapest and the dearest network that the
-            layer can reach; 100 in all published experiments.
+        buckets: H, cost groups of equal width between the cheapest and the most expensive network
+            that the layer can reach; 100 in all published experiments.
         per_bucket: K, candidates kept in a bucket; 1 is the announcement's rule, the paper keeps
             several (number unknown).
         searches: R, candidates expanded in a visit to a layer; None means as long as there is one.
@@ -58,9 +60,9 @@ class LayerNAS(Agent):
         bucket_by: ``"cost"``: the problem's primary cost; ``"least-cost"``: the least cost of all
             completions of the chosen layers, and the buckets lie between the cheapest network and
             the constraint, so that none is wasted on what is filtered out (for limits far below the
-            dearest network; this library's); ``"options"``: networks whose chosen layers hold the
-            same options in any order share a bucket (for topologies, and for problems without a
-            cost; `buckets` is not used).
+            most expensive network; this library's); ``"options"``: networks whose chosen layers
+            hold the same options in any order share a bucket (for topologies, and for problems
+            without a cost; `buckets` is not used).
         cut: ``"layers"``: of the space; ``"decisions"``: each decision is a layer (for spaces with
             layers of many options, which would use up the budget; this library's). The programme is
             exact for sums over layers, so a cut within one costs exactness.
@@ -146,7 +148,7 @@ class LayerNAS(Agent):
         return space.clear_inactive(children)
 
     def _keep(self, bucket: list[Candidate], child: Candidate) -> None:
-        """Puts a child into its bucket, which holds the `per_bucket` most accurate ones, best first."""
+        """Puts a child into its bucket, which keeps the `per_bucket` most accurate, best first."""
         bucket.append(child)
         bucket.sort(key=lambda candidate: -candidate.accuracy)  # stable: of equals the earlier one goes first
         del bucket[self.per_bucket :]

@@ -1,4 +1,4 @@
-"""What LayerNAS walks through: its layers, which of their options can still meet the constraint, and what they can cost."""
+"""LayerNAS's layers: which options can still meet the constraint, and what they can cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ Cut: TypeAlias = Literal["layers", "decisions"]
 
 @dataclass(eq=False)
 class Candidate:
-    """A network of some layer: its accuracy, and the options of the next layer to try (None: not looked up yet)."""
+    """A network of some layer.
+
+    Attributes:
+        arch: ``(D,)`` its choices.
+        accuracy: As evaluated.
+        untried: The options of the next layer that are left to try, None: not looked up yet.
+    """
 
     arch: Archs
     accuracy: float
@@ -34,7 +40,7 @@ class Step:
     Attributes:
         columns: Its decisions.
         options: ``(m, k)`` what they may be.
-        fill: What it and the decisions behind it hold until they are decided.
+        fill: What it and the decisions after it hold until they are decided.
     """
 
     columns: slice
@@ -57,7 +63,7 @@ def make_steps(space: SearchSpace, cut: Cut) -> list[Step]:
 
 
 class Filter:
-    """Which options of a candidate's next layer are legal and leave a completion that can meet the constraint."""
+    """Which options of a candidate's next layer are legal and can still meet the constraint."""
 
     def __init__(self, ledger: Ledger, layers: Sequence[Step]) -> None:
         self._ledger, self._space, self._layers = ledger, ledger.space, layers
@@ -77,7 +83,7 @@ class Filter:
             candidate.untried = np.flatnonzero(row).tolist()
 
     def _legal(self, prefixes: Archs, step: Step) -> Bools:
-        """An option of a whole layer always is; a single decision may be switched off, and then holds 0."""
+        """An option of a whole layer always is; a decision that is switched off must hold 0."""
         t = step.columns.start
         if step.columns.stop > t + 1:
             return np.ones(len(prefixes), dtype=bool)
@@ -104,14 +110,17 @@ def least_costs(ledger: Ledger, archs: Archs, decided: int) -> Floats:
 
 
 def wanted_costs(ledger: Ledger) -> tuple[float, float]:
-    """Cost of the cheapest network, and the upper limit or the cost of the dearest one."""
+    """Cost of the cheapest network, and the upper limit or the cost of the most expensive one."""
     low, high = ledger.cost_bounds(ledger.space.empty())
     limit = None if ledger.constraint is None else ledger.constraint.upper
     return float(low[0]), float(high[0]) if limit is None else min(limit, float(high[0]))
 
 
 def reachable_costs(ledger: Ledger, layers: Sequence[Step]) -> tuple[list[float], list[float]]:
-    """For each layer, the least and largest cost of the children made there: any options up to it, later ones at default."""
+    """For each layer, the least and largest cost of the children made there.
+
+    They have any options up to that layer, and later ones at default.
+    """
     space = ledger.space
     assert ledger.cost_name is not None, "only called with a cost"
     if not space.can_enumerate:
@@ -127,9 +136,9 @@ def reachable_costs(ledger: Ledger, layers: Sequence[Step]) -> tuple[list[float]
     filled = space.active(everything)
     least, largest = [], []
     for step in layers:
-        behind = slice(step.columns.stop, None)
+        later = slice(step.columns.stop, None)
         default = step.fill[step.columns.stop - step.columns.start :]
-        undecided = ((everything[:, behind] == default) | ~filled[:, behind]).all(axis=1)
+        undecided = ((everything[:, later] == default) | ~filled[:, later]).all(axis=1)
         least.append(float(costs[undecided].min()))
         largest.append(float(costs[undecided].max()))
     return least, largest

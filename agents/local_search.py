@@ -17,7 +17,9 @@ __all__ = ["LocalSearch"]
 
 @dataclass
 class LocalSearch(Agent):
-    """Hill climbing with restarts (White et al., "Exploring the Loss Landscape in Neural Architecture Search", 2005.02960).
+    """Hill climbing with restarts (White et al., 2005.02960).
+
+    The paper is "Exploring the Loss Landscape in Neural Architecture Search".
 
     The climb begins at the best of `starts` uniform draws. Neighbours are queried one by one in
     random order, and the first one that is better becomes the new place; where none is, the search

@@ -30,7 +30,9 @@ __all__ = ["NSGA2"]
 
 @dataclass
 class NSGA2(AskTellAgent):
-    """Non-dominated sorting with crowding distance (Deb et al., "A fast and elitist multiobjective genetic algorithm", 2002).
+    """Non-dominated sorting with crowding distance (Deb et al., 2002).
+
+    The paper is "A fast and elitist multiobjective genetic algorithm".
 
     Optimises the problem's objectives, one or several (their weights do not count); among
     architectures that miss the constraint, the one that misses it by less wins. The reward decides
@@ -86,7 +88,10 @@ class NSGA2(AskTellAgent):
         self._algorithm.setup(self._problem, termination=NoTermination(), seed=int(rng.integers(2**63)))
 
     def ask(self) -> Archs:
-        """``(N, D)`` the next generation: at most `population` new architectures, none where nothing new was found."""
+        """``(N, D)`` the next generation: at most `population` new architectures.
+
+        There are none where nothing new was found.
+        """
         generation = self._algorithm.ask()
         options = np.zeros((0, self._problem.n_var), dtype=np.int64) if generation is None else generation.get("X")
         return self._space.from_options(options)
@@ -114,7 +119,7 @@ def _limits(constraint: Constraint | None) -> list[tuple[float, float]]:
 
 
 def _excess(constraint: Constraint | None, ev: Evaluations) -> Floats:
-    """``(N, number of limits)`` by which part of itself each limit is missed; at most 0 where it holds."""
+    """``(N, limits)`` by which part of itself each limit is missed; at most 0 where it holds."""
     if constraint is None:
         return np.zeros((len(ev), 0))
     cost = ev.costs[constraint.cost]
@@ -148,7 +153,7 @@ class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, i
 
 
 class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Drops networks that were evaluated before, and repetitions within a batch, by canonical form."""
+    """Drops networks that were evaluated before or repeat within a batch, by canonical form."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""Once-for-All's evolutionary finder: the best quarter stays and has a hundred children, none of them over the limit."""
+"""Once-for-All's evolutionary finder: the best quarter stays and has a hundred children.
+
+None of the children is over the limit.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ AT_ONCE = 1000
 
 @dataclass
 class OFAEvolution(AskTellAgent):
-    """The evolutionary search of Once-for-All (Cai et al., 1908.09791; the ``EvolutionFinder`` of its published code).
+    """The evolutionary search of Once-for-All (Cai et al., 1908.09791).
+
+    It follows the ``EvolutionFinder`` of the published code.
 
     The first population is drawn. In each generation the best stay as parents and have children,
     some by mutation and some by crossover; a child's parents are drawn uniformly with replacement.
@@ -38,10 +43,10 @@ class OFAEvolution(AskTellAgent):
     stage needs them. The first population has a uniform choice for each decision, so that each
     depth is as likely as the others.
 
-    A mutation draws each gene anew with probability `mutation`, uniformly from what is allowed, the
-    old choice included. A gene is the decisions that have their name up to the last dot in common:
-    kernel and expansion of a block are one gene, the depth of a stage is one, and the resolution.
-    Crossover takes each decision from either of two parents, which may be the same.
+    A mutation draws each gene again with probability `mutation`, uniformly from what is allowed,
+    the old choice included. A gene is the decisions that have their name up to the last dot in
+    common: kernel and expansion of a block are one gene, the depth of a stage is one, and the
+    resolution. Crossover takes each decision from either of two parents, which may be the same.
 
     Attributes:
         population: Members of the first population, and children in each generation; 100.
@@ -90,7 +95,10 @@ class OFAEvolution(AskTellAgent):
         return self._space.clear_inactive(self._asked)
 
     def tell(self, archs: Archs, evaluations: Evaluations) -> None:
-        """Keeps the best of parents and children; of equals, parents and earlier children go first."""
+        """Keeps the best of parents and children.
+
+        Among equals, parents and earlier children go first.
+        """
         members = np.concatenate([self._parents, self._asked])
         fitness = np.concatenate([self._fitness, evaluations.reward])
         best = np.argsort(-fitness, kind="stable")[: max(1, round(self.parents * self.population))]

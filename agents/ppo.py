@@ -26,11 +26,12 @@ __all__ = ["PPO"]
 
 @dataclass
 class PPO(Agent):
-    """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices, by sb3-contrib's ``MaskablePPO``.
+    """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices.
 
-    The policy walks through `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and
-    only the last one is rewarded. All environments share the ledger and march in lock-step, so that
-    an update sees `episodes` architectures. The discount is 1.
+    It runs sb3-contrib's ``MaskablePPO``. The policy walks through
+    `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and only the last one is
+    rewarded. All environments share the ledger and march in lock-step, so that an update sees
+    `episodes` architectures. The discount is 1.
 
     The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called
     this library's choice was tuned for 300 evaluations, where the usual setting (2,048 steps
@@ -55,7 +56,7 @@ class PPO(Agent):
         window: Rewards that ``"rank"`` compares with; this library's choice.
         hidden: Units of each of the two hidden layers of policy and value network; 64 as in the
             paper.
-        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions behind which the
+        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions after which the
             constraint can still be met.
     """
 
@@ -115,7 +116,10 @@ class PPO(Agent):
 
 
 class _ScaledRewards(VecEnvWrapper):
-    """Scales the rewards of the architectures that were completed in a step; all environments complete theirs together."""
+    """Scales the rewards of the architectures that were completed in a step.
+
+    All environments complete theirs together.
+    """
 
     def __init__(self, envs: VecEnv, scale: RewardScale) -> None:
         super().__init__(envs)

@@ -25,7 +25,7 @@ class RandomSearch(Agent):
         reject: Draw again what the constraint rules out, before it is evaluated; only where costs
             are free.
         draw: ``"uniform"``; or ``"feasible"``: decision by decision, each choice uniform among
-            those behind which the constraint can still be met (`walk_feasible`); for limits that
+            those after which the constraint can still be met (`walk_feasible`); for limits that
             hardly any uniform draw meets.
     """
 

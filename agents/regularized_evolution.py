@@ -25,9 +25,11 @@ ROUNDS = 32
 
 @dataclass
 class RegularizedEvolution(AskTellAgent):
-    """Aging evolution (Real et al., "Regularized Evolution for Image Classifier Architecture Search", 1802.01548).
+    """Aging evolution (Real et al., 1802.01548).
 
-    The fitness is the reward. The population begins with uniform draws; then, for ever: `sample`
+    The paper is "Regularized Evolution for Image Classifier Architecture Search".
+
+    The fitness is the reward. The population begins with uniform draws; then, forever: `sample`
     members are drawn uniformly with replacement, the best of them (the first drawn of equals) is
     mutated, its child joins and the oldest member leaves, however good it is.
 
@@ -37,13 +39,13 @@ class RegularizedEvolution(AskTellAgent):
             notebook uses 100.)
         sample: S = 10, from the same harness. (Paper as remembered: 25; notebook: 10.)
         mutation: ``"neighbour"``: a uniformly drawn neighbour; ``"choice"``: another choice of a
-            uniformly drawn active decision (the same thing but for spaces with depths, where most
+            uniformly drawn active decision (the same thing except in spaces with depths, where most
             neighbours are deeper); ``"nats-bench"``: as NATS-Bench's own code mutates, for its two
             spaces only (with ``population=10, sample=3`` this is its "REA").
         reject: Draw and mutate again what the constraint rules out, before it is evaluated; only
             where costs are free.
         draw: The first population: ``"uniform"`` as in the paper; or ``"feasible"``: decision by
-            decision, each choice uniform among those behind which the constraint can still be met
+            decision, each choice uniform among those after which the constraint can still be met
             (`walk_feasible`); for tight limits.
         edits: Mean number of mutations that make a child, 1 + Poisson(edits - 1). 1 is the paper's.
             With a limit that binds, a single edit can only make a network cheaper or break the
@@ -111,7 +113,10 @@ class RegularizedEvolution(AskTellAgent):
         return mutants
 
     def _new_mutants(self, parents: Archs) -> Archs:
-        """``(N, D)`` a mutant of each parent that was not proposed before; the parent itself where many tries found none."""
+        """``(N, D)`` a mutant of each parent that was not proposed before.
+
+        It is the parent itself where many tries found none.
+        """
         children = parents.copy()  # known, and feasible where that is asked for
         missing = np.arange(len(parents))
         for _ in range(ROUNDS):

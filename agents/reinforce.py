@@ -1,4 +1,4 @@
-"""REINFORCE: a policy gradient on the choices, with a recurrent controller or with independent logits."""
+"""REINFORCE: a policy gradient, with a recurrent controller or with independent logits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ DEFAULTS: dict[PolicyKind, Hyperparameters] = {
 
 @dataclass
 class Reinforce(Agent):
-    """REINFORCE (Williams, 1992) as a search: draw architectures, make the choices of the good ones more likely.
+    """REINFORCE (Williams, 1992) as a search.
+
+    It draws architectures and makes the choices of the good ones more likely.
 
     The loss of a batch is the mean over its architectures of minus advantage times log-probability,
     minus `entropy_weight` times entropy. Illegal choices are masked; a decision with one legal
@@ -133,7 +135,7 @@ class _Policy(Protocol):
 
 
 class _LSTMPolicy:
-    """One LSTM cell over the decisions; the choices of all architectures of a batch are drawn in lock-step.
+    """One LSTM cell over the decisions; all architectures of a batch are drawn in lock-step.
 
     Weights are uniform in [-0.1, 0.1] as in NASNet (remembered), so that the first architectures
     are nearly uniform draws.

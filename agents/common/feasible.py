@@ -1,4 +1,4 @@
-"""Rejection before evaluation: proposals that the cost limits rule out cost nothing where costs are free.
+"""Rejection before evaluation: what the limits rule out costs nothing where costs are free.
 
 Where limits are so tight that draws hardly ever meet them, `walk_feasible` draws what does,
 decision by decision.
@@ -24,7 +24,10 @@ MAX_ROUNDS = 1000
 
 
 def within_limits(ledger: Ledger, archs: Archs) -> np.ndarray:
-    """``(N,)`` whether architectures meet the problem's constraint, whatever is inactive; all true where there is none."""
+    """``(N,)`` whether architectures meet the constraint; all true where there is none.
+
+    What inactive decisions hold does not matter.
+    """
     if ledger.constraint is None:
         return np.ones(len(archs), dtype=bool)
     return ledger.constraint.holds(ledger.costs(ledger.space.clear_inactive(archs))[ledger.constraint.cost])
@@ -84,7 +87,7 @@ def make_feasible(ledger: Ledger, of: Archs, make: Callable[[Archs], Archs]) -> 
 def walk_feasible(ledger: Ledger, rng: np.random.Generator, n: int) -> Archs:
     """``(n, D)`` feasible architectures, drawn decision by decision.
 
-    Each choice is uniform among those behind which the constraint can still be met; without a
+    Each choice is uniform among those after which the constraint can still be met; without a
     constraint, among all legal ones. Not uniform over the feasible architectures, but none is out
     of reach, however tight the limits are.
 

@@ -1,4 +1,4 @@
-"""Operators that several agents share: mutation that respects masks, and draws decision by decision."""
+"""Operators that several agents share: mutations that respect masks, and uniform draws."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Mutation: TypeAlias = Callable[[SearchSpace, Archs, np.random.Generator], Archs]
 
 
 def draw_choices(space: SearchSpace, rng: np.random.Generator, n: int) -> Archs:
-    """``(n, D)`` a uniform allowed choice for every decision, also for those that are inactive and should hold 0.
+    """``(n, D)`` a uniform allowed choice for every decision, also for inactive ones.
 
-    With the inactive ones cleared this is another distribution than `SearchSpace.sample`: each
-    depth is as likely as the others, whereas most valid architectures have the largest.
+    Inactive decisions should hold 0. With them cleared this is another distribution than
+    `SearchSpace.sample`: each depth is as likely as the others, whereas most valid architectures
+    have the largest.
     """
     nth = rng.integers(0, space.allowed.sum(axis=1), size=(n, space.num_decisions))
     # each decision's allowed choices come first, in their order
@@ -59,12 +60,12 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
 
 
 def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
-    """``(N, D)`` a uniformly drawn active decision of each valid architecture takes another of its choices.
+    """``(N, D)`` one active decision of each valid architecture takes another of its choices.
 
-    Decisions that this switches on take a uniform choice each; those that it switches off fall back
-    to 0. In spaces whose decisions are always active and equally many-sided this is `mutate`; where
-    depths switch blocks on, `mutate` mostly makes networks deeper, because each combination of the
-    new blocks' choices is a neighbour.
+    Decision and choice are drawn uniformly. Decisions that this switches on take a uniform choice
+    each; those that it switches off fall back to 0. In spaces whose decisions are always active and
+    equally many-sided this is `mutate`; where depths switch blocks on, `mutate` mostly makes
+    networks deeper, because each combination of the new blocks' choices is a neighbour.
     """
     several = space.allowed.sum(axis=1) > 1
     before = space.active(archs)
@@ -82,12 +83,13 @@ def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) ->
 
 
 def mutate_nats_bench(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
-    """``(N, D)`` the mutation of NATS-Bench's own evolution (2009.00437; its code); neighbours are not equally likely.
+    """``(N, D)`` the mutation of NATS-Bench's own evolution (2009.00437; its code).
 
-    Topology: a uniform node, one of its edges uniformly, another operation (the first edge is hit a
-    third of the time, the two of the second node a sixth each, the three of the third a ninth
-    each). Sizes: a uniform position, a uniform width, which may be the old one. In a restricted
-    space only allowed choices are drawn; an edge that has a single one keeps it.
+    Neighbours are not equally likely. Topology: a uniform node, one of its edges uniformly, another
+    operation (the first edge is hit a third of the time, the two of the second node a sixth each,
+    the three of the third a ninth each). Sizes: a uniform position, a uniform width, which may be
+    the old one. In a restricted space only allowed choices are drawn; an edge that has a single one
+    keeps it.
 
     Raises:
         InvalidValue: The space is neither of NATS-Bench's.

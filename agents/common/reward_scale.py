@@ -1,4 +1,4 @@
-"""`RewardScale`: turns rewards of any size and spread into advantages that a policy gradient can use."""
+"""`RewardScale`: turns rewards of any size and spread into advantages for a policy gradient."""
 
 from __future__ import annotations
 
