@@ -1,4 +1,4 @@
-"""What an ARCH on the command line stands for: a space that reads the text, or a published network."""
+"""What an ARCH on the command line stands for: text that a space reads, or a published network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ SpaceName = Annotated[
 
 
 def is_published(arch: str, space: str | None) -> bool:
-    """Whether the text is the name of a published network; where a space is named, the text is one of its architectures."""
+    """Whether the text is the name of a published network.
+
+    Where a space is named, the text is one of its architectures.
+    """
     from nasgym.networks.named import NAMED
 
     return space is None and arch in NAMED

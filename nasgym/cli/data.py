@@ -56,7 +56,7 @@ def import_ofa_command(
     ],
     device: Annotated[str, typer.Option(metavar="NAME", help="Name of the device whose latencies these are.")] = "note10",
 ) -> None:
-    """Once-for-All: the accuracy predictor, or the latencies of a phone; nasgym/OFA-v0 needs both."""
+    """Once-for-All: accuracy predictor, or latencies of a phone; nasgym/OFA-v0 needs both."""
     from nasgym.importers.ofa import import_ofa
 
     for written in import_ofa(path, device):
@@ -217,7 +217,7 @@ def data_list() -> None:
 
 @data_app.command("verify")
 def data_verify() -> None:
-    """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 where a file is damaged."""
+    """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 for damage."""
     from nasgym.cli.artifacts import verify_artifacts
 
     checked = verify_artifacts()

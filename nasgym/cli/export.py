@@ -53,7 +53,7 @@ def export(
         float | None, typer.Option(metavar="FACTOR", help="Factor on all channels; mobile networks, by default 1.")
     ] = None,
 ) -> None:
-    """Writes a network as a file that needs no nasgym: PyTorch source, ONNX, TorchScript, or JSON."""
+    """Writes a network as a file that needs no nasgym: PyTorch source, ONNX, TorchScript, JSON."""
     from nasgym.export.exporting import KINDS, NEED_WEIGHTS
     from nasgym.export.exporting import export as write
 
@@ -80,7 +80,10 @@ def export(
 def _network(
     arch: str, space: str | None, input_size: int | None, classes: int | None, width: float | None
 ) -> tuple[NetworkPlan, str, Scale]:
-    """The plan at the wanted scale, the name of its space (empty for a published network), and the scale."""
+    """The plan at the wanted scale, the name of its space, and the scale.
+
+    The name is empty for a published network.
+    """
     from nasgym.networks.named import named_plan
     from nasgym.networks.scale import IMAGENET, Scale
     from nasgym.networks.space_plans import plan_of
@@ -106,7 +109,10 @@ def _network(
 
 
 def _default_file(to: str, name: str, *, with_weights: bool) -> Path:
-    """A file of that name in the current folder; neither it nor what is written beside it is there yet."""
+    """A file of that name in the current folder.
+
+    Neither it nor what is written beside it is there yet.
+    """
     from nasgym.export.exporting import ENDINGS, files_of
 
     stem = "".join(letter if letter.isalnum() else "_" for letter in name)

@@ -59,7 +59,7 @@ def _missing(known: Benchmark) -> str:
 
 
 def _devices_of_plugin(name: str) -> str:
-    """Devices of another package's table, or what is wrong with that; the list does not end with it."""
+    """Devices of another package's table, or what is wrong with it, so that the list goes on."""
     from nasgym.registry import TABLES
 
     try:

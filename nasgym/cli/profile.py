@@ -47,14 +47,15 @@ def profile_command(
         float, typer.Option(help="A block is measured until half of its interval is this share of it.")
     ] = 0.02,
     max_rounds: Annotated[
-        int, typer.Option(min=1, help="A block that is not done behind the last round is noisy.")
+        int, typer.Option(min=1, help="A block that is not done after the last of these rounds is noisy.")
     ] = MEASURING[3],
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Write the file even on a noisy machine.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, random networks and the order of measuring.")] = 0,
 ) -> None:
-    """Measures the blocks of a space on this machine and writes a device file, checked against whole networks.
+    """Measures the blocks of a space on this machine and writes a device file.
 
-    Interrupted, it goes on where it stopped when it is called again.
+    Sums of blocks are checked against whole networks. Interrupted, it goes on where it stopped when
+    it is called again.
     """
     from nasgym.cli.architectures import space_named
 

@@ -63,7 +63,10 @@ def search(
 
 
 def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:
-    """A search with a progress bar, equal to ``make_agent(agent).search(problem, budget=budget, seed=seed)``."""
+    """A search with a progress bar.
+
+    It equals ``make_agent(agent).search(problem, budget=budget, seed=seed)``.
+    """
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
     from nasgym.ledger.ledger import Ledger

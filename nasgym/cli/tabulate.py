@@ -26,7 +26,9 @@ def tabulate(
     ] = False,
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Measure on a noisy machine, too.")] = False,
 ) -> None:
-    """Trains every network of a space and writes the table; the same command goes on where it stopped.
+    """Trains every network of a space and writes the table.
+
+    The same command goes on where it stopped.
 
     With --latency every network is measured with onnxruntime, and the table gets a column
     latency_ms.

@@ -34,14 +34,17 @@ def table(title: str, *heads: str) -> Table:
 
 @contextmanager
 def progress(words: str) -> Iterator[Callable[[float, float], None]]:
-    """One bar with the remaining time, on stderr and only in a terminal, so that what a command prints can be piped."""
+    """One bar with the remaining time, on stderr and only in a terminal.
+
+    What a command prints can therefore be piped.
+    """
     with stages() as show:
         yield lambda done, total: show(words, done, total)
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, float, float], None]]:
-    """As `progress`, for work of several stages: the bar begins anew where the words change."""
+    """As `progress`, for work of several stages: the bar begins again where the words change."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

@@ -127,7 +127,7 @@ def plan_comparison(
 
 
 def default_folder(comparison: Comparison) -> Path:
-    """Where results go unless the user says otherwise: the same command finds the same folder again."""
+    """Where results go by default: the same command finds the same folder again."""
     name = comparison.env_id.rpartition("/")[2]
     return Path("nasgym-results") / f"{name}-{comparison.fingerprint[:8]}"
 

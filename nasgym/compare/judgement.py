@@ -1,4 +1,7 @@
-"""`judge`: what the searches of a comparison found, looked up after they have ended, and what could have been found."""
+"""`judge`: what the searches of a comparison found, and what could have been found.
+
+Both are looked up after the searches have ended.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ REPS = 2000
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over the runs of an agent: mean, standard deviation (n - 1; NaN for one run), IQM and its 95 % interval."""
+    """A number over the runs of an agent: mean, standard deviation, IQM and its 95 % interval.
+
+    The standard deviation divides by n - 1; it is NaN for one run.
+    """
 
     mean: float
     std: float
@@ -34,7 +40,10 @@ class Spread:
 
     @classmethod
     def of(cls, values: Floats) -> Spread:
-        """Spread of ``(runs,)`` values; the bootstrap is seeded, so that equal runs give equal intervals."""
+        """Spread of ``(runs,)`` values.
+
+        The bootstrap is seeded, so that equal runs give equal intervals.
+        """
         low, high = statistics.bootstrap_interval(values, np.random.default_rng(0), reps=REPS)
         std = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         return cls(float(values.mean()), std, statistics.iqm(values), low, high)
@@ -227,7 +236,10 @@ def _ceiling(problem: Problem) -> Ceiling:
 
 
 def _seed_agreement(problem: Problem) -> float | None:
-    """Rank agreement of the training seeds, over the different networks of the problem's space; None where not known."""
+    """Rank agreement of the training seeds, None where it is not known.
+
+    It is taken over the different networks of the problem's space.
+    """
     keys = problem.key(problem.space.enumerate())
     _, different = np.unique(problem.accuracy.space.index_of(keys), return_index=True)
     values = problem.accuracy.by_seed(keys[different])

@@ -1,4 +1,7 @@
-"""The leaderboard as text and CSV, and the results of every run as CSV. No column but the last of results.csv knows a clock."""
+"""The leaderboard as text and CSV, and the results of every run as CSV.
+
+No column but the last one of ``results.csv`` depends on a clock.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class Section:
 
 
 def sections(judgement: Judgement) -> list[Section]:
-    """The leaderboard in three parts that fit a terminal; without an optimum the columns that need it are absent."""
+    """The leaderboard in three parts that fit a terminal.
+
+    Without an optimum the columns that need it are absent.
+    """
     known = judgement.optimum is not None
     answers: list[tuple[str, ...]] = []
     rewards: list[tuple[str, ...]] = []

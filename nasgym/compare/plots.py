@@ -1,4 +1,4 @@
-"""Anytime curves: what the incumbent was worth after so many evaluations, or so many simulated seconds."""
+"""Anytime curves: the incumbent's worth after so many evaluations or simulated seconds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ SETTLED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Curve:
-    """One agent's line: ``(G,)`` places, mean, and the band from the 25 % to the 75 % quantile over its runs."""
+    """One agent's line: ``(G,)`` places, mean, and the band from the 25 % to the 75 % quantile.
+
+    Mean and quantiles are over its runs.
+    """
 
     x: Floats
     mean: Floats
@@ -51,7 +54,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """One picture: its file name without ending, words, lines by agent, and the dashed line where there is one."""
+    """One picture: file name without ending, words, lines by agent, and the dashed line, if any."""
 
     name: str
     title: str
@@ -167,7 +170,10 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
 
 
 def _limits(plot: Plot) -> tuple[float, float]:
-    """Vertical range: the later part of every curve fills the upper half; what lies far below at the start is cut off."""
+    """Vertical range: the later part of every curve fills the upper half.
+
+    What lies far below at the start is cut off.
+    """
     settled, lowest, highs = [], [], []
     for line in plot.lines.values():
         settled.append(float(line.low[int(SETTLED_SHARE * len(line.x)) :].min()))

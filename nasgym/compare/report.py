@@ -32,7 +32,7 @@ PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baseli
 
 
 def write_comparison(comparison: Comparison, out: Path) -> Path:
-    """Writes ``comparison.json``: what was compared, from which the same searches can be run again."""
+    """Writes ``comparison.json``: what was compared, enough to run the same searches again."""
     text = json.dumps({**comparison.describe(), "fingerprint": comparison.fingerprint}, indent=1, default=str)
     return write_file(out / "comparison.json", text + "\n")
 

@@ -92,7 +92,10 @@ def _finished(comparison: Comparison, out: Path) -> dict[str, Mapping[str, Any]]
 
 @contextmanager
 def _sole_user(out: Path) -> Iterator[None]:
-    """Waits until workers of a killed command have noticed, and refuses a second command in the same folder."""
+    """Keeps other commands out of the folder while this one works in it.
+
+    Waits until workers of a killed command have noticed, and refuses a second command.
+    """
     if sys.platform == "win32":
         yield
         return

@@ -27,7 +27,7 @@ TRIM = 0.25
 
 
 def iqm(scores: npt.ArrayLike) -> float:
-    """Interquartile mean: the mean without the lowest and the highest quarter (rliable, 2108.13264).
+    """Interquartile mean: without the lowest and the highest quarter (rliable, 2108.13264).
 
     Args:
         scores: ``(runs,)`` or ``(runs, tasks)``; pooled. Of n scores, ``int(n / 4)`` are cut at
@@ -41,10 +41,10 @@ def iqm(scores: npt.ArrayLike) -> float:
 def bootstrap_interval(
     scores: npt.ArrayLike, rng: np.random.Generator, *, reps: int = 2000, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Stratified bootstrap interval of the interquartile mean, by percentiles (rliable, 2108.13264).
+    """Stratified bootstrap percentile interval of the interquartile mean (rliable, 2108.13264).
 
     Args:
-        scores: ``(runs,)`` or ``(runs, tasks)``; runs are drawn anew for each task by itself.
+        scores: ``(runs,)`` or ``(runs, tasks)``; runs are drawn for each task separately.
         rng: Draws the resamples.
         reps: Number of resamples.
         confidence: Share of the resamples between the two ends.
@@ -88,7 +88,10 @@ def step_values(grid: npt.ArrayLike, at: npt.ArrayLike, values: npt.ArrayLike) -
 
 
 def band(curves: Floats) -> tuple[Floats, Floats, Floats]:
-    """``(G,)`` mean, 25 % and 75 % quantile over ``(runs, G)`` curves; NaN where a run has no value yet."""
+    """``(G,)`` mean, 25 % and 75 % quantile over ``(runs, G)`` curves.
+
+    NaN where a run has no value yet.
+    """
     low, high = np.quantile(curves, [0.25, 0.75], axis=0)
     return curves.mean(axis=0), low, high
 
@@ -99,7 +102,7 @@ def regret(optimum: float, rewards: npt.ArrayLike) -> Floats:
 
 
 def near_optimum(optimum: float, share: float = 0.99) -> float:
-    """The reward from which on the optimum counts as reached: ``optimum - (1 - share) * |optimum|``.
+    """The reward from which the optimum counts as reached: ``optimum - (1 - share) * |optimum|``.
 
     For a positive optimum that is ``share * optimum``; for a negative one it lies below the optimum
     as well, by the same share of its size.
