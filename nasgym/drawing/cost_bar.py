@@ -1,4 +1,4 @@
-"""`CostRange`: what the completions of an architecture can still cost, and the bar that shows it."""
+"""`CostRange`: what completions of an architecture can still cost, and the bar that shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ WORDS = {"macs": "MACs", "params": "params"}
 
 @dataclass(frozen=True)
 class CostRange:
-    """The exact range of a cost over the completions of an architecture; all numbers in the unit of the cost.
+    """The exact range of a cost over the completions of an architecture.
+
+    All numbers are in the cost's unit.
 
     Attributes:
         name: Name of the cost.
@@ -61,7 +63,7 @@ class CostRange:
 
     @property
     def verdict(self) -> str:
-        """How the completions stand to the limits, in words; empty without limits."""
+        """Where the completions lie relative to the limits, in words; empty without limits."""
         if self.target is None and self.lower is None:
             return ""
         every = "" if self.low == self.high else "every completion "
@@ -72,11 +74,14 @@ class CostRange:
         over = self.target is not None and self.high > self.target
         under = self.lower is not None and self.low < self.lower
         if over or under:
-            return ", ".join(["the dearest beyond the target"] * over + ["the cheapest below the lower limit"] * under)
+            return ", ".join(["the costliest beyond the target"] * over + ["the cheapest below the lower limit"] * under)
         return f"{every}within the {'target' if self.lower is None else 'limits'}"
 
     def sentence(self) -> str:
-        """The numbers in words, for example ``"MACs: 96.2 k to 412 k, target 500 k (every completion within the target)"``."""
+        """The numbers in words.
+
+        For example ``"MACs: 96.2 k to 412 k, target 500 k (every completion within the target)"``.
+        """
         low, high, target, lower = self._texts()
         parts = [low if self.low == self.high else f"{low} to {high}"]
         parts += [f"target {target}"] if target else []
@@ -84,7 +89,7 @@ class CostRange:
         return f"{WORDS.get(self.name, self.name)}: {', '.join(parts)}" + (f" ({self.verdict})" if self.verdict else "")
 
     def _texts(self) -> tuple[str, str, str, str]:
-        """`low`, `high`, `target` and `lower` with as many digits as it takes to tell different ones apart."""
+        """`low`, `high`, `target`, `lower` with as many digits as tell different ones apart."""
         values = (self.low, self.high, self.target, self.lower)
         known = {value for value in values if value is not None}
         digits = next((d for d in range(3, 12) if len({amount(value, d) for value in known}) == len(known)), 12)
@@ -92,7 +97,7 @@ class CostRange:
         return low, high, target, lower
 
     def _pieces(self) -> Iterator[tuple[float, float, bool]]:
-        """The parts of the axis between the limits: both ends, and whether costs there are wanted."""
+        """Parts of the axis between the limits: both ends, and whether costs there are wanted."""
         start, end = self.axis
         lower = start if self.lower is None else self.lower
         target = end if self.target is None else max(self.target, lower)

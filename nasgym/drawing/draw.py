@@ -26,7 +26,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def draw_svg(space: SearchSpace, arch: npt.ArrayLike, problem_costs: Mapping[str, float] | None = None) -> str:
-    """A self-contained SVG document: no scripts, no ids, no references; its title says what it shows.
+    """A self-contained SVG document: no scripts, ids or references; its title says what it shows.
 
     Args:
         space: Any space; those of `nasgym.spaces` have pictures of their own, others become rows of
@@ -62,7 +62,10 @@ def _text(picture: Picture) -> str:
 
 
 def picture_lines(picture: Picture) -> list[str]:
-    """What stands below the headline, in lines of at most 100 columns; ``>`` marks what is decided next."""
+    """What stands below the headline, in lines of at most 100 columns.
+
+    ``>`` marks what is decided next.
+    """
     from rich.console import Console
 
     file = io.StringIO()
@@ -90,7 +93,7 @@ def _grid(columns: str, *, heading: tuple[str, ...] = ()) -> Table:
 
 
 def _add(table: Table, *cells: str) -> None:
-    """Adds a row of plain text: labels of own tables may hold what the table would read as markup."""
+    """Adds a row of plain text: labels of user tables may hold what rich reads as markup."""
     from rich.text import Text
 
     table.add_row(*map(Text, cells))

@@ -159,7 +159,10 @@ def frame_text(frame: Frame) -> str:
 
 
 def frame_svg(frame: Frame) -> str:
-    """The frame as a self-contained SVG document: no scripts, no ids, no references; its title says what it shows."""
+    """The frame as a self-contained SVG document: no scripts, ids or references.
+
+    Its title says what it shows.
+    """
     return page_svg(_page(frame))
 
 

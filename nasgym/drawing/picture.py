@@ -109,7 +109,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Widths:
-    """Layers of different widths, in channels; None is open. The next decision is about the layer at `next`."""
+    """Layers of different widths, in channels; None is open.
+
+    The next decision is about the layer at `next`.
+    """
 
     names: tuple[str, ...]
     channels: tuple[int | None, ...]
@@ -138,7 +141,10 @@ def amount(value: float, digits: int = 3) -> str:
 
 
 def fold(text: str, width: int) -> list[str]:
-    """Lines of at most `width` characters, broken behind spaces, commas and plus signs where that is possible."""
+    """Lines of at most `width` characters, broken after spaces, commas and plus signs.
+
+    A word that is longer than that stays whole.
+    """
     lines = [""]
     for word in re.findall(r"[^ ,+]*[ ,+]*", text):
         if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:

@@ -109,7 +109,7 @@ def headline_lines(headline: str, width: float) -> list[str]:
 
 
 def _draw_box(canvas: Canvas, x: float, y: float, width: float, height: float, kind: Kind, *, marked: bool = False) -> None:
-    """A filled box with an outline: dashed where it is open or not there, thick and dark where it is marked."""
+    """A filled box with an outline: dashed where open or not there, thick and dark where marked."""
     fill, border = COLOURS[kind]
     dash = (5.0, 4.0) if kind in ("open", "none") else ()
     outline = (INK, 3.0, ()) if marked else (border, 1.5, dash)
@@ -165,7 +165,10 @@ def _name(canvas: Canvas, box: Box, x: float, y: float, width: float) -> None:
 
 
 def _residual(canvas: Canvas, x: float, y: float) -> None:
-    """A line from before the block at `x` over it to a plus behind it; of two in a row, the plus comes before the fork."""
+    """A line from before the block at `x` over it to a plus after it.
+
+    Of two in a row, the plus comes before the fork.
+    """
     colour = COLOURS["wide"][1]
     left, right, sky, centre = x - 10, x + BOX + 9, y - 34, y + TALL / 2
     over: tuple[Segment, ...] = (
@@ -253,7 +256,7 @@ def _towards(point: Point, other: Point, distance: float) -> Point:
 
 
 def _widths(canvas: Canvas, widths: Widths, top: float) -> float:
-    """Layers as upright bars whose height is the number of channels, over the outline of the widest choice."""
+    """Layers as upright bars, as high as their channels, over the outline of the widest choice."""
     full, bar, gap = 176, 74, 64
     floor = top + 26 + full
     for i, (name, channels) in enumerate(zip(widths.names, widths.channels, strict=True)):

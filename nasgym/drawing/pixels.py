@@ -28,9 +28,10 @@ ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def page_pixels(page: Page, scale: float = 1.0) -> npt.NDArray[np.uint8]:
-    """The page as ``(H, W, 3)`` colours; H and W are the page's height and width times `scale`, rounded up to even numbers.
+    """The page as ``(H, W, 3)`` colours.
 
-    Videos of the common codecs need even sizes.
+    H and W are the page's height and width times `scale`, rounded up to even numbers. Videos of the
+    common codecs need even sizes.
 
     Raises:
         InvalidValue: The scale is not positive, or the picture would have more than 16,384 pixels
@@ -77,7 +78,10 @@ def _font(folder: str, bold: bool, mono: bool, size: float) -> ImageFont.FreeTyp
 
 @lru_cache(maxsize=1024)
 def _letters(font: ImageFont.FreeTypeFont, text: str, anchor: Anchor) -> tuple[int, int, Image.Image]:
-    """A text as a mask, and how far its corner lies from the text's place; frames of an episode share most texts."""
+    """A text as a mask, and how far its corner lies from the text's place.
+
+    It is kept, because frames of an episode share most texts.
+    """
     from PIL import Image, ImageDraw
 
     left, top, right, bottom = font.getbbox(text, anchor=ANCHORS[anchor])

@@ -87,7 +87,10 @@ Shape: TypeAlias = Rect | Circle | Polygon | Path | Text
 
 @dataclass(frozen=True)
 class Page:
-    """A white page of `width` times `height` pixels, the origin at the top left, later shapes above earlier ones."""
+    """A white page of `width` times `height` pixels, the origin at the top left.
+
+    Later shapes lie above earlier ones.
+    """
 
     width: float
     height: float

@@ -284,10 +284,10 @@ def test_the_bar_is_at_its_place_in_the_pixels():
     [
         (2, 4, None, None, ""),
         (2, 4, 4, None, "every completion within the target"),
-        (2, 4, 3, None, "the dearest beyond the target"),
+        (2, 4, 3, None, "the costliest beyond the target"),
         (2, 4, 1, None, "every completion beyond the target"),
         (2, 4, 9, 3, "the cheapest below the lower limit"),
-        (2, 4, 3.5, 2.5, "the dearest beyond the target, the cheapest below the lower limit"),
+        (2, 4, 3.5, 2.5, "the costliest beyond the target, the cheapest below the lower limit"),
         (2, 4, 9, 5, "every completion below the lower limit"),
         (2, 4, 9, 2, "every completion within the limits"),
         (4, 4, 4, None, "within the target"),
