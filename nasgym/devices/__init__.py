@@ -1,4 +1,7 @@
-"""Hardware as look-up tables of block latencies: their file, where they lie, and which blocks a network has."""
+"""Hardware as look-up tables of block latencies.
+
+Their file, where they lie, and which blocks a network has.
+"""
 
 from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, read_device, write_device

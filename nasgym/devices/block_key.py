@@ -29,8 +29,8 @@ class BlockKey:
         se: 1 with squeeze-and-excite, else 0.
         act: ``"relu"``, ``"relu6"``, ``"hswish"``, ``"swish"``, or empty where the file that it
             comes from does not say.
-        resolution: Height of the network's input image, for tables that were measured for each
-            resolution anew.
+        resolution: Height of the network's input image, for tables that were measured at each
+            resolution separately.
         layer: Name of the layer, for tables that distinguish equal blocks by their place.
     """
 
@@ -49,7 +49,10 @@ class BlockKey:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates, by which latencies of unmeasured blocks are estimated; biases and activations do not count."""
+        """Multiply-accumulates, by which latencies of unmeasured blocks are estimated.
+
+        Biases and activations do not count.
+        """
         before, after = self.in_hw**2, self.out_hw**2
         depthwise = self.kernel**2 * self.mid_ch * after
         gate = 2 * self.mid_ch * (self.mid_ch // 4) * self.se
@@ -81,7 +84,7 @@ TEXT_COLUMNS = ("op", "act", "layer")
 
 
 def nearest_blocks(block: BlockKey, known: Iterable[BlockKey], num: int = 3) -> list[BlockKey]:
-    """The blocks most like this one: of its op first, then by how many fields differ and by how much."""
+    """The blocks most like this one: its op first, then by how many fields differ and how much."""
 
     def distance(other: BlockKey) -> tuple[float, BlockKey]:
         total = 0.0 if other.op == block.op else 1000.0

@@ -75,7 +75,7 @@ class Device:
         model: ``"lookup"``: every number is a latency of its own; ``"linear"``: coefficients of a
             fitted sum, of which some may be negative.
         source: Where the numbers come from.
-        note: What one should know about them.
+        note: What a reader should know about them.
 
     Raises:
         DataError: A name or number is not allowed.
@@ -117,7 +117,7 @@ class Device:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the rows and of the part of the header that gives them meaning (16 hex digits)."""
+        """Hash of the rows and of the header fields that give them meaning (16 hex digits)."""
         meaning = [self.name, self.space, self.runtime, self.threads, self.batch, self.precision, self.model]
         rows = sorted([list(astuple(block)), list(astuple(latency))] for block, latency in self.latencies.items())
         return hashlib.sha256(json.dumps([FORMAT, meaning, rows]).encode()).hexdigest()[:16]
@@ -179,7 +179,7 @@ def read_device(path: Path, space: str | None = None) -> Device:
     The file is CSV in UTF-8. It begins with ``# nasgym-device-1`` and one ``# key: value`` a line:
     device, space, runtime, threads, batch, precision (``unknown`` where it is not known), and
     optionally model, source, note and fingerprint. The next line names the columns: ``op`` and
-    other fields of `Block`, then ``latency_ms`` and optionally ``spread_ms`` and ``count``; an
+    other fields of `BlockKey`, then ``latency_ms`` and optionally ``spread_ms`` and ``count``; an
     empty key cell is 0 or empty text.
 
     Args:
@@ -236,7 +236,7 @@ def _read_rows(file: HeadedCsv, model: Model) -> dict[BlockKey, Latency]:
             raise DataError(f"{file.path}: lines {lines[block]} and {number} are the same block, {block}; keep one of them.")
         latencies[block], lines[block] = latency, number
     if not latencies:
-        raise DataError(f"{file.path} has no rows behind its columns.")
+        raise DataError(f"{file.path} has no rows after its columns.")
     return latencies
 
 

@@ -1,4 +1,4 @@
-"""Where device files lie: one folder for each space, because a table fits the blocks of one space."""
+"""Where device files lie: one folder for each space, as a table fits the blocks of one space."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _folders() -> tuple[Path, ...]:
 
 
 def _paths(space: str) -> dict[str, Path]:
-    """Imported and shipped device files of a space; an imported one is used in place of a shipped one of its name."""
+    """Imported and shipped device files of a space; of two with one name, the imported one."""
     paths: dict[str, Path] = {}
     for folder in _folders():
         for path in sorted((folder / space).glob("*.csv"), key=lambda file: file.stem):

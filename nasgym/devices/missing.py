@@ -1,4 +1,4 @@
-"""What to do about a block that a device was not measured for: refuse, or estimate its latency from similar ones."""
+"""A block that a device was not measured for: refuse it, or estimate it from similar ones."""
 
 from __future__ import annotations
 

@@ -34,7 +34,10 @@ class _Stage:
     out_hw: int
 
     def block(self, kernel: int, expansion: int, *, first: bool) -> BlockKey:
-        """A block from its choices' indices; the first of a stage has its stride and changes the width."""
+        """A block from its choices' indices.
+
+        The first one of a stage has its stride and changes the width.
+        """
         width = WIDTHS[self.number]
         in_ch = self.in_ch if first else width
         return BlockKey(

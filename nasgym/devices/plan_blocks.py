@@ -18,7 +18,7 @@ __all__ = ["head_key", "key_of", "layout", "picked_plans"]
 
 
 def key_of(block: Block, size: int) -> BlockKey | None:
-    """The key of a plan's block at an input of ``size x size``; None for an identity, which costs nothing.
+    """The key of a plan's block for a ``size x size`` input; None for an identity, which is free.
 
     Raises:
         InvalidValue: It is a grouped convolution, for which device files have no key.

@@ -65,7 +65,10 @@ def slots(widths: tuple[int, ...], first_layer: int | None = None) -> Iterator[S
 
 
 def slot_options(space: SearchSpace, layer: Layer, slot: Slot, skip: Blocks = ()) -> tuple[Blocks, ...]:
-    """The blocks of each option of a layer: kernel and expansion, before them the skip where there is one."""
+    """The blocks of each option of a layer.
+
+    Its labels are kernel and expansion, after the skip in layers that have one.
+    """
     found = []
     for option in layer.options.tolist():
         labels = [space.decisions[column].choices[choice] for column, choice in zip(layer.columns, option, strict=True)]

@@ -29,7 +29,7 @@ def _skip(slot: Slot) -> BlockKey:
 
 
 def model_terms() -> list[BlockKey]:
-    """What the model's weights stand for, in their order: kernel before expansion, leaving out last."""
+    """What the model's weights stand for, in order: kernel before expansion, leaving out last."""
     terms = [_first(kernel) for kernel in KERNELS]
     for slot, layer in zip(slots(WIDTHS, 1), TuNASSpace().layers[1:], strict=True):
         terms += [slot.block(kernel, expansion) for kernel in KERNELS for expansion in EXPANSIONS]

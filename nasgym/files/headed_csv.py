@@ -76,7 +76,7 @@ def read_headed_csv(path: Path, keys: Sequence[str], title: str = "") -> HeadedC
         raise DataError(f"{path} has no header: its first line is '# {title}', and the next one '# {keys[0]}: ...'.")
     head = _head(path, lines[first:top], first + 1, keys)
     if top == len(lines):
-        raise DataError(f"{path} ends behind its header; the next line names the columns.")
+        raise DataError(f"{path} ends after its header; the next line names the columns.")
     columns = _cells(path, top + 1, lines[top])
     rows = []
     for number, line in enumerate(lines[top + 1 :], top + 2):

@@ -67,7 +67,7 @@ def check_object(
         value: What was read.
         known: Keys that it may have.
         required: Keys that it must have.
-        error: Kind of the errors but the one below.
+        error: Kind of the errors other than `UnknownName`.
 
     Raises:
         UnknownName: It has another key; the nearest one is suggested.

@@ -133,7 +133,7 @@ def test_an_op_is_spelt_right(tmp_path):
 def test_empty_and_cut_off(tmp_path):
     with pytest.raises(DataError, match="has no header"):
         read(tmp_path, "")
-    with pytest.raises(DataError, match="ends behind its header"):
+    with pytest.raises(DataError, match="ends after its header"):
         read(tmp_path, TEXT.partition("op,")[0])
     with pytest.raises(DataError, match="has no rows"):
         read(tmp_path, TEXT.partition("conv,")[0])

@@ -52,7 +52,7 @@ def test_what_is_written_is_read(tmp_path):
         ("# size: 3", "# name: box", "line 3: the header says 'name' twice"),
         ("red,1.5", "red,1.5,2", "line 5: 3 cells, the header has 2"),
         ("red,1.5", 'red,"1.5', "line 5 is not readable as CSV"),
-        ("kind, weight\nred,1.5\n\n blue , 2\n", "", "ends behind its header"),
+        ("kind, weight\nred,1.5\n\n blue , 2\n", "", "ends after its header"),
     ],
 )
 def test_one_thing_wrong(read, old, new, message):
