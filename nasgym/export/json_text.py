@@ -167,7 +167,10 @@ def _value(where: str, kind: Any, value: Any) -> Any:
 
 
 def _check_scale(values: Any) -> None:
-    """Null, `UNKNOWN_SCALE` or the fields of a `Scale`: a note for readers, the plan is made of the blocks alone."""
+    """Null, `UNKNOWN_SCALE` or the fields of a `Scale`.
+
+    It is a note for readers: the plan is made of the blocks alone.
+    """
     if values is None or values == UNKNOWN_SCALE:
         return
     if not isinstance(values, dict):
@@ -194,7 +197,7 @@ def _number(where: str, value: Any, least: int = 1) -> int:
 
 
 def _check_fit(plan: NetworkPlan) -> None:
-    """Channels behind a block are those before the next one; kernels have a middle; groups divide channels."""
+    """Channels after a block enter the next one; kernels have a middle; groups divide channels."""
     channels = plan.input_shape[0]
     for i, block in enumerate(plan.blocks):
         before = block.in_channels if isinstance(block, Conv | MBConv) else block.channels

@@ -1,4 +1,7 @@
-"""The classes of an exported PyTorch file: only those that a network needs, with only the arguments that differ in it."""
+"""The classes of an exported PyTorch file: only those that a network needs.
+
+They take only the arguments that differ in it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan as PyTorch source: one file that needs torch alone, blocks in their order with their numbers.
+"""A plan as PyTorch source: one file that needs torch alone, with its blocks in their order.
 
 Weights have the names of `nasgym.networks.weights.weight_shapes`, which are those of
 `torch_modules.build_module`.
@@ -29,7 +29,11 @@ SPELLED = {
 
 
 def class_name(plan: NetworkPlan) -> str:
-    """``"MnasNetA1"`` for a published network, ``"MnasNetA1Scaled"`` at another scale, ``"Network"`` for any other."""
+    """The name of the class of a network.
+
+    ``"MnasNetA1"`` for a published one, ``"MnasNetA1Scaled"`` at another scale, ``"Network"`` for
+    any other.
+    """
     if plan.name not in NAMED:
         return "Network"
     name = "".join(SPELLED.get(part, part.capitalize()) for part in plan.name.split("-"))

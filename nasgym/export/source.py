@@ -11,7 +11,7 @@ INDENT = "    "
 
 
 def bracketed(before: str, parts: Sequence[str], after: str) -> list[str]:
-    """A call or a signature, on one line where it fits, else with its parts on one line, else with one part a line.
+    """A call or a signature: one line where it fits, else its parts on one, else one part a line.
 
     Args:
         before: Everything up to and with the opening bracket, indentation included.
@@ -28,7 +28,10 @@ def bracketed(before: str, parts: Sequence[str], after: str) -> list[str]:
 
 
 def assigned(name: str, value: str) -> list[str]:
-    """``name = value``, with brackets around a value that does not fit behind it; the name has the indentation."""
+    """``name = value``, with brackets around a value that is too long for the line.
+
+    `name` has the indentation.
+    """
     if len(line := f"{name} = {value}") <= COLUMNS:
         return [line]
     margin = name[: len(name) - len(name.lstrip())]

@@ -80,7 +80,10 @@ class Vocabulary:
         return any(block.stride != 1 or block.in_channels != block.out_channels for block in residuals)
 
     def options(self, blocks: list[Conv] | list[MBConv]) -> list[tuple[str, str, str]]:
-        """(name, type, default) of the arguments that the class of these blocks needs beyond sizes and stride."""
+        """(name, type, default) of the arguments that these blocks' class needs.
+
+        Sizes and stride are not among them.
+        """
         found = []
         if any(isinstance(block, Conv) and block.groups != 1 for block in blocks):
             found.append(("groups", "int", "1"))

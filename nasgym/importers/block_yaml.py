@@ -1,4 +1,7 @@
-"""Published look-up tables in YAML: one text key a block, and mean, count and spread in milliseconds."""
+"""Published look-up tables in YAML: one text key a block; mean, count and spread.
+
+Mean and spread are in milliseconds once they are read.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ LONGEST = 1_000_000
 
 
 class Key:
-    """A parsed key, for example ``expanded_conv-input:7x7x192-output:7x7x320-expand:3-kernel:5-stride:1-idskip:0``.
+    """A parsed key.
+
+    For example ``expanded_conv-input:7x7x192-output:7x7x320-expand:3-kernel:5-stride:1-idskip:0``.
 
     Attributes:
         op: Name of the block.
@@ -50,7 +55,7 @@ class Key:
         self.numbers = {name: int(match[name]) for name in names if match[name] is not None}
 
     def block(self, where: str, *, mid_ch: int, act: str = "", resolution: int = 0) -> BlockKey:
-        """The block of an inverted bottleneck, after checking that the key does not contradict itself."""
+        """The block of an inverted bottleneck, after checking that the key is consistent."""
         residual = self.numbers["stride"] == 1 and self.in_ch == self.out_ch
         if self.out_hw != -(-self.in_hw // self.numbers["stride"]) or residual != bool(self.numbers["idskip"]):
             raise DataError(f"{where}: {self.text!r} contradicts itself in its stride, shapes or idskip.")

@@ -1,4 +1,7 @@
-"""What the columns of a CSV file of device costs mean: from their names, and from a JSON file beside it."""
+"""What the columns of a CSV file of device costs mean: by their names, and by a JSON file.
+
+The JSON file lies beside the CSV file and says what the names do not.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,9 @@ class Meanings:
 
 
 def read_meanings(path: Path) -> Meanings:
-    """Reads a JSON file that maps columns to sentences, or to objects such as ``{"unit": "us", "dataset": "cifar10"}``.
+    """Reads a JSON file that maps columns to sentences or objects.
+
+    An object is for example ``{"unit": "us", "dataset": "cifar10"}``.
 
     Raises:
         DataError: It is no such file.

@@ -72,7 +72,10 @@ class ArchRecord:
         return dict(sorted(found.items()))
 
     def count(self, dataset: str, epochs: int, what: str) -> float:
-        """``"macs"`` or ``"params"``; where seeds disagree seed 888's, as the official API does, NaN where that is missing."""
+        """``"macs"`` or ``"params"``.
+
+        Where seeds disagree it is seed 888's, as in the official API, or NaN where that is missing.
+        """
         values = {seed: getattr(training, what) for seed, training in self.by_seed(dataset, epochs).items()}
         # the API compares millions with five decimals, that is, tens
         if len({round(value / 10) for value in values.values()}) > 1:
@@ -118,11 +121,11 @@ def open_archive(path: Path) -> Archive:
     """Opens a ``-simple`` folder, or the single file, of which only the beginning is read here.
 
     The single file would be about 32 GB of objects (topology) or 17 GB (size), but is read
-    architecture by architecture. Measured (peak resident memory of a process that reads every
-    record, 41 MB of it imports) on files made of copies of the published samples: 48 MB at 100 and
-    51 MB at 600 topology cells, against 253 and 1,286 MB when loaded as a whole; that is about 6 kB
-    more an architecture, hence some 140 MB at 15,625 (extrapolated). It takes 22 ms of processor
-    time a cell, loading as a whole 17 ms.
+    architecture by architecture. This was measured on files made of copies of the published
+    samples, as the peak resident memory of a process that reads every record, 41 MB of it imports.
+    It was 48 MB at 100 and 51 MB at 600 topology cells, against 253 and 1,286 MB when loaded as a
+    whole. That is about 6 kB more for each architecture, hence some 140 MB at 15,625
+    (extrapolated). It takes 22 ms of processor time a cell, against 17 ms when loaded as a whole.
 
     Raises:
         DataError: It is neither, or it is damaged.

@@ -1,4 +1,4 @@
-"""Importer of device costs for the cells of NAS-Bench-201, and of anyone's own cost columns for a space."""
+"""Importer of device costs: of NAS-Bench-201's cells, or of your own columns for a space."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ def import_cost_columns(
     name: str = "nb201-devices",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Converts a CSV file with the costs of every architecture of a space and writes them into the data folder.
+    """Converts a CSV file with the costs of every architecture of a space.
+
+    The columns are written into the data folder.
 
     Column ``arch_str`` has the architectures in their textual form. Every other column is the
     latency or the energy on a device: ``DEVICE_ms``, ``_us``, ``_s``, ``_mj``, ``_uj``, ``_j``,
-    with ``_latency`` or ``_energy`` before the unit as one likes. Columns of HW-NAS-Bench
+    with or without ``_latency`` or ``_energy`` before the unit. Columns of HW-NAS-Bench
     (``hwnas_``), HELP (``help_``), HW-NAS-Bench-360 (``hw360_``), nn-Meter (``nnmeter_``) and EAGLE
     (``eagle_``) are known by these beginnings: data set and caveats come from there; the first two
     leave their beginning out of the device's name. A cell is blank where nothing was measured.
@@ -95,7 +97,7 @@ def read_cost_columns(
 
 
 def _rows(sheet: CsvFile, space: SearchSpace) -> Ints:
-    """``(size,)`` the sheet's row of each architecture of the space, after checking that each is there once."""
+    """``(size,)`` the sheet's row of each architecture of the space; each must be there once."""
     rows = np.full(space.size, -1, dtype=np.int64)
     for row, place in enumerate(_places(sheet, space).tolist()):
         if rows[place] >= 0:

@@ -1,4 +1,4 @@
-"""Importer of Once-for-All's published latencies: one YAML file for each resolution to a device file."""
+"""Importer of Once-for-All's published latencies: a YAML file a resolution to a device file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ OPS = {
 
 
 def ofa_device_files(folder: Path) -> list[Path]:
-    """The files of a folder that hold latencies, in the order of their resolutions; all of them, or none is there."""
+    """The files of a folder that hold latencies, in the order of their resolutions.
+
+    All of them are there, or none.
+    """
     files = [folder / f"{resolution}_lookup_table.yaml" for resolution in RESOLUTIONS]
     there = [file for file in files if file.is_file()]
     if there and len(there) < len(files):
@@ -58,7 +61,7 @@ def import_ofa_device(folder: str | Path, name: str = "note10") -> Path:
 def read_ofa_device(folder: Path, name: str = "note10") -> Device:
     """The device of a folder, not yet written; see `import_ofa_device`.
 
-    The same block was measured anew for each resolution, and its latencies differ: the resolution
+    The same block was measured again for each resolution, and its latencies differ: the resolution
     is part of the key. Runtime and threads are not in the files.
     """
     files = ofa_device_files(folder)

@@ -1,4 +1,4 @@
-"""`OwnSpec`: what the columns of somebody's own CSV file mean."""
+"""`OwnSpec`: what the columns of a user's own CSV file mean."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ class SecondsColumns:
 
 @dataclass(frozen=True)
 class CostColumn:
-    """A column with a cost; its numbers times `scale` are in the unit of `name`. Data set ``"*"``: the same for all."""
+    """A column with a cost; its numbers times `scale` are in the unit of `name`.
+
+    Data set ``"*"``: the same for all.
+    """
 
     column: str
     dataset: str

@@ -1,4 +1,4 @@
-"""Importer of anyone's own table: a CSV file and a spec that says what its columns mean."""
+"""Importer of your own table: a CSV file and a spec that says what its columns mean."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLANK = -1
 
 
 def import_own_table(csv_path: str | Path, spec_path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Converts a CSV file with one row for each architecture and writes the table into the data folder.
+    """Converts a CSV file with one row for each architecture to a table in the data folder.
 
     Args:
         csv_path: Comma-separated, UTF-8, the first row names the columns. Every architecture of the
@@ -77,9 +77,9 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
 
 
 def _places(sheet: CsvFile, spec: OwnSpec, progress: Callable[[int, int], None] | None) -> tuple[Archs, Ints]:
-    """``(N, D)`` the sheet's architectures in the order of the space, and ``(N,)`` the row of each; none is there twice.
+    """``(N, D)`` the sheet's architectures in the order of the space, and ``(N,)`` their rows.
 
-    Unless the table is a sample, all architectures of the space are there.
+    None is there twice. Unless the table is a sample, all architectures of the space are there.
     """
     space = spec.space
     archs = np.zeros((len(sheet.rows), space.num_decisions), dtype=np.int8)

@@ -1,4 +1,4 @@
-"""Publications of device costs that are known by how their columns' names begin: data set and caveats."""
+"""Publications of device costs, known by how column names begin: data set and caveats."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PUBLISHED = (
     Published(
         re.compile(r"help_(?P<device>.+)"),
         ANY_DATASET,
-        "HELP: measured; a number behind a graphics card is the images at once, and the latency is that of all of them. For which data "
+        "HELP: measured; a number after the name of a graphics card is the images at once, and the latency is that of all of them. For which data "
         "set is not stated, so the column stands for every one",
         dict.fromkeys(("samsung_s7", "samsung_a50", "pixel2", "essential_ph_1"), MILLISECONDS),
     ),

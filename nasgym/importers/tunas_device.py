@@ -28,7 +28,7 @@ WEIGHTS, BIAS = "_PROXYLESSNAS_SEARCH_KERNEL", "_PROXYLESSNAS_SEARCH_BIAS"
 
 
 def import_tunas_device(path: str | Path, name: str = "pixel1") -> Path:
-    """Converts the coefficients of ``proxylessnas_search`` and writes the device file into the data folder.
+    """Converts the coefficients of ``proxylessnas_search`` to a device file in the data folder.
 
     Args:
         path: The published ``cost_model_data.py`` [C ``google-research/google-research:tunas/``],
@@ -71,7 +71,7 @@ def read_tunas_device(path: Path, name: str = "pixel1") -> Device:
 
 
 def _read_python(path: Path) -> dict[BlockKey, float]:
-    """The numbers out of the texts of the published module: base64 of big-endian single precision."""
+    """The numbers in the texts of the published module: base64 of big-endian single precision."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:

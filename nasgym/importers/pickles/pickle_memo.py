@@ -34,8 +34,8 @@ class _Numbers(dict[str, int]):
 class Memo:
     """What the pickle may refer to again, by running number.
 
-    Entry by entry, the objects of the entry in work are all there. Of those before, texts are kept
-    (as compressed numbers into one list of different texts), and the allowed names; containers and
+    While an entry is read, all its objects are there. Of earlier entries, texts are kept (as
+    compressed numbers into one list of different texts), and the allowed names. Containers and
     numbers are dropped, and a reference to one is an error.
     """
 

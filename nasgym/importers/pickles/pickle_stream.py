@@ -22,7 +22,7 @@ import numpy as np
 
 from nasgym.errors import DataError
 from nasgym.importers.pickles.pickle_memo import Memo, SharedData
-from nasgym.importers.pickles.restricted_pickle import NumberType, find_allowed, told_as_data_errors
+from nasgym.importers.pickles.restricted_pickle import NumberType, as_data_errors, find_allowed
 
 __all__ = ["EntryStream"]
 
@@ -94,7 +94,10 @@ class _Machine:
         }
 
     def run(self) -> Iterator[tuple[dict[Any, Any], Any, Any]]:
-        """(what stands before the field, key, value) for each entry; at the end (all other fields, None, None)."""
+        """(fields before the field, key, value) for each entry.
+
+        At the end (all other fields, None, None).
+        """
         steps, closing = self._steps, (pickle.SETITEM[0], pickle.SETITEMS[0])
         while True:
             if self._at + MARGIN > len(self._buffer):
@@ -246,12 +249,12 @@ class _Machine:
 
 
 class EntryStream:
-    """Reads one field of the outermost dictionary of a bz2-compressed pickle, entry by entry; iterate once.
+    """Reads one field of the outermost dictionary of a bz2-compressed pickle, entry by entry.
 
-    Iterating gives (key, value); a value is a dictionary of at most 1,000 items (those of a larger
-    one are written in parts, and it is refused) that holds dictionaries, lists, tuples, sets, text
-    and numbers, nested. It is forgotten once the next is asked for. What the writer may leave
-    together, such as the only entry of a field, is handed out at the end.
+    It can be iterated once. Iterating gives (key, value); a value is a dictionary of at most 1,000
+    items (those of a larger one are written in parts, and it is refused) that holds dictionaries,
+    lists, tuples, sets, text and numbers, nested. It is forgotten once the next is asked for. What
+    the writer may leave together, such as the only entry of a field, is handed out at the end.
 
     Attributes:
         head: The fields that stand before the field; after the last entry all other fields.
@@ -275,7 +278,7 @@ class EntryStream:
                 been executed), is damaged or cut off, holds no dictionary, or its entries share
                 data.
         """
-        with told_as_data_errors(self.path), bz2.open(self.path, "rb") as file:
+        with as_data_errors(self.path), bz2.open(self.path, "rb") as file:
             try:
                 for head, key, value in _Machine(file, self.field).run():
                     self.head = head

@@ -20,7 +20,7 @@ import numpy as np
 
 from nasgym.errors import DataError
 
-__all__ = ["ALLOWED", "NumberType", "find_allowed", "load_pickle", "told_as_data_errors"]
+__all__ = ["ALLOWED", "NumberType", "as_data_errors", "find_allowed", "load_pickle"]
 
 # what a reader of damaged bytes may stumble over
 DAMAGE = (
@@ -38,7 +38,10 @@ NUMBER_CODE = re.compile(r"[fiub](1|2|4|8)")
 
 
 class NumberType:
-    """Stands in for `numpy.dtype`: numbers of fixed size only, so no state of the pickle reaches numpy."""
+    """Stands in for `numpy.dtype`.
+
+    It has numbers of fixed size only, so no state of the pickle reaches numpy.
+    """
 
     def __init__(self, code: Any, *_: Any) -> None:
         if not isinstance(code, str) or not NUMBER_CODE.fullmatch(code):
@@ -80,7 +83,10 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class _RefusedName(Exception):
-    """A name outside of the allow-list; not an `UnpicklingError`, so that it is distinguished from damage."""
+    """A name outside of the allow-list.
+
+    It is no `UnpicklingError`, so that it is not taken for damage.
+    """
 
 
 def find_allowed(module: str, name: str) -> Any:
@@ -91,7 +97,7 @@ def find_allowed(module: str, name: str) -> Any:
 
 
 @contextmanager
-def told_as_data_errors(path: Path) -> Iterator[None]:
+def as_data_errors(path: Path) -> Iterator[None]:
     """Turns what goes wrong while a pickle is read into a `DataError` that names the file."""
     try:
         yield
@@ -126,7 +132,7 @@ def load_pickle(path: Path) -> Any:
         DataError: The file names anything but `ALLOWED` (nothing of it has been executed), or it is
             damaged or cut off.
     """
-    with told_as_data_errors(path), bz2.open(path, "rb") as file:
+    with as_data_errors(path), bz2.open(path, "rb") as file:
         found = _RestrictedUnpickler(file).load()
         # the checksum of a bz2 stream stands at its end; reading on is what compares it
         if file.read(1):
