@@ -1,8 +1,8 @@
-"""`LatencyCache`: latencies of whole networks that were measured during searches, in one SQLite file of the data folder.
+"""`LatencyCache`: latencies of whole networks that were measured during searches.
 
-What was measured is never measured again: the first answer stays, so that a repeated search, a
-search that was interrupted and every process of a comparison read the same numbers. Each call is a
-transaction of its own on a connection of its own.
+They are in one SQLite file of the data folder. What was measured is never measured again: the first
+answer stays, so that a repeated search, a search that was interrupted and every process of a
+comparison read the same numbers. Each call is a transaction of its own on a connection of its own.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LatencyCache:
         self.path = data_folder() / "latencies" / "measured.sqlite" if path is None else path
 
     def read(self, fingerprint: str, networks: Iterable[str]) -> dict[str, MeasuredLatency]:
-        """What is known of some networks, by key; nothing where there is no file yet, or an empty one.
+        """What is known of some networks, by key; nothing where the file is empty or not there yet.
 
         Raises:
             DataError: The file is damaged or of another kind.
@@ -100,7 +100,9 @@ class LatencyCache:
         return found
 
     def keep(self, fingerprint: str, new: Sequence[tuple[str, str, MeasuredLatency]]) -> dict[str, MeasuredLatency]:
-        """Adds (key, architecture as text, latency); on disk when this returns. A key that is there keeps what it has.
+        """Adds (key, architecture as text, latency); on disk when this returns.
+
+        A key that is there keeps what it has.
 
         Returns:
             What the file now says, by key.
@@ -123,7 +125,7 @@ class LatencyCache:
 
     @contextmanager
     def sole_measurer(self, name: str) -> Iterator[None]:
-        """Waits until no other process measures under that name: two at once would disturb each other.
+        """Waits until no other process measures under that name: two would disturb each other.
 
         Windows has no such lock; there, two processes may measure at the same time.
         """

@@ -1,6 +1,8 @@
-"""Times ONNX models with onnxruntime. This file needs nothing but onnxruntime and numpy, and goes into every kit as it is.
+"""Times ONNX models with onnxruntime.
 
-Models are timed in interleaved rounds: in each round, in an order drawn anew, every unfinished
+This file needs nothing but onnxruntime and numpy, and goes into every kit as it is.
+
+Models are timed in interleaved rounds: in each round, in a new random order, every unfinished
 model gets a session of its own, a warm-up and one burst of runs. What a busy neighbour does to a
 machine then falls on all models alike, and a model is never judged by one moment. The latency is
 the 10th percentile of all runs; its interval comes from resampling whole rounds. A model is
@@ -55,7 +57,7 @@ class Options:
         provider: Execution provider of onnxruntime.
         tolerance: A model is finished when half of its interval is at most this share of its
             latency.
-        min_rounds, max_rounds: Rounds for each model; one that is not finished behind the last
+        min_rounds, max_rounds: Rounds for each model; one that is not finished after the last
             round is noisy.
         burst_ms: A burst lasts about so long, but has at least `min_runs` and at most `max_runs`
             runs.
@@ -176,7 +178,10 @@ def _allowed_cores() -> list[int]:
 
 @contextmanager
 def pinned(threads: int, wanted: bool = True) -> Iterator[None]:
-    """Keeps the process on its last `threads` cores, where the system can; the first ones are what everything else likes."""
+    """Keeps the process on its last `threads` cores, where the system can.
+
+    The first ones are what everything else likes.
+    """
     allowed = _allowed_cores()
     if not wanted or not allowed or threads >= len(allowed):
         yield
@@ -256,7 +261,7 @@ def _inputs(session: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def time_burst(name: str, model: Model, options: Options) -> list[float]:
-    """Milliseconds of each run of a burst, in a session of its own and behind a warm-up.
+    """Milliseconds of each run of a burst, in a session of its own and after a warm-up.
 
     Raises:
         MeasureError: The model is not readable or cannot be run; the message names it.
@@ -301,7 +306,7 @@ class Log:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # a kill can leave half a line behind
+        whole = text[: text.rfind("\n") + 1]  # a kill can leave half a line at the end
         lines = whole.splitlines()
         if lines:
             self._read(path, lines, fingerprint)
@@ -321,10 +326,10 @@ class Log:
             for burst in found:
                 self.bursts.setdefault(str(burst["model"]), []).append([float(ms) for ms in burst["ms"]])
         except (ValueError, KeyError, TypeError):
-            raise MeasureError(f"{path} is no log of a measurement; remove it to begin anew.") from None
+            raise MeasureError(f"{path} is no log of a measurement; remove it to begin again.") from None
         if belongs != fingerprint:
             raise MeasureError(
-                f"{path} belongs to a measurement of other models, options or another machine; remove it to begin anew."
+                f"{path} belongs to a measurement of other models, options or another machine; remove it to begin again."
             )
 
     def add(self, name: str, times: Sequence[float]) -> None:
@@ -337,7 +342,10 @@ class Log:
 
 
 def fingerprint_of(models: Mapping[str, Model], options: Options) -> str:
-    """Hash of machine, models and the options that change what is timed (16 hex digits); not of those that say how long."""
+    """Hash of machine, models and the options that change what is timed (16 hex digits).
+
+    Options that say how long to measure are left out.
+    """
     machine = describe_machine(options.provider)
     del machine["cores"]  # those that this process may use at the moment
     chosen = {key: value for key, value in asdict(options).items() if key not in ("tolerance", "min_rounds", "max_rounds")}
@@ -385,7 +393,7 @@ def measure(
                 if name not in timings:
                     open_names.append(name)
             rounds = min((len(kept.bursts.get(name, [])) for name in open_names), default=0)
-            # those that are behind come first: a kill may have ended a round early
+            # those with fewer rounds come first: a kill may have ended a round early
             due = [name for name in open_names if len(kept.bursts.get(name, [])) == rounds]
             order = np.random.default_rng([options.seed, rounds]).permutation(len(due))
             for number in range(len(due) + 1):
@@ -409,7 +417,10 @@ def _finished(rounds: Sequence[Sequence[float]], options: Options) -> bool:
 
 
 def write_timings(timings: Mapping[str, Timing], machine: Mapping[str, str], threads: int, path: Path) -> None:
-    """Writes ``latencies.csv`` of a kit: machine as ``# key: value``, then one row a model; renamed when whole."""
+    """Writes ``latencies.csv`` of a kit: machine as ``# key: value``, then one row a model.
+
+    The file gets its name when it is whole.
+    """
     beside = path.with_name(path.name + ".new")
     with beside.open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"# {key}: {value}\n" for key, value in {**machine, "threads": threads}.items())

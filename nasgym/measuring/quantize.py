@@ -30,11 +30,12 @@ class _Samples:
 
 
 def quantize(model: ModelProto, rng: np.random.Generator, *, begins: bool, ends: bool) -> ModelProto:
-    """Quantises weights (int8, one scale a channel) and activations (uint8) with quantise and dequantise nodes.
+    """Quantises weights (int8, one scale a channel) and activations (uint8).
 
-    Normalisations are folded into convolutions first. Scales come from random images: they do not
-    matter to the time. Between the parts of a network values are uint8, at its two ends float32; a
-    part that holds no layer which can be quantised stays as it is.
+    The model gets quantise and dequantise nodes. Normalisations are folded into convolutions first.
+    Scales come from random images: they do not matter to the time. Between the parts of a network
+    values are uint8, at its two ends float32; a part that holds no layer which can be quantised
+    stays as it is.
 
     Args:
         model: A float32 model of `nasgym.networks.onnx_graph`.
@@ -82,7 +83,7 @@ def quantize(model: ModelProto, rng: np.random.Generator, *, begins: bool, ends:
 
 
 def _open_input(model: ModelProto) -> None:
-    """Takes the quantisation of the input out: the part before gives uint8."""
+    """Takes the quantisation of the input out: the part before it gives uint8."""
     import onnx
 
     graph = model.graph
@@ -97,7 +98,7 @@ def _open_input(model: ModelProto) -> None:
 
 
 def _open_output(model: ModelProto) -> None:
-    """Takes the dequantisation of the output out: the part behind takes uint8."""
+    """Takes the dequantisation of the output out: the part after it takes uint8."""
     import onnx
 
     graph = model.graph

@@ -1,1 +1,1 @@
-"""Latencies of this machine: blocks and whole networks measured with onnxruntime, kits for other machines."""
+"""Blocks and whole networks measured here with onnxruntime, and kits for other machines."""

@@ -59,7 +59,10 @@ class Additivity:
 
     @property
     def rescaled_mape(self) -> float:
-        """`mape` after one factor for all, the median ratio: what is left where the common error is known."""
+        """`mape` after one factor for all, the median ratio.
+
+        It is what is left where the common error is known.
+        """
         ratio = self.predicted_ms / self.measured_ms
         return float(np.abs(ratio / np.median(ratio) - 1).mean())
 
@@ -99,7 +102,10 @@ def additivity(space: SearchSpace, device: Device, nets: Mapping[str, str], timi
 
 
 def write_report(found: Additivity, device: Device, noisy: Mapping[str, Timing], path: Path) -> Path:
-    """Writes the comparison as JSON: the numbers, every network, and the blocks whose latency stayed noisy."""
+    """Writes the comparison as JSON.
+
+    It has the numbers, every network, and the blocks whose latency stayed noisy.
+    """
     rows = zip(found.architectures, found.predicted_ms, found.measured_ms, found.low_ms, found.high_ms, strict=True)
     about: dict[str, Any] = {
         "device": device.name,

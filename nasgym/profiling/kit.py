@@ -1,4 +1,4 @@
-"""`Kit`: the models of a space's blocks as files, with what is needed to measure them on any machine."""
+"""`Kit`: the models of a space's blocks as files, and what measures them on any machine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Kit:
         space: Name of the space.
         batch: Images at once.
         precision: Of weights and activations.
-        blocks: BlockKey by file name.
+        blocks: `BlockKey` by file name.
         nets: Architecture, as text, by file name of the whole network.
     """
 
@@ -158,11 +158,11 @@ def read_kit(folder: Path) -> Kit:
         nets = {_model(path, row): str(row["architecture"]) for row in about["nets"]}
         space, batch, precision = about["space"], about["batch"], about["precision"]
     except (KeyError, TypeError) as error:
-        raise DataError(f"{path} lacks {error}; write the kit anew.") from None
+        raise DataError(f"{path} lacks {error}; write the kit again.") from None
     if len(blocks) + len(nets) < len(about["blocks"]) + len(about["nets"]):
-        raise DataError(f"{path} names one model twice; write the kit anew.")
+        raise DataError(f"{path} names one model twice; write the kit again.")
     if not isinstance(space, str) or type(batch) is not int or precision not in get_args(Precision):
-        raise DataError(f"{path} has space={space!r}, batch={batch!r} and precision={precision!r}; write the kit anew.")
+        raise DataError(f"{path} has space={space!r}, batch={batch!r} and precision={precision!r}; write the kit again.")
     return Kit(folder, space, batch, precision, blocks, nets)
 
 

@@ -1,4 +1,7 @@
-"""What comes back from the machine that a kit was measured on: ``latencies.csv``, by ``measure.py`` or by anything else."""
+"""``latencies.csv``: what comes back from the machine that a kit was measured on.
+
+It was written by ``measure.py`` or by anything else.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Profiled:
 
 
 def check_quiet(options: Options) -> float:
-    """Times one block for a second or two and says whether anything can be measured on this machine now.
+    """Times one block for a second or two: can anything be measured on this machine now?
 
     Returns:
         Half of the interval of its latency, as a share of it; near 0 on an idle machine.
@@ -121,7 +121,7 @@ def device_of(
 
 
 def write_results(space: SearchSpace, kit: Kit, timings: Mapping[str, Timing], device: Device, path: Path) -> Profiled:
-    """Writes the device file and, where whole networks were measured, report and picture beside it."""
+    """Writes the device file, and a report and a picture beside it where networks were measured."""
     noisy = {name: timing for name, timing in timings.items() if timing.noisy and name in kit.blocks}
     nets = {name: text for name, text in kit.nets.items() if name in timings}
     check = additivity(space, device, nets, timings) if nets else None
@@ -196,8 +196,8 @@ def profile(
         if len(noisy) > NOISY_SHARE * len(kit.blocks) and not accept_noise:
             raise InvalidValue(
                 f"{len(noisy)} of {len(kit.blocks)} blocks stayed noisy: their intervals are wider than {100 * options.tolerance:g} % "
-                f"after {options.max_rounds} rounds. Stop other programs and measure on with --max-rounds {2 * options.max_rounds}, or anew "
-                f"(remove {work}); or accept it with --tolerance {2 * options.tolerance:g} or --accept-noise."
+                f"after {options.max_rounds} rounds. Stop other programs and measure on with --max-rounds {2 * options.max_rounds}, or from "
+                f"the start (remove {work}); or accept it with --tolerance {2 * options.tolerance:g} or --accept-noise."
             )
         machine = describe_machine(options.provider)
         source = f"nasgym profile {space.name}; {machine['processor']}, {machine['cores']} cores, {machine['system']}"

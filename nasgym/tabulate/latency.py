@@ -27,7 +27,9 @@ __all__ = ["add_latency", "measure_networks"]
 def measure_networks(
     space: SearchSpace, options: Options, log: Path | None = None, progress: Callable[[float, float], None] | None = None
 ) -> list[Timing]:
-    """Timings of all networks of a space that can be enumerated, in its order; equal networks are measured once.
+    """Timings of all networks of an enumerable space, in its order.
+
+    Equal networks are measured once.
 
     Raises:
         DataError: A network cannot be run, or the log belongs to another measurement.
@@ -52,7 +54,9 @@ def add_latency(
     accept_noise: bool = False,
     progress: Callable[[float, float], None] | None = None,
 ) -> Path:
-    """Measures every network of a table and writes the latencies into it, as the cost ``latency_ms``; an older one goes.
+    """Measures every network of a table and writes the latencies into it.
+
+    They become the cost ``latency_ms``; an older one goes.
 
     Args:
         space: The table's space.

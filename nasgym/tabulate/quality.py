@@ -1,4 +1,4 @@
-"""How far a table can be trusted: agreement between training seeds, spread, and what accuracy owes to size."""
+"""How far a table can be trusted: agreement of seeds, spread, and what accuracy owes to size."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def rank_agreement(values: Column) -> dict[str, float | None]:
 
     Returns:
         ``all``: mean Spearman correlation over the pairs of seeds. ``top_half``: the same within
-            the better half of the rows,
-        chosen by a third seed, so that the choice does not favour either of the pair. None where
-        there are too few seeds.
+        the better half of the rows, chosen by a third seed, so that the choice does not favour
+        either of the pair. None where there are too few seeds.
     """
     whole = values[~np.isnan(values).any(axis=1)]
     seeds = range(whole.shape[1])

@@ -1,4 +1,7 @@
-"""`tabulate`: trains every network of a space, on worker processes, and keeps each result as soon as it is there."""
+"""`tabulate`: trains every network of a space, on worker processes.
+
+Each result is kept as soon as it is there.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ _worker_oracle: TrainingOracle | None = None
 
 @dataclass(frozen=True)
 class Training:
-    """Networks that one worker trains side by side: ``(K, D)`` architectures, ``(K,)`` seeds, epochs."""
+    """Networks that a worker trains together: ``(K, D)`` architectures, ``(K,)`` seeds, epochs."""
 
     archs: Archs
     seeds: Ints
@@ -48,7 +51,10 @@ class Training:
 
 
 def open_trainings(oracle: TrainingOracle, store: Store) -> list[Training]:
-    """The trainings that the store does not hold yet, dearest fidelity first, packed with what can be packed."""
+    """The trainings that the store does not hold yet, the most expensive fidelity first.
+
+    What can be packed together is.
+    """
     archs = oracle.space.enumerate()
     known = store.known(oracle.fingerprint)
     groups: dict[object, list[int]] = {}
