@@ -1,1 +1,1 @@
-"""How it is built: plans and their readers."""
+"""How networks are built: plans and their readers."""

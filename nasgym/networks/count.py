@@ -1,8 +1,8 @@
 """MACs and parameters of a plan, in closed form.
 
-MACs are the multiply-accumulates of convolutions and linear layers (biases, batch normalisation and
-activations are not counted), parameters include batch-normalisation scale and shift,
-squeeze-and-excite biases and the classifier's bias; with these conventions the published
+MACs are the multiply-accumulates of convolutions and linear layers; biases, batch normalisation and
+activations are not counted. Parameters include batch-normalisation scale and shift,
+squeeze-and-excite biases and the classifier's bias. With these conventions the published
 MobileNet-family figures come out (`docs/architecture.md`).
 """
 

@@ -21,7 +21,7 @@ the weights of the block that is being run.
   holds all its inputs and its output.
 * The weights of a block are all that it stores (its size), from its first step to its last one. A
   block is one of the plan's; of the head, the pooling, the hidden layer and the classifier are one
-  each. Of blocks that are not run nothing is held.
+  each. Nothing is held for blocks that are not running.
 
 Both are in kilobytes of 1,024 bytes; these are definitions, not measurements: a runtime that reuses
 or tiles more needs less.
@@ -91,7 +91,10 @@ def head_bytes(head: Head, precision: Precision = "float32") -> int:
 
 
 class _Tape:
-    """The steps of a block that write a tensor of their own: how many values it has, and which tensors the step reads."""
+    """The steps of a block that write a tensor of their own.
+
+    Of each: how many values its tensor has, and which tensors it reads.
+    """
 
     def __init__(self, size: int) -> None:
         self.sizes = [size]
@@ -110,7 +113,7 @@ class _Tape:
         return self.write(self.sizes[x], x, self.write(self.sizes[x], x))
 
     def excite(self, x: int, channels: int, hidden: int, activation: Activation) -> int:
-        """Squeeze-and-excite behind `x`."""
+        """Squeeze-and-excite after `x`."""
         if not hidden:
             return x
         squeezed = self.activation(self.write(hidden, self.write(channels, x)), activation)
@@ -139,7 +142,10 @@ class _Tape:
 
 @lru_cache(maxsize=100_000)
 def block_peak(block: Block, size: int, precision: Precision = "float32") -> int:
-    """Most bytes that are held while a block runs on an input of ``size x size``: live tensors and its own weights."""
+    """Most bytes that are held while a block runs on an input of ``size x size``.
+
+    Live tensors and its own weights are held.
+    """
     before, after = size**2, out_size(size, block) ** 2
     tape: _Tape
     match block:
@@ -168,7 +174,10 @@ def block_peak(block: Block, size: int, precision: Precision = "float32") -> int
 
 
 def head_peak(head: Head, size: int, precision: Precision = "float32") -> int:
-    """As `block_peak`, of the head: its pooling, its hidden layer and its classifier are run one after the other."""
+    """As `block_peak`, of the head.
+
+    Its pooling, its hidden layer and its classifier are run one after the other.
+    """
     tape = _Tape(head.in_channels * size**2)
     pooled = tape.write(head.in_channels, tape.activation(0, head.activation))
     tape.write(head.in_channels, pooled)

@@ -45,7 +45,10 @@ MOGA_GATE = Excite("expanded", 1, None, "hsigmoid")
 
 
 class Row(NamedTuple):
-    """An MBConv block as papers print it: kernel, expansion, output channels at width 1, stride, gate, activation."""
+    """An MBConv block as papers print it.
+
+    Kernel, expansion, output channels at width 1, stride, gate, activation.
+    """
 
     kernel: int
     expansion: float
@@ -57,7 +60,7 @@ class Row(NamedTuple):
 
 
 def expanded(in_channels: int, expansion: float, divisor: int = 8) -> int:
-    """Channels behind an expansion; those of a fractional one are rounded."""
+    """Channels after an expansion; those of a fractional one are rounded."""
     if expansion == int(expansion):
         return in_channels * int(expansion)
     return divisible(in_channels * expansion, divisor)
@@ -66,7 +69,10 @@ def expanded(in_channels: int, expansion: float, divisor: int = 8) -> int:
 def mbconv(
     row: Row, in_channels: int, out_channels: int, stride: int, excite: Excite | None = None, divisor: int = 8
 ) -> MBConv:
-    """The block of a row, with channels and stride as they are at hand; a residual wherever shapes and row allow it."""
+    """The block of a row, with the given channels and stride.
+
+    It has a residual wherever shapes and row allow it.
+    """
     mid = expanded(in_channels, row.expansion, divisor)
     residual = row.skips and stride == 1 and in_channels == out_channels
     block = MBConv(in_channels, mid, out_channels, row.kernel, stride, row.activation, residual=residual)

@@ -61,7 +61,7 @@ def mnasnet_plan(space: MnasNetSpace, arch: Archs, scale: Scale = IMAGENET) -> N
     Stem 3x3 of stride 2 to 32 channels; blocks with MobileNetV2's strides, which their first layers
     have; 1x1 convolution to 1,280 channels; pooling; linear. ReLU; the gate of the published nets
     (`mobile_blocks.MNASNET_GATE`), on the output of a plain convolution. The identity skips the
-    layers whose shapes allow it; the pooling skips every layer: its definition is not published, so
+    layers whose shapes allow it; the pooling skips every layer. Its definition is not published, so
     it is the average over windows of the stride, with channels filled up with zeros (inferred).
 
     Args:

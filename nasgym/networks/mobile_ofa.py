@@ -1,4 +1,4 @@
-"""The Once-for-All networks: MobileNetV3 in width 1.2, with a searched image size and searched depths."""
+"""The Once-for-All networks: MobileNetV3 in width 1.2, with searched image size and depths."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TABLE = (
 
 
 def image_size(resolution: int, scale: Scale = IMAGENET) -> int:
-    """Height and width of the image behind a choice of resolution.
+    """Height and width of the image that a choice of resolution stands for.
 
     At 224 x 224, the default scale, it is the resolution itself. Elsewhere the largest resolution
     stands for the scale's whole image, and smaller ones for the same share of it, rounded.

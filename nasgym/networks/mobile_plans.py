@@ -25,7 +25,7 @@ class Skeleton:
 
     Attributes:
         stem: Channels of the 3x3 convolution of stride 2.
-        first: The separable convolution behind it; None where the space searches it as its first
+        first: The separable convolution after it; None where the space searches it as its first
             layer.
         widths: Output channels of each searched layer.
         strides: Their strides.

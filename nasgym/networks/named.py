@@ -3,26 +3,28 @@
 MACs and parameters as counted here (`tests/networks/test_named.py` holds them against the published
 ones):
 
-=================== ====== =======
-========================================================================== name                MACs
-params  source of the blocks =================== ====== =======
-========================================================================== mobilenet-v2
-300.8M 3.505M  1801.04381; widths as MnasNet's backbone mobilenet-v3-large  216.6M 5.483M
-`tensorflow/models`, slim, mobilenet_v3 mobilenet-v3-small  56.5M  2.543M  same mnasnet-a1
-311.6M 3.887M  `tensorflow/tpu`, mnasnet_models mnasnet-b1          314.4M 4.383M  same
-mnasnet-small       68.3M  2.030M  same proxylessnas-mobile 320.4M 4.081M
-`mit-han-lab/proxylessnas`, proxyless_mobile.config; first stage 32 wide fairnas-a, -b, -c   388.1M
-4.651M  `xiaomi-automl/FairNAS`; genes of A, B, C as another project transcribed them moga-a, -b, -c
-304.0M 5.160M  `xiaomi-automl/MoGA`, models efficientnet-b0     385.8M 5.289M  `tensorflow/tpu`,
-efficientnet =================== ====== =======
-==========================================================================
+=================== ====== ======= ===================================================
+name                MACs   params  source of the blocks
+=================== ====== ======= ===================================================
+mobilenet-v2        300.8M 3.505M  1801.04381; widths as MnasNet's backbone
+mobilenet-v3-large  216.6M 5.483M  `tensorflow/models`, slim, mobilenet_v3
+mobilenet-v3-small  56.5M  2.543M  same
+mnasnet-a1          311.6M 3.887M  `tensorflow/tpu`, mnasnet_models
+mnasnet-b1          314.4M 4.383M  same
+mnasnet-small       68.3M  2.030M  same
+proxylessnas-mobile 320.4M 4.081M  `mit-han-lab/proxylessnas`, proxyless_mobile.config
+fairnas-a, -b, -c   388.1M 4.651M  `xiaomi-automl/FairNAS`
+moga-a, -b, -c      304.0M 5.160M  `xiaomi-automl/MoGA`, models
+efficientnet-b0     385.8M 5.289M  `tensorflow/tpu`, efficientnet
+=================== ====== ======= ===================================================
 
-Of three nets in a row the counts are those of the first. Activations of the MnasNet nets (ReLU) and
-of ProxylessNAS (ReLU6) are remembered; counts do not depend on them.
+The first stage of proxylessnas-mobile is 32 wide. The genes of FairNAS's A, B and C are as another
+project transcribed them. Of three nets in a row the counts are those of the first. Activations of
+the MnasNet nets (ReLU) and of ProxylessNAS (ReLU6) are remembered; counts do not depend on them.
 
-Once-for-All's nets for the Note10 are not here. Of the one of 30 ms, 78.4 % accuracy, 339M MACs and
-7.5M parameters are printed (an early README of `mit-han-lab/once-for-all`, in a copy); its blocks
-are only in a file beside its weights.
+Once-for-All's nets for the Note10 are not here. For the one of 30 ms, 78.4 % accuracy, 339M MACs
+and 7.5M parameters are published (an early README of `mit-han-lab/once-for-all`, in a copy). Its
+blocks are only in a file beside its weights.
 """
 
 from __future__ import annotations
@@ -143,7 +145,10 @@ def _mnasnet_b1() -> _Net:
 
 
 def _mnasnet_small() -> _Net:
-    """The source writes 16 input channels into the first block, behind a stem of 8: built with 8, without a residual."""
+    """The source writes 16 input channels into the first block, after a stem of 8.
+
+    It is built with 8, without a residual.
+    """
     rows = _stages(
         "relu",
         (1, 3, 1, 1, 8, False),
@@ -176,7 +181,10 @@ def _mobilenet_v3_small() -> _Net:
 
 
 def _proxylessnas_mobile() -> _Net:
-    """The released net: stages of 32, 40, 80, 96 and 192 channels with four blocks each, two of them skipped."""
+    """The released net: stages of 32, 40, 80, 96 and 192 channels, with four blocks each.
+
+    Two of the blocks are skipped.
+    """
     rows: list[Row | None] = [Row(3, 1, 16), Row(5, 3, 32, 2), Row(3, 3, 32), None, None]
     rows += [Row(7, 3, 40, 2), Row(3, 3, 40), *_repeat(2, Row(5, 3, 40))]
     rows += [Row(7, 6, 80, 2), *_repeat(3, Row(5, 3, 80)), Row(5, 6, 96), *_repeat(3, Row(5, 3, 96))]
@@ -198,7 +206,10 @@ def _fairnas(kernels: str, expansions: str) -> _Net:
 
 
 def _moga(kernels: str, expansions: str, gates: str) -> _Net:
-    """Kernels, expansions and gates (0 or 1) of the 14 blocks, a digit each; ReLU in the first five, then h-swish."""
+    """Kernels, expansions and gates (0 or 1) of the 14 blocks, a digit each.
+
+    ReLU in the first five, then h-swish.
+    """
     rows = [Row(3, 1, 16, activation="relu")]
     for i, (k, e, se, out, stride) in enumerate(zip(kernels, expansions, gates, _MOGA, _MOGA_STRIDES, strict=True)):
         rows.append(Row(int(k), int(e), out, stride, se == "1", "relu" if i < 5 else "hswish"))

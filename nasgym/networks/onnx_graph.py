@@ -51,8 +51,8 @@ def plan_onnx(
         batch: Images of a batch, None for any number.
 
     Returns:
-        A checked model: ``"input"`` ``(batch, C, H, W)`` float32 to ``"output"`` ``(batch,
-            classes)`` logits.
+        A checked model: ``"input"`` ``(batch, C, H, W)`` float32 to ``"output"``
+        ``(batch, classes)`` logits.
 
     Raises:
         InvalidValue: Neither weights nor a generator are given, or a weight is missing or has
@@ -109,7 +109,7 @@ def head_onnx(
         head: What to build.
         size: Height and width of what comes in.
         weights: As in `plan_onnx`.
-        steps: ``"pool"`` (activation and pooling), ``"hidden"``, ``"logits"``; what begins behind
+        steps: ``"pool"`` (activation and pooling), ``"hidden"``, ``"logits"``; what begins after
             the pooling takes vectors.
         rng: As in `plan_onnx`.
         batch: As in `plan_onnx`.
@@ -166,7 +166,10 @@ def _onnx() -> Any:
 
 
 class _Graph:
-    """Nodes and weights under construction; every method adds nodes behind `x` and returns the name of their output."""
+    """Nodes and weights under construction.
+
+    Every method adds nodes after `x` and returns the name of their output.
+    """
 
     def __init__(self, weights: Weights) -> None:
         self.onnx, self.weights = _onnx(), weights

@@ -42,7 +42,9 @@ class _Shown:
 
 @dataclass(frozen=True, repr=False)
 class Conv(_Shown):
-    """Convolution, batch normalisation, activation, optional squeeze-and-excite; "same" padding for odd kernels.
+    """Convolution, batch normalisation, activation, optional squeeze-and-excite.
+
+    Padding is "same" for odd kernels.
 
     Attributes:
         se_channels, se_activation, se_gate: As in `MBConv`; the gate acts on the output.
@@ -63,7 +65,7 @@ class Conv(_Shown):
 
 @dataclass(frozen=True, repr=False)
 class MBConv(_Shown):
-    """Mobile inverted bottleneck: 1x1 expand, depthwise k x k, optional squeeze-and-excite, 1x1 project.
+    """Inverted bottleneck: 1x1 expand, depthwise k x k, optional squeeze-and-excite, 1x1 project.
 
     Without expansion it is a depthwise-separable convolution with a linear output.
 
@@ -117,9 +119,9 @@ class Head(_Shown):
 
     Attributes:
         activation: Before the pooling.
-        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) behind the
+        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) after the
             pooling, 0 for none.
-        hidden_activation: Behind that layer.
+        hidden_activation: After that layer.
         hidden_bias: Whether that layer has a bias.
     """
 
@@ -167,10 +169,10 @@ class NetworkPlan:
 
 
 def out_size(size: int, block: Block) -> int:
-    """Height (or width) behind a block, given the one before it."""
+    """Height (or width) after a block, given the one before it."""
     return size if isinstance(block, Identity) else -(-size // block.stride)
 
 
 def out_channels(block: Block) -> int:
-    """Channels behind a block."""
+    """Channels after a block."""
     return block.channels if isinstance(block, Identity | Pool) else block.out_channels

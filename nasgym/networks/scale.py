@@ -16,7 +16,7 @@ LARGEST_SIDE, MOST_IMAGE_CHANNELS, MOST_CLASSES, WIDEST, LARGEST_DIVISOR = 16_38
 
 
 def divisible(value: float, divisor: int) -> int:
-    """The multiple of `divisor` next to `value`, but never less than 90 % of it, and at least `divisor`.
+    """The multiple of `divisor` nearest to `value`, at least 90 % of it and at least `divisor`.
 
     The rounding of the MobileNet family (`tensorflow/models`, slim: ``make_divisible``).
     """
@@ -69,7 +69,10 @@ class Scale:
         return published if self.width == 1 else divisible(published * self.width, self.divisor)
 
     def strides(self, published: Sequence[int]) -> list[int]:
-        """The strides from the input on, with the first ones set to 1 until their product is at most `reduction`."""
+        """The strides from the input on, with first ones set to 1 where `reduction` asks for it.
+
+        As many are set to 1 as it takes for the product to be at most `reduction`.
+        """
         strides, total = [], 1
         for stride in reversed(published):
             strides.append(stride if total * stride <= self.reduction else 1)

@@ -59,7 +59,10 @@ def _excite(channels: int, block: Conv | MBConv) -> nn.Module:
 
 
 class _Shortcut(nn.Module):
-    """The input in the shape of the output: averaged over windows of the stride, channels filled up or cut off."""
+    """The input in the shape of the output.
+
+    It is averaged over windows of the stride; channels are filled up or cut off.
+    """
 
     def __init__(self, block: Conv | MBConv) -> None:
         super().__init__()
@@ -131,7 +134,10 @@ def _module(block: Block) -> nn.Module:
 
 
 def build_module(plan: NetworkPlan) -> nn.Sequential:
-    """The plan's network: ``blocks`` (one child a block) and ``head``; images (B, C, H, W) to logits (B, classes)."""
+    """The plan's network: ``blocks`` (one child a block) and ``head``.
+
+    It maps images (B, C, H, W) to logits (B, classes).
+    """
     blocks = nn.Sequential(*(_module(block) for block in plan.blocks))
     return nn.Sequential(OrderedDict(blocks=blocks, head=_Head(plan.head)))
 

@@ -63,7 +63,10 @@ def block_shapes(name: str, block: Block) -> Shapes:
 
 
 def weight_shapes(plan: NetworkPlan) -> Shapes:
-    """Names and shapes of all weights: those of the ``state_dict`` of `torch_modules.build_module`, without its counters."""
+    """Names and shapes of all weights.
+
+    They are those of the ``state_dict`` of `torch_modules.build_module`, without its counters.
+    """
     shapes: Shapes = {}
     for index, block in enumerate(plan.blocks):
         shapes |= block_shapes(f"blocks.{index}", block)
@@ -83,11 +86,12 @@ def head_shapes(head: Head) -> Shapes:
 
 
 def random_weights(shapes: Shapes, rng: np.random.Generator) -> dict[str, npt.NDArray[np.float32]]:
-    """float32 arrays at which activations stay moderate: for timing and for comparing graphs, not for training.
+    """float32 arrays at which activations stay moderate.
 
-    Weights N(0, 2 / fan_in), but N(0, 0.5 / fan_in) in classifiers and where a block without a gate
-    ends: gates halve what they let through. Scales and variances of normalisations uniform in 0.8
-    to 1.2, biases and means N(0, 0.01).
+    They are for timing and for comparing graphs, not for training. Weights N(0, 2 / fan_in), but
+    N(0, 0.5 / fan_in) in classifiers and where a block without a gate ends: gates halve what they
+    let through. Scales and variances of normalisations are uniform in 0.8 to 1.2, biases and means
+    N(0, 0.01).
     """
     found = {}
     for name, shape in shapes.items():
@@ -105,7 +109,10 @@ def random_weights(shapes: Shapes, rng: np.random.Generator) -> dict[str, npt.ND
 
 
 def weight_fault(name: str, array: Any) -> str:
-    """What is wrong with a weight whatever its shape is, as the rest of a sentence; empty where nothing is."""
+    """What is wrong with a weight whatever its shape is, as the rest of a sentence.
+
+    Empty where nothing is.
+    """
     if not isinstance(array, np.ndarray):
         return f"is not a numpy array, got {type(array).__name__}"
     if array.dtype.kind != "f":
@@ -121,7 +128,10 @@ def weight_fault(name: str, array: Any) -> str:
 
 
 def check_weights(shapes: Shapes, weights: Weights) -> None:
-    """Raises `InvalidValue` where a weight is missing, has another shape or a `weight_fault`; names beyond `shapes` are not looked at."""
+    """Raises `InvalidValue` where a weight is missing, has another shape or a `weight_fault`.
+
+    Names beyond `shapes` are not looked at.
+    """
     for name, shape in shapes.items():
         if name not in weights:
             raise InvalidValue(f"the weights lack {name!r} of shape {shape}; weight_shapes() lists all that a plan has.")
