@@ -1,4 +1,7 @@
-"""`MaskInObservation`: the action mask as a part of the observation, under the names that other libraries look for."""
+"""`MaskInObservation`: the action mask as a part of the observation.
+
+It goes under the names that other libraries look for.
+"""
 
 from __future__ import annotations
 
@@ -82,10 +85,11 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
     """Makes the observation a Dict of what it was and the mask of legal actions.
 
     ```python
-    env = MaskInObservation(gymnasium.make("nasgym/Digits-v0")) observation, info = env.reset()  #
-    {"observation": float32 (47,), "action_mask": int8 (2,)} env =
-    MaskInObservation.dialect(gymnasium.make("nasgym/Digits-v0"), "tianshou")  # {"obs": ...,
-    "mask": bool} ```
+    env = MaskInObservation(gymnasium.make("nasgym/Digits-v0"))
+    observation, info = env.reset()  # {"observation": float32 (47,), "action_mask": int8 (2,)}
+    env = MaskInObservation.dialect(gymnasium.make("nasgym/Digits-v0"), "tianshou")
+    observation, info = env.reset()  # {"obs": ..., "mask": bool}
+    ```
 
     The mask is that of ``info["action_mask"]``, 1 (or True) where an action is legal. An
     observation that is already a Dict (``observation="dict"``) stays flat: it gets the mask as one
@@ -119,7 +123,9 @@ class MaskInObservation(gymnasium.Wrapper[Parts, np.int64, Any, np.int64], Recor
 
     @classmethod
     def dialect(cls, env: gymnasium.Env[Any, np.int64], name: Dialect) -> Self:
-        """Wraps with the keys and the dtype of a library: ``"pettingzoo"``, ``"rllib"``, ``"tianshou"`` or ``"torchrl"``.
+        """Wraps with the keys and the dtype of a library.
+
+        The libraries are ``"pettingzoo"``, ``"rllib"``, ``"tianshou"`` and ``"torchrl"``.
 
         Raises:
             UnknownName: No such dialect.
@@ -152,12 +158,16 @@ else:
 
 
 class VectorMaskInObservation(_VectorWrapper):
-    """`MaskInObservation` for a Gymnasium VectorEnv: a Dict of batches, in all three autoreset modes.
+    """`MaskInObservation` for a Gymnasium VectorEnv, in all three autoreset modes.
+
+    Observations are Dicts of batches.
 
     ```python
-    envs = VectorMaskInObservation(gymnasium.make_vec("nasgym/Digits-v0", num_envs=8,
-    autoreset_mode="SameStep")) observations, info = envs.reset()  # {"observation": float32 (8,
-    47), "action_mask": int8 (8, 2)} ```
+    envs = gymnasium.make_vec("nasgym/Digits-v0", num_envs=8, autoreset_mode="SameStep")
+    envs = VectorMaskInObservation(envs)
+    observations, info = envs.reset()
+    # observations: {"observation": float32 (8, 47), "action_mask": int8 (8, 2)}
+    ```
 
     ``info["final_obs"]`` gets the same form, with the masks of ``info["final_info"]``: a Dict of
     batches where it was one batch, and an array of Dicts where it was an array of observations
@@ -197,7 +207,10 @@ class VectorMaskInObservation(_VectorWrapper):
         return cls(env, **_arguments(env.single_observation_space, name))
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Parts, Info]:
-        """Resets all environments, or those of ``options["reset_mask"]``; the others keep their masks."""
+        """Resets all environments, or those of ``options["reset_mask"]``.
+
+        The others keep their masks.
+        """
         observations, info = self.env.reset(seed=seed, options=options)
         masks, chosen = _mask_of(info), info.get("_action_mask")
         if chosen is not None and self._mask is not None:

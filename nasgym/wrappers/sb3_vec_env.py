@@ -26,7 +26,9 @@ SINGLE = {"action_space": "single_action_space", "observation_space": "single_ob
 
 
 class SB3VecEnv(VecEnv):
-    """A Gymnasium VectorEnv with masks as a `stable_baselines3.common.vec_env.VecEnv`, without a loop over environments.
+    """A Gymnasium VectorEnv with masks as one of Stable-Baselines3.
+
+    It is a `stable_baselines3.common.vec_env.VecEnv` without a loop over environments.
 
     ```python
     envs = gymnasium.make_vec("nasgym/Digits-v0", num_envs=64, autoreset_mode="SameStep")
@@ -73,7 +75,10 @@ class SB3VecEnv(VecEnv):
     # ---- transitions ----------------------------------------------------------------------------
 
     def reset(self) -> VecEnvObs:
-        """Resets all environments, with the seeds and options that `seed` and `set_options` left for this reset."""
+        """Resets all environments.
+
+        Seeds and options are those that `seed` and `set_options` left for this reset.
+        """
         seeds = None if all(seed is None for seed in self._seeds) else list(self._seeds)
         # Gymnasium's annotation knows only one seed, but its vector environments take one for each
         observations: VecEnvObs
@@ -85,7 +90,9 @@ class SB3VecEnv(VecEnv):
         return observations
 
     def set_options(self, options: list[Info] | Info | None = None) -> None:
-        """Options for the next reset, one dict for all environments; a target in it may be an array with one for each.
+        """Options for the next reset, one dict for all environments.
+
+        A target in it may be an array with one for each.
 
         Raises:
             InvalidValue: Options differ between environments, or there is a ``reset_mask``.
@@ -104,7 +111,7 @@ class SB3VecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Steps all environments; those that end start anew in the same step."""
+        """Steps all environments; those that end start again in the same step."""
         if self._masks is None or self._actions is None:
             raise InvalidValue("call reset() before the first step, and step_async() before step_wait().")
         actions, self._actions = self._actions, None
@@ -124,7 +131,7 @@ class SB3VecEnv(VecEnv):
         return observations, rewards.astype(np.float32), dones, infos
 
     def _end(self, infos: list[Info], ended: list[int], info: Info) -> None:
-        """Puts the infos of the episodes that ended in the place of those of the episodes that begin."""
+        """Puts the infos of episodes that ended in the place of those of episodes that begin."""
         finals = _rows(info["final_info"], self.num_envs)
         for i in ended:
             begins, infos[i] = infos[i], finals[i]
@@ -166,7 +173,9 @@ class SB3VecEnv(VecEnv):
         return mask
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the vector environment, once for each of some environments; the spaces are those of a single one.
+        """An attribute of the vector environment, once for each of some environments.
+
+        The spaces are those of a single one.
 
         Raises:
             AttributeError: No such attribute.
@@ -204,7 +213,10 @@ class SB3VecEnv(VecEnv):
     def env_is_wrapped(
         self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """Whether the vector environment is wrapped with a class; a wrapper of single environments is not seen."""
+        """Whether the vector environment is wrapped with a class.
+
+        A wrapper of single environments is not seen.
+        """
         wrapped = any(isinstance(layer, wrapper_class) for layer in self._layers())
         return [wrapped for _ in self._get_indices(indices)]
 
@@ -224,7 +236,10 @@ class SB3VecEnv(VecEnv):
 
 
 def _rows(info: Info, num: int) -> list[Info]:
-    """A fresh dict for each environment, of the entries that are there for it; numbers and texts as Python's own."""
+    """A fresh dict for each environment, of the entries that are there for it.
+
+    Numbers and texts are Python's own.
+    """
     rows: list[Info] = [{} for _ in range(num)]
     for key, values in info.items():
         if key.startswith("_") or key in ("final_obs", "final_info"):
