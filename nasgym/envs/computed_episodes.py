@@ -14,7 +14,9 @@ __all__ = ["ComputedEpisodes"]
 
 
 class ComputedEpisodes:
-    """Episodes whose observations and masks are computed at every step, for spaces that are too large for tables.
+    """Episodes whose observations and masks are computed at every step.
+
+    For spaces that are too large for tables.
 
     Args:
         observer: What is seen.
@@ -41,16 +43,16 @@ class ComputedEpisodes:
 
     def move(self, choices: Ints, targets: Floats | None = None) -> None:
         """See `Episodes.move`."""
-        anew = self._steps == self._last
+        restarting = self._steps == self._last
         allowed = self._observer.masks(self._rows, self._steps, targets)
         exists = (choices >= 0) & (choices < allowed.shape[1])
         legal = exists & allowed[np.arange(len(choices)), np.where(exists, choices, 0)]
-        moving = np.flatnonzero(legal & ~anew)
+        moving = np.flatnonzero(legal & ~restarting)
         self._rows[moving, self._steps[moving]] = choices[moving]
         self._steps[moving] += 1
-        self._illegal = ~legal & ~anew
+        self._illegal = ~legal & ~restarting
         self._steps[self._illegal] = self._last
-        self._rows[anew], self._steps[anew] = OPEN, 0
+        self._rows[restarting], self._steps[restarting] = OPEN, 0
         self._note()
 
     def ended(self) -> tuple[Bools, Bools]:

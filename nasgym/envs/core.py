@@ -85,7 +85,7 @@ class EnvCore:
         return made
 
     def marked(self, spec: EnvSpec | None) -> EnvSpec | None:
-        """An environment's spec, marked as nondeterministic where networks are trained or timed while it is played."""
+        """An environment's spec, nondeterministic if networks are trained or timed during play."""
         if spec is None or self.evaluator.deterministic:
             return spec
         copied = copy.copy(spec)
@@ -113,7 +113,7 @@ class EnvCore:
 
         Raises:
             UnknownName: There is another option.
-            InvalidValue: The targets are no numbers, of a wrong shape, or not allowed.
+            InvalidValue: The targets are not numbers, have a wrong shape, or are not allowed.
         """
         if options is not None and not isinstance(options, Mapping):
             raise InvalidValue(f"options of reset() are a dict like {{'target': 5e4}}, got {options!r}.")
@@ -141,11 +141,11 @@ class EnvCore:
 
     @property
     def problem(self) -> Problem:
-        """The problem; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        """The problem; with a budget `TestMetricsRefused` is raised instead."""
         return self.evaluator.problem
 
     def optimal_actions(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
-        """``(N, max_choices)`` the allowed choices behind which the best reward that the masks still allow lies.
+        """``(N, max_choices)`` the choices that lead to the best reward that the masks allow.
 
         Raises:
             InvalidValue: There is a budget, or no exact answer.
@@ -173,7 +173,7 @@ class EnvCore:
 def _open(
     problem: str | Problem | Ledger, budget: Budget | float | dict[str, Any] | None, keywords: dict[str, Any]
 ) -> tuple[Evaluator, TargetRange | None]:
-    """What an environment evaluates with: a problem, or a ledger in front of it where there is a budget."""
+    """What an environment evaluates with: a problem, or with a budget the ledger in front of it."""
     if not isinstance(problem, str):
         if keywords:
             raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
@@ -192,7 +192,11 @@ def _open(
 
 
 def _make(env_id: str, keywords: dict[str, Any]) -> tuple[Problem, TargetRange | None]:
-    """A problem, and where its targets are drawn from if ``target`` is a pair; its own target is then the largest of them."""
+    """A problem, and where its targets are drawn from, or None.
+
+    If ``target`` is a pair, targets are drawn between its two numbers, and the problem's own target
+    is the larger one.
+    """
     target = keywords.get("target")
     if isinstance(target, np.ndarray):
         target = target.tolist()

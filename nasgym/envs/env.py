@@ -51,11 +51,11 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Mask
     `info["action_mask"]`, int8 ``(max_choices,)``, after `reset` and every `step`; `action_masks()`
-    gives the same as bool. Behind the last decision only index 0 is set. With `mask="feasible"` a
-    choice is also masked out where no completion behind it meets the constraint, so that every
-    episode of unmasked actions ends feasible. That is exact wherever bounds of the cost are:
-    tables, sums over layers, chains over neighbouring layers; where latencies are measured live, it
-    is refused.
+    gives the same as bool. After the last decision only index 0 is set. With `mask="feasible"` a
+    choice is also masked out where none of its completions meets the constraint, so that every
+    episode of unmasked actions ends feasible. That is exact wherever bounds of the cost are exact:
+    for tables, sums over layers and chains over neighbouring layers. Where latencies are measured
+    live, it is refused.
 
     ## Rewards
     0 before the last decision, the rule's reward with it. An illegal action (masked or out of
@@ -141,7 +141,10 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     @property
     def spec(self) -> EnvSpec | None:
-        """What `gymnasium.make` was called with; nondeterministic where networks are trained or timed live."""
+        """What `gymnasium.make` was called with.
+
+        Marked as nondeterministic where networks are trained or timed live.
+        """
         return self._spec
 
     @spec.setter
@@ -150,12 +153,15 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
 
     @property
     def problem(self) -> Problem:
-        """The problem that is played; with a budget it is out of reach, and `TestMetricsRefused` is raised."""
+        """The problem that is played; with a budget `TestMetricsRefused` is raised instead."""
         return self._core.problem
 
     @property
     def num_steps(self) -> int:
-        """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
+        """T, the steps of an episode without illegal actions.
+
+        They are the decisions of the space, or its layers.
+        """
         return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------
@@ -240,7 +246,9 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         return mask
 
     def optimal_actions(self) -> Bools:
-        """``(max_choices,)`` bool, the allowed actions behind which the best reward that is still possible lies; for study.
+        """``(max_choices,)`` bool, the allowed actions that lead to the best reward still possible.
+
+        For study.
 
         Raises:
             InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a
@@ -254,7 +262,10 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         return map_arrays(lambda array: array[0], seen)
 
     def render(self) -> Rendering | None:
-        """The architecture so far and what it can still cost, as text, SVG or pixels; None without a render mode."""
+        """The architecture so far and what it can still cost, as text, SVG or pixels.
+
+        None without a render mode.
+        """
         if self.render_mode is None:
             return None
         return render(self.render_mode, self._core, self._archs()[0], self._step, self._targets, self._result)

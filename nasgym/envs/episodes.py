@@ -1,4 +1,4 @@
-"""`Episodes`: N architectures that are built side by side, one step at a time, without a loop over them."""
+"""`Episodes`: N architectures built side by side, one step at a time, without a loop over them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TABLE_BYTES = 64 * 2**20
 
 
 class Episodes(Protocol):
-    """N episodes from the empty to a complete architecture; one ends with the last step or a choice that the mask rules out.
+    """N episodes, each from the empty to a complete architecture.
 
-    Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's
-    own.
+    An episode ends with the last step, or with a choice that the mask rules out. Where a method
+    takes targets, ``(N,)`` of them replace the problem's; None means the problem's own.
 
     Attributes:
         some_ended: Whether any episode has ended.
@@ -40,11 +40,14 @@ class Episodes(Protocol):
         ...
 
     def move(self, choices: Ints, targets: Floats | None = None) -> None:
-        """Makes the current step of every episode with ``(N,)`` choices of any value; ended episodes start anew instead."""
+        """Makes one step in every episode, with ``(N,)`` choices of any value.
+
+        Episodes that have ended start again instead.
+        """
         ...
 
     def ended(self) -> tuple[Bools, Bools]:
-        """``(N,)`` which architectures are complete, and ``(N,)`` which episodes an illegal choice has ended."""
+        """``(N,)`` which architectures are complete, ``(N,)`` which episodes ended illegally."""
         ...
 
     def observations(self, targets: Floats | None = None) -> Observation:
@@ -56,20 +59,32 @@ class Episodes(Protocol):
         ...
 
     def potentials(self, targets: Floats | None = None) -> Floats:
-        """``(N,)`` potentials of the architectures so far, a fresh array; anything where an episode has ended."""
+        """``(N,)`` potentials of the architectures so far, a fresh array.
+
+        Where an episode has ended, the number has no meaning.
+        """
         ...
 
     def rows(self) -> tuple[Archs, Ints]:
-        """``(N, T)`` the choices so far, a fresh array, and ``(N,)`` the steps made, T where an episode has ended."""
+        """``(N, T)`` the choices so far, a fresh array, and ``(N,)`` the steps made.
+
+        The number of steps is T where an episode has ended.
+        """
         ...
 
     def positions(self) -> Ints | None:
-        """``(N,)`` positions of the complete architectures in `SearchSpace.enumerate`, anything elsewhere; None: not known."""
+        """``(N,)`` positions of the complete architectures in `SearchSpace.enumerate`.
+
+        Elsewhere the number has no meaning. None: positions are not known.
+        """
         ...
 
 
 def make_episodes(observer: Observer, num: int, potential: Potential | None = None) -> Episodes:
-    """Tabled episodes where the tables are small enough, else computed ones; both give the same."""
+    """Tabular episodes where the tables are small enough, else computed ones.
+
+    Both give the same.
+    """
     space = observer.steps.space
     row = 4 * (int(space.num_choices.sum()) + space.num_decisions) + space.num_decisions + 8 * (space.max_choices + 1)
     tabled = space.size * row <= TABLE_BYTES

@@ -61,7 +61,7 @@ class Steps:
         return cls(SearchSpace(f"{whole.name}, layer by layer", decisions), whole)
 
     def to_archs(self, rows: Archs) -> Archs:
-        """``(N, D)`` architectures of the problem from ``(N, T)`` rows of steps; what is open stays open."""
+        """``(N, D)`` architectures from ``(N, T)`` rows of steps; what is open stays open."""
         if self.space is self.whole:
             return rows
         archs = self.whole.from_options(np.maximum(rows, 0))

@@ -22,17 +22,17 @@ Vector = npt.NDArray[np.float32]
 
 
 class MONASEnv(NASEnv):
-    """`NASEnv` with a vector of rewards, by the interface of MO-Gymnasium; the ids are ``nasgym/mo-<Name>-v0``.
+    """`NASEnv` with a vector of rewards, by the interface of MO-Gymnasium.
 
-    Everything but the reward is as in `NASEnv`. MO-Gymnasium itself is not needed: its wrappers,
-    and the clients that know it, take the environment from `gymnasium.make` (or
-    `mo_gymnasium.make`) as it is.
+    The ids are ``nasgym/mo-<Name>-v0``. Everything but the reward is as in `NASEnv`. MO-Gymnasium
+    itself is not needed: its wrappers, and the clients that know it, take the environment from
+    `gymnasium.make` (or `mo_gymnasium.make`) as it is.
 
     ## Rewards
     ``(k,)`` float32, all to be maximised, in the order of `objectives` (by default accuracy and the
-    primary cost): accuracy in [0, 1], a cost as minus its share of the dearest architecture, so in
-    [-1, 0]. Zeros before the last decision. An illegal action gives -1 for accuracy and -2 for each
-    cost. `objective_units` brings a reward back to the objectives' own units.
+    primary cost): accuracy in [0, 1], a cost as minus its share of the largest cost in the space,
+    so in [-1, 0]. Zeros before the last decision. An illegal action gives -1 for accuracy and -2
+    for each cost. `objective_units` brings a reward back to the objectives' own units.
 
     Rules, targets and constraints do not change the rewards; `mask="feasible"` still keeps episodes
     within a target.
@@ -60,10 +60,10 @@ class MONASEnv(NASEnv):
         return np.array(reward, dtype=np.float32)
 
     def pareto_front(self, gamma: float) -> list[Floats]:
-        """The discounted returns of deterministic policies that no other one's dominates, exactly; equal ones once.
+        """The discounted returns of deterministic policies that no other policy dominates, exactly.
 
-        Accuracies are means over the training seeds, whatever `seed` is. With ``mask="feasible"``
-        only what meets the problem's own constraint counts.
+        Equal returns are listed once. Accuracies are means over the training seeds, whatever `seed`
+        is. With ``mask="feasible"`` only what meets the problem's own constraint counts.
 
         Args:
             gamma: Discount in (0, 1].
@@ -104,7 +104,7 @@ class MONASVectorEnv(NASVectorEnv):
 
 
 def _check_keywords(keywords: Mapping[str, Any]) -> None:
-    """What goes with one reward only, and objectives that are none."""
+    """Refuses keywords that only go with one reward, and fewer than two objectives."""
     if keywords.get("shaping") is not None:
         raise InvalidValue("shaping adds to one reward, and this environment gives one for each objective; leave out shaping=.")
     named = keywords.get("objectives")
@@ -117,7 +117,7 @@ def _front(core: EnvCore, signal: VectorReward, gamma: float) -> list[Floats]:
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
     values = core.evaluator.exact.pareto_front(signal.objectives, feasible_only=core.observer.feasibility is not None).values
     returns = np.unique(signal.scaled(values), axis=0).astype(np.float64)
-    # float32 makes equal what nearly was, and one that was a little better elsewhere then beats the
+    # float32 makes nearly equal returns equal; one that is a little better elsewhere then beats the
     # other
     returns = returns[nondominated(returns, [True] * len(signal.objectives))]
     # everything is paid with the last step

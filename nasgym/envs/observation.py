@@ -1,4 +1,7 @@
-"""`Observer`: what an agent sees of N architectures under construction; one computation for one and for many environments."""
+"""`Observer`: what an agent sees of N architectures under construction.
+
+The scalar and the vector environment share this computation.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ ObservationKind: TypeAlias = Literal["onehot", "tokens", "dict"]
 MaskKind: TypeAlias = Literal["legal", "feasible"]
 Observation: TypeAlias = Any  # one array, or a flat dict of arrays
 
-# cost features are clipped: checkers and clients want a bounded space, and a tenfold excess says it
-# all
+# cost features are clipped: checkers and clients want a bounded space, and beyond ten times the
+# target the exact number does not matter
 FEATURE_LIMIT = 10.0
 
 
@@ -37,8 +40,9 @@ def map_arrays(call: Callable[..., Any], *observations: Observation) -> Observat
 
 @dataclass(frozen=True)
 class Observer:
-    """Observations and masks of prefixes: ``(N, T)`` rows of steps and ``(N,)`` steps made, T once an episode has ended.
+    """Observations and masks of prefixes.
 
+    Prefixes are ``(N, T)`` rows of steps and ``(N,)`` steps made, T once an episode has ended.
     Where a method takes targets, ``(N,)`` of them replace the problem's; None means the problem's
     own.
 
@@ -99,14 +103,14 @@ class Observer:
         return self.kind != "tokens"
 
     def aim(self, observations: Observation, least: Floats, targets: Floats) -> None:
-        """Rewrites the cost features of observations in place: ``(N,)`` least costs, ``(N,)`` targets."""
+        """Rewrites the cost features in place, for ``(N,)`` least costs and targets."""
         if self.sees_cost:
             place = observations["cost"] if self.kind == "dict" else observations[:, -2:]
             place[...] = self.cost_features(least, targets)
 
     @cached_property
     def _columns(self) -> tuple[Ints, Archs, Ints]:
-        """For every column of the choices: its decision and its choice; and the decisions' positions."""
+        """Decision and choice of every column of the choices; the decisions' positions."""
         sizes = self.steps.space.num_choices
         choices = np.concatenate([np.arange(size, dtype=np.int8) for size in sizes])
         return np.repeat(np.arange(len(sizes)), sizes), choices, np.arange(len(sizes))
@@ -124,7 +128,10 @@ class Observer:
         return self.evaluator.constraint is not None and self.evaluator.constraint.upper is not None
 
     def cost_features(self, least: Floats, targets: Floats | None = None) -> Floats:
-        """``(N, 2)`` least cost of the completions over the target, and log of the target over the middle; or zeros."""
+        """``(N, 2)`` least cost of the completions over the target, and log of the target.
+
+        The target is divided by the middle of the cost range. Zeros where there is no target.
+        """
         features = np.zeros((len(least), 2))
         upper = None if self.evaluator.constraint is None else self.evaluator.constraint.upper
         target = upper if targets is None else targets
@@ -141,7 +148,10 @@ class Observer:
     # ---- masks ----------------------------------------------------------------------------------
 
     def masks(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Bools:
-        """``(N, max_choices)`` fresh bool: the allowed choices of each current step; index 0 alone after the last one."""
+        """``(N, max_choices)`` fresh bool: the allowed choices of each current step.
+
+        After the last step only index 0 is allowed.
+        """
         if (at == at[0]).all():
             return self._masks_at(rows, int(at[0]), targets)
         allowed = np.empty((len(rows), self.steps.space.max_choices), dtype=bool)

@@ -1,4 +1,7 @@
-"""`Outcomes`: what complete architectures pay, and what an episode tells about them; the same for one and many environments."""
+"""`Outcomes`: what complete architectures pay, and the infos of the episodes that built them.
+
+The scalar and the vector environment share it.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class Outcomes:
         own: Bools | None,
         rng: Callable[[], Sequence[np.random.Generator]],
     ) -> tuple[Rewards, Infos]:
-        """The same for architectures by their ``(N,)`` positions in the space, from a table where evaluations never change."""
+        """The same for architectures given by their ``(N,)`` positions in the space.
+
+        They are read from a table where evaluations never change.
+        """
         if not self._evaluator.fixed:
             draws = rng() if self._evaluator.draws_with else None
             archs = self._evaluator.space.enumerate()[positions]
@@ -97,7 +103,7 @@ class Outcomes:
         return np.array(self._evaluator.space.to_str(self._evaluator.space.enumerate()), dtype=object)
 
     def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
-        """Infos in fresh arrays; those that depend on who set the target are marked by `_flagged`."""
+        """Infos in fresh arrays; `_flagged` marks those that depend on who set the target."""
         columns: Columns = {
             "arch": np.array(self._evaluator.space.to_str(archs) if texts is None else texts, dtype=object),
             "accuracy": np.array(ev.accuracy, dtype=np.float64),
@@ -119,7 +125,10 @@ class Outcomes:
 
     @staticmethod
     def _flagged(columns: Columns, targets: Floats | None, own: Bools | None) -> Infos:
-        """Infos with the rows for which they hold: a target where the episode set it itself, else a regret."""
+        """Infos with the rows for which they hold.
+
+        A target holds where the episode set it itself, a regret elsewhere.
+        """
         infos: Infos = {name: (values, None) for name, values in columns.items()}
         if targets is None or own is None:
             return infos

@@ -22,10 +22,10 @@ Kind: TypeAlias = Literal["cost", "value"]
 
 @dataclass(frozen=True)
 class Potential:
-    """Potential-based shaping (Ng, Harada and Russell, ICML 1999): a step adds gamma Phi(s') - Phi(s), and Phi is 0 at the end.
+    """Potential-based shaping (Ng, Harada and Russell, ICML 1999).
 
-    Over an episode the additions sum up to a constant, so the order of all policies stays what it
-    was.
+    A step adds gamma Phi(s') - Phi(s), and Phi is 0 at the end. Over an episode the additions sum
+    to a constant, so the order of all policies stays the same.
 
     Attributes:
         problem: What is played.
@@ -41,7 +41,9 @@ class Potential:
 
     @classmethod
     def of(cls, evaluator: Evaluator, spec: ShapingSpec) -> Potential | None:
-        """From ``"potential"`` or ``{"potential": "cost" | "value", "gamma": 1.0}``; None is no shaping.
+        """From ``"potential"`` or a mapping; None: no shaping.
+
+        A mapping is ``{"potential": "cost" | "value", "gamma": 1.0}``.
 
         Raises:
             UnknownName: Another word, or another key.
@@ -90,6 +92,6 @@ class Potential:
         return self.problem.judge(np.ones(len(least)), least, targets)[0]
 
     def check_free(self, targets: Floats | None) -> None:
-        """Raises `InvalidValue` where targets other than the problem's do not go with this potential."""
+        """Raises `InvalidValue` where this potential takes no targets but the problem's."""
         if targets is not None and self.kind == "value":
             raise InvalidValue("shaping={'potential': 'value'} knows the problem's own target only; use 'cost' with others.")

@@ -15,7 +15,9 @@ __all__ = ["PrefixTree"]
 
 @dataclass(frozen=True)
 class PrefixTree:
-    """Every prefix of every architecture, numbered level by level and in the order of the space: the root is 0.
+    """Every prefix of every architecture, numbered level by level in the order of the space.
+
+    The root is 0.
 
     Attributes:
         archs: ``(S, D)`` the prefixes; the last ones are `SearchSpace.enumerate`.

@@ -23,7 +23,7 @@ RENDER_MODES = ("ansi", "rgb_array", "svg")
 
 
 def check_render_mode(render_mode: str | None) -> None:
-    """Raises `UnknownName` where the environments cannot draw so."""
+    """Raises `UnknownName` where there is no such render mode."""
     if render_mode is not None and render_mode not in RENDER_MODES:
         raise unknown_name("render mode", render_mode, RENDER_MODES)
 
@@ -36,7 +36,9 @@ def render(
     targets: Floats | None,
     result: Mapping[str, Any] | None,
 ) -> Rendering:
-    """A frame: ``"ansi"`` text, ``"svg"`` text of a whole document, or ``"rgb_array"`` ``(H, W, 3)`` uint8.
+    """One frame.
+
+    ``"ansi"``: text; ``"svg"``: the text of a whole document; ``"rgb_array"``: ``(H, W, 3)`` uint8.
 
     Args:
         mode: One of `RENDER_MODES`.
@@ -49,7 +51,7 @@ def render(
     Raises:
         MissingPackage: Pixels need Pillow.
     """
-    from nasgym.drawing import episode  # drawings are only loaded by those who look
+    from nasgym.drawing import episode  # loaded only when something is drawn
 
     names, constraint = core.observer.steps.space.names, core.evaluator.constraint
     if targets is not None and constraint is not None:

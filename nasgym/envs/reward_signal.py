@@ -32,7 +32,10 @@ class RewardSignal(Protocol):
         ...
 
     def invalid(self, num: int, targets: Floats | None = None) -> npt.NDArray[Any]:
-        """``(num, *shape)`` what illegal actions pay, below every valid architecture; targets replace the problem's."""
+        """``(num, *shape)`` what illegal actions pay, below every valid architecture's reward.
+
+        ``(num,)`` targets replace the problem's.
+        """
         ...
 
 
@@ -57,10 +60,11 @@ class ScalarReward:
 
 
 class VectorReward:
-    """One float32 number for each objective, all to be maximised: accuracy in [0, 1]; costs as minus their share of the dearest.
+    """One float32 number for each objective, all to be maximised.
 
-    An illegal action pays -1 for accuracy and -2 for each cost, which every architecture beats in
-    every objective.
+    Accuracy is in [0, 1], a cost is minus its share of the largest cost in the space. An illegal
+    action pays -1 for accuracy and -2 for each cost, which every architecture beats in every
+    objective.
 
     Attributes:
         objectives: What is paid, in this order.

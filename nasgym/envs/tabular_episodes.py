@@ -21,13 +21,13 @@ CHUNK = 1 << 14
 
 
 class TabularEpisodes:
-    """Episodes through a table of every state: a step is one look-up for the state, one for the observation, one for the mask.
+    """Episodes through a table of every state.
 
-    The states are the prefixes (inner ones, then complete ones), then the inner ones again, as an
-    illegal choice leaves them. As long as every choice is legal, all episodes have made the same
-    number of steps, the level; tokens and masks are then cheaper than a look-up. Targets other than
-    the problem's are not in the tables: what depends on them is computed from the states' least
-    costs.
+    A step is one look-up for the state, one for the observation and one for the mask. The states
+    are the prefixes (inner ones, then complete ones), then the inner ones again, as an illegal
+    choice leaves them. As long as every choice is legal, all episodes have made the same number of
+    steps, the level; tokens and masks are then cheaper than a look-up. Targets other than the
+    problem's are not in the tables: what depends on them is computed from the states' least costs.
 
     Args:
         observer: What is seen.
@@ -49,7 +49,7 @@ class TabularEpisodes:
             possible = self._of_prefixes(observer.feasibility.possible)
             children = np.where(possible[children], children, -1)
         self._following = self._follow_table(children)
-        # look-ups for targets of one's own begin from what is legal, and rule out more
+        # look-ups for an episode's own target begin from what is legal, and rule out more
         self._following_any = self._following if children is tree.children else self._follow_table(tree.children)
         seen = [observer.observe(self._rows[chunk], self._steps[chunk]) for chunk in _chunks(len(self._rows))]
         self._observations = map_arrays(lambda *parts: np.concatenate(parts), *seen)
@@ -90,7 +90,7 @@ class TabularEpisodes:
 
     @cached_property
     def _cheapest_children(self) -> Floats:
-        """``(states, max_choices)`` least cost behind each choice, infinite where it is illegal."""
+        """``(states, max_choices)`` least cost after each choice, infinite where it is illegal."""
         children = self._tree.children
         cheapest = np.full((len(self._steps), children.shape[1]), np.inf)
         cheapest[:, 0] = -np.inf  # index 0 alone, once an episode has ended
@@ -103,7 +103,10 @@ class TabularEpisodes:
         return self._of_states(self._potential.of_prefixes)
 
     def _follow_table(self, children: Ints) -> npt.NDArray[np.intp]:
-        """The state behind each choice of each state, flat; one more column than choices, for those that do not exist."""
+        """The state after each choice of each state, flat.
+
+        There is one more column than choices, for those that do not exist.
+        """
         inner = np.arange(self._first_complete)
         # states that have ended lead back to the root, 0
         following = np.zeros((len(self._steps), children.shape[1] + 1), dtype=np.intp)
@@ -112,7 +115,11 @@ class TabularEpisodes:
         return following.reshape(-1)
 
     def _jump(self, children: Ints, level: int) -> tuple[Ints, Ints] | None:
-        """(k, offset) of a level whose states all have the choices 0 to k - 1, and children in one row: k * state + offset + choice."""
+        """(k, offset) of a level whose states' children follow by arithmetic, or None.
+
+        All these states have the choices 0 to k - 1, and their children stand in one row:
+        ``k * state + offset + choice``.
+        """
         states, k = np.flatnonzero(self._tree.steps == level), self._free_choices[level]
         offset = int(children[states[0], 0]) - k * int(states[0])
         wanted = np.full((len(states), children.shape[1]), -1)
@@ -138,7 +145,7 @@ class TabularEpisodes:
 
     def _note(self, level: int | None) -> None:
         """Notes on which level all episodes are, if they are on one."""
-        self._level = level  # None: here and there
+        self._level = level  # None: on different levels
         self.all_complete = level == self._last
         self.some_ended = self.all_complete if level is not None else bool(_largest(self._state) >= self._first_complete)
 
@@ -177,15 +184,15 @@ class TabularEpisodes:
         before = self._state.copy()
         self._follow(self._following_any, self._existing(unsigned))
         beyond = self._cheapest.take(self._state) > targets
-        # an episode that starts anew stands at the root, which is never beyond: so these come from
+        # an episode that starts again stands at the root, which is never beyond: so these come from
         # inner states
         self._state[beyond] = self._first_illegal + before[beyond]
 
     def _follow(self, table: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> None:
-        """Replaces every state by the one behind a column of its row."""
+        """Replaces every state by the one that a column of its row names."""
         np.multiply(self._state, self._radix, out=self._entry)
         np.add(self._entry, columns, out=self._entry)
-        # "clip" writes into `out` without a detour; no entry needs it
+        # "clip" writes straight into `out`; no entry is out of range
         table.take(self._entry, out=self._state, mode="clip")
 
     def ended(self) -> tuple[Bools, Bools]:
@@ -234,7 +241,7 @@ class TabularEpisodes:
 
 
 def _largest(values: npt.NDArray[Any]) -> Any:
-    """The largest value; finding its place is several times faster than reducing."""
+    """The largest value; ``argmax`` is several times faster than ``max``."""
     return values[values.argmax()]
 
 

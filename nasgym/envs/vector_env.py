@@ -118,7 +118,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def spec(self) -> EnvSpec | None:
-        """What `gymnasium.make` was called with; nondeterministic where networks are trained or timed live."""
+        """What `gymnasium.make` was called with.
+
+        Marked as nondeterministic where networks are trained or timed live.
+        """
         return self._spec
 
     @spec.setter
@@ -132,7 +135,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def num_steps(self) -> int:
-        """T, the steps of an episode without illegal actions: the decisions of the space, or its layers."""
+        """T, the steps of an episode without illegal actions.
+
+        They are the decisions of the space, or its layers.
+        """
         return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------
@@ -181,7 +187,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         if episodes.some_ended and self._remembers:
             resetting = np.logical_or(*episodes.ended())
             self._aim(resetting, None)
-        self._results = None  # of nobody, if the budget ends with this step
+        self._results = None  # none, if the budget ends with this step
         episodes.move(choices, self._targets)
         if not episodes.some_ended:
             rewards, terminated, info = self._no_rewards(), self._none.copy(), Info()
@@ -239,7 +245,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
     # ---- targets and potentials -----------------------------------------------------------------
 
     def _aim(self, rows: Bools, targets: Floats | None) -> None:
-        """Gives the episodes that start in some rows their targets: given ones, drawn ones, or the problem's."""
+        """Gives the episodes that start in some rows their targets.
+
+        Given ones, drawn ones, or the problem's.
+        """
         drawn = self._core.target_range
         if targets is None and drawn is None:
             if self._targets is not None:
@@ -255,7 +264,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._targets, self._own = np.where(rows, targets, before), self._own | rows
 
     def _shape(self, rewards: Floats, terminated: Bools, resetting: Bools | None) -> None:
-        """Adds gamma Phi(s') - Phi(s) to the rewards of a step, in place; a step that resets stays at 0."""
+        """Adds gamma Phi(s') - Phi(s) to the rewards of a step, in place.
+
+        Where a step resets, the reward stays 0.
+        """
         potential = self._core.potential
         assert potential is not None, "asked by step"
         after = np.where(terminated, 0.0, self._episodes.potentials(self._targets))
@@ -268,7 +280,10 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
             self._potentials = self._episodes.potentials(self._targets)
 
     def _worth(self, rows: Ints | slice) -> tuple[npt.NDArray[Any], Infos]:
-        """Rewards of the complete architectures of some rows; infos, and for which of the rows they hold (None: all)."""
+        """Rewards and infos of the complete architectures of some rows.
+
+        Each info comes with the rows for which it holds; None: all.
+        """
         targets, own = (None, None) if self._targets is None else (self._targets[rows], self._own[rows])
         positions = self._episodes.positions()
         if positions is not None:
@@ -329,7 +344,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         return given.astype(np.int64, copy=False)
 
     def _seed(self, seed: int | Sequence[int | None] | None, rows: Bools | None) -> None:
-        """Seeds the generators of some rows; those that nobody has seeded are made when they are needed."""
+        """Seeds the generators of some rows; unseeded ones are made when they are needed."""
         if seed is None:
             return
         seeds: list[int | None]
