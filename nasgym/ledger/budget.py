@@ -50,7 +50,10 @@ class Budget:
 
     @classmethod
     def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:
-        """A budget; a number means distinct evaluations, a mapping has the fields of `Budget` (as a JSON file does)."""
+        """A budget from a number of distinct evaluations, or from a mapping.
+
+        A mapping has the fields of `Budget`, as in a JSON file; a `Budget` is returned as it is.
+        """
         if isinstance(budget, Mapping):
             names = [entry.name for entry in fields(cls)]
             for key in budget:

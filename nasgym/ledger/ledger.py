@@ -1,4 +1,4 @@
-"""`Ledger`: the only door through which agents evaluate; it counts, caches, logs and commits."""
+"""`Ledger`: the only evaluator that agents see; it counts, caches, logs and commits."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Ledger:
 
     @property
     def draws_with(self) -> bool:
-        """Never: a ledger draws training seeds with a generator of its own, so that a run can be replayed."""
+        """Never: a ledger has its own generator of seeds, so that a run can be replayed."""
         return False
 
     @property
@@ -169,7 +169,7 @@ class Ledger:
 
     @property
     def exact(self) -> NoReturn:
-        """Refused: exact answers come from evaluations that nobody has paid for.
+        """Refused: exact answers come from evaluations that were not paid for.
 
         Raises:
             InvalidValue: Always.
@@ -199,7 +199,7 @@ class Ledger:
         return self._problem.cost_bounds(archs)
 
     def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
-        """Least and largest value of a cost by name over the completions of partial architectures."""
+        """Least and largest value of a cost, by name, over completions of partial architectures."""
         return self._problem.bounds_of(cost, archs)
 
     def check_targets(self, targets: Floats) -> NoReturn:
@@ -324,7 +324,9 @@ class Ledger:
         rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
         targets: Floats | None = None,
     ) -> Evaluations:
-        """See `nasgym.problems.evaluator.Evaluator.settle`; training seeds are drawn with the ledger's own generator.
+        """See `nasgym.problems.evaluator.Evaluator.settle`.
+
+        Training seeds are drawn with the ledger's own generator, not with `rng`.
 
         Raises:
             BudgetExhausted: As `evaluate`.
@@ -375,10 +377,10 @@ class Ledger:
         return self._memory if self._store is None else self._store.known(self._problem.accuracy.fingerprint)
 
     def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, tuple[float, float, float]]:
-        """Measures what nobody has measured yet."""
+        """Measures what has not been measured yet."""
         known = self._known()
         if self._store is not None and not self._problem.accuracy.deterministic and any(k not in known for k in batch.keys):
-            # a training takes long: another run may have ended the same one in the meantime
+            # a training takes long: another run may have finished the same one in the meantime
             self._store.catch_up(self._problem.accuracy.fingerprint)
         first = {key: row for row, key in reversed(list(enumerate(batch.keys))) if key not in known}
         if not first:
@@ -404,23 +406,26 @@ class Ledger:
         return np.inf if self.budget is None else self.budget.amount
 
     def _commit(self, batch: _Batch, new: Mapping[Key, tuple[float, float, float]]) -> list[Measured]:
-        """The stored measurement of every row; new ones and the charges for them are on disk when this returns."""
+        """The stored measurement of every row.
+
+        New measurements and the charges for them are on disk when this returns.
+        """
         if self._store is None:
             for key, numbers in new.items():
                 self._memory[key] = Measured(len(self._memory), *numbers)
             return [self._memory[key] for key in batch.keys]
         paid = [key for key, pays in zip(batch.keys, batch.charged.tolist(), strict=True) if pays]
-        behind = self._replayed[self.charges : self.charges + len(paid)]
+        recorded = self._replayed[self.charges : self.charges + len(paid)]
         known = self._known()
-        replayed = [known[key].id if key in known else None for key in paid[: len(behind)]]
-        if replayed != behind:
+        replayed = [known[key].id if key in known else None for key in paid[: len(recorded)]]
+        if replayed != recorded:
             raise DataError(
                 f"this run proposed something else after {self.charges} evaluations than it did before it was interrupted; "
                 "agents must draw from the generator that they are given, and nothing else. Name another output folder."
             )
-        fresh = paid[len(behind) :]
+        fresh = paid[len(recorded) :]
         if new or fresh:
-            charges = None if self._run is None else (self._run, self.charges + len(behind), fresh)
+            charges = None if self._run is None else (self._run, self.charges + len(recorded), fresh)
             self._store.record(self._problem.accuracy.fingerprint, list(new.items()), charges)
         return [known[key] for key in batch.keys]
 
@@ -462,7 +467,7 @@ class Ledger:
 
 
 def _frozen(ev: Evaluations) -> Evaluations:
-    """The same numbers, which nobody can overwrite: they are handed out again."""
+    """The same numbers, made read-only because they are handed out again."""
     for values in (ev.accuracy, ev.reward, ev.feasible, ev.train_seconds, *ev.costs.values()):
         values.setflags(write=False)
     return ev
@@ -470,7 +475,7 @@ def _frozen(ev: Evaluations) -> Evaluations:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Rows that are evaluated together: architectures, their shared encodings, keys, and which are charged."""
+    """Rows that are evaluated together: architectures, their shared encodings, keys, charges."""
 
     archs: Archs
     forms: Archs

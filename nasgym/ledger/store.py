@@ -1,6 +1,6 @@
 """`Store`: what was measured, and which run was charged for it, in one SQLite file.
 
-Measurements belong to everybody: a row is (oracle fingerprint, architecture, fidelity, training
+Measurements are shared by all runs: a row is (oracle fingerprint, architecture, fidelity, training
 seed) and is never written twice. Charges belong to a run: (run, ordinal) to a measurement. One call
 of `record` is one transaction; with the write-ahead log a killed process loses nothing that was
 recorded, and several processes may write at once.
@@ -65,7 +65,10 @@ KIND = SqliteKind(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One measurement: accuracies in [0, 1] (NaN where the oracle has none) and training seconds (NaN: not known)."""
+    """One measurement: accuracies in [0, 1] and training seconds.
+
+    An accuracy is NaN where the oracle has none, the seconds where they are not known.
+    """
 
     id: int
     validation: float
@@ -75,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Run:
-    """One search in the store: its row, what it is (JSON-able) and, once it has ended, its result."""
+    """One search in the store: row, JSON-able description and, once it has ended, result."""
 
     id: int
     name: str
@@ -91,7 +94,7 @@ class Store:
     """Measurements and charges in a SQLite file.
 
     Args:
-        path: The file, made if it is not there; ``":memory:"`` for one that goes with the process.
+        path: The file, made if it is not there; ``":memory:"`` for one that ends with the process.
 
     Raises:
         DataError: The file is no nasgym store, or one of another version.
@@ -129,7 +132,7 @@ class Store:
         return self._known[oracle]
 
     def catch_up(self, oracle: str) -> None:
-        """Reads what has been recorded since the last time; worth it before something dear is measured."""
+        """Reads what was added since the last time; worth it before an expensive measurement."""
         rows = self._select(
             "SELECT arch, fidelity, seed, id, validation, test, train_seconds FROM measurements "
             "WHERE oracle = ? AND id > ? ORDER BY id",
@@ -227,7 +230,10 @@ class Store:
         return [row[0] for row in self._select("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", run)]
 
     def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, Ints]:
-        """``(n, D)`` architectures that a run was charged for, by ordinal, and ``(n,)`` their training seeds."""
+        """``(n, D)`` architectures that a run was charged for, by ordinal.
+
+        Also ``(n,)`` their training seeds.
+        """
         rows = self._select(
             "SELECT arch, seed FROM charges JOIN measurements ON id = measurement WHERE run = ? ORDER BY ordinal", run
         )

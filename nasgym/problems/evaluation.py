@@ -1,4 +1,4 @@
-"""What evaluations are made of: objectives, constraints, and arrays of what architectures are worth."""
+"""What evaluations are made of: objectives, constraints, and arrays of results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Constraint:
     upper: float | None = None
 
     def holds(self, cost: Floats, targets: Floats | None = None) -> Bools:
-        """``(N,)`` whether costs lie within the limits (both inclusive); ``(N,)`` targets take the place of `upper`."""
+        """``(N,)`` whether costs lie within the limits, both inclusive.
+
+        ``(N,)`` targets take the place of `upper`.
+        """
         low = -np.inf if self.lower is None else self.lower
         high = targets if targets is not None else np.inf if self.upper is None else self.upper
         return np.asarray((cost >= low) & (cost <= high))
@@ -72,7 +75,7 @@ class Evaluations:
 
 @dataclass(frozen=True)
 class Report:
-    """Full-fidelity numbers of N architectures, means over the training seeds; arrays of shape (N,).
+    """Full-fidelity numbers of N architectures, means over training seeds; arrays of shape (N,).
 
     Attributes:
         test_accuracy: In [0, 1].
@@ -89,7 +92,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Optimum:
-    """The best architectures of a space under the problem's rule (mean over training seeds, search fidelity).
+    """The best architectures of a space under the problem's rule.
+
+    By the mean over the training seeds, at the search fidelity.
 
     Attributes:
         archs: ``(n, D)`` all that share the best reward, in the order of the space.

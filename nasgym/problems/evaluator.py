@@ -18,7 +18,7 @@ __all__ = ["Evaluator"]
 
 
 class Evaluator(Protocol):
-    """What a `Problem` and a `Ledger` both are; who holds one never asks which of the two it is."""
+    """What a `Problem` and a `Ledger` both are; its user never asks which of the two it is."""
 
     @property
     def space(self) -> SearchSpace:
@@ -50,7 +50,7 @@ class Evaluator(Protocol):
 
     @property
     def fixed(self) -> bool:
-        """Whether an evaluation gives the same each time, and counts nothing: then it may be kept."""
+        """Whether an evaluation counts nothing and gives the same each time, so it may be kept."""
 
     @property
     def draws_with(self) -> bool:
@@ -110,10 +110,10 @@ class Evaluator(Protocol):
         """``(N,)`` least and largest primary cost over the completions of partial architectures."""
 
     def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest value of a cost by name over the completions of partial architectures."""
+        """``(N,)`` least and largest value of a cost, by name, over the completions of each row."""
 
     def check_targets(self, targets: Floats) -> None:
-        """Raises `InvalidValue` where ``(n,)`` other targets cannot take the place of the problem's."""
+        """Raises `InvalidValue` where ``(n,)`` targets cannot replace the problem's."""
 
     def invalid_rewards(self, targets: Floats) -> Floats:
         """``(N,)`` reward of an illegal action where each episode has its own target."""

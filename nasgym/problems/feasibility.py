@@ -24,7 +24,7 @@ class Feasibility:
     Spaces that can be enumerated are answered from the costs of all their architectures, exactly
     and for any cost. In larger ones the bounds of the cost decide, which are exact for sums over
     layers and for chains over neighbouring layers; there a prefix whose least cost lies within a
-    billionth of the target is given up, because sums in another order round otherwise.
+    billionth of the target is given up, because sums in another order round differently.
 
     Args:
         evaluator: What has the costs.
@@ -64,8 +64,8 @@ class Feasibility:
             targets: ``(N,)`` one target for each instead of the problem's.
 
         Raises:
-            InvalidValue: Targets of one's own, and a lower limit: only a fixed pair of limits is
-                known exactly.
+            InvalidValue: Targets are given, and there is a lower limit: only a fixed pair of limits
+                is known exactly.
         """
         if targets is not None:
             self.check_free()
@@ -85,7 +85,11 @@ class Feasibility:
             raise InvalidValue("with mask='feasible' and lower=, the target cannot change; leave out one of the three.")
 
     def check_targets(self, targets: Floats) -> None:
-        """Raises `InvalidValue` where no architecture meets one of ``(n,)`` targets, or they may not change."""
+        """Checks ``(n,)`` targets.
+
+        Raises:
+            InvalidValue: No architecture meets one of them, or they may not change.
+        """
         self.check_free()
         cheapest = self.least(self._root)[0]
         if (targets < cheapest).any():

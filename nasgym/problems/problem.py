@@ -36,8 +36,8 @@ class Problem:
     Args:
         space: What can be built; possibly a restriction of the accuracy oracle's space.
         accuracy: How good.
-        cost_oracles: How dear, by name; the first is the primary one, which target and constraint
-            speak of.
+        cost_oracles: How expensive, each by its name; the first is the primary one, which target
+            and constraint refer to.
         rule: What is rewarded.
         target: Wanted cost in the primary cost's unit, or None.
         lower: Least wanted cost, or None.
@@ -94,7 +94,7 @@ class Problem:
         if target is not None:
             self._check_targets(np.array([target]), least, largest)
         if lower is not None and not 0 <= lower <= (largest if target is None else target):
-            raise InvalidValue(f"lower limit {lower!r} must lie between 0 and the target (or the dearest cost, {largest:g}).")
+            raise InvalidValue(f"lower limit {lower!r} must lie between 0 and the target (or the largest cost, {largest:g}).")
         if self.rule.needs_target and target is None:
             raise InvalidValue(
                 f"reward rule {self.rule.name!r} needs a target; give target=..., a number of {self.cost_name} between "
@@ -115,17 +115,17 @@ class Problem:
         if (targets < least * (1 - SUM_ROUNDING)).any():
             raise InvalidValue(
                 f"target {targets.min():g} lies below the cheapest architecture of {self.space.name!r}, which costs {least:g} "
-                f"{self.cost_name}; allowed are {least:g} and more (the dearest costs {largest:g})."
+                f"{self.cost_name}; allowed are {least:g} and more (the most expensive one costs {largest:g})."
             )
 
     # ---- other targets --------------------------------------------------------------------------
 
     def check_targets(self, targets: Floats) -> None:
-        """Says whether ``(n,)`` other targets could take the place of the problem's.
+        """Checks that ``(n,)`` other targets can take the place of the problem's.
 
         Raises:
-            InvalidValue: One is no positive number, lies below the cheapest architecture or below
-                the lower limit, or the problem has no target that another could replace.
+            InvalidValue: One is not a positive number, lies below the cheapest architecture or
+                below the lower limit, or the problem has no target that another could replace.
         """
         if self.scale.target is None:
             raise InvalidValue(
@@ -137,7 +137,9 @@ class Problem:
             raise InvalidValue(f"target {targets.min():g} lies below the lower limit {self.scale.lower:g} {self.cost_name}.")
 
     def at(self, target: float) -> Problem:
-        """The same problem with another target; accuracies that were looked up for exact answers are kept.
+        """The same problem with another target.
+
+        Accuracies that were looked up for exact answers are kept.
 
         Raises:
             InvalidValue: As `check_targets`.
@@ -163,7 +165,7 @@ class Problem:
         return np.broadcast_to(np.asarray(self.rule.invalid_reward(scale), dtype=np.float64), targets.shape)
 
     def judge(self, accuracy: Floats, cost: Floats, targets: Floats | None = None) -> tuple[Floats, Bools]:
-        """``(N,)`` rewards and ``(N,)`` whether the constraint holds, from accuracies and primary costs.
+        """``(N,)`` rewards and whether the constraint holds, from accuracies and primary costs.
 
         Args:
             accuracy: ``(N,)`` in [0, 1].
@@ -179,7 +181,9 @@ class Problem:
     # ---- asking ---------------------------------------------------------------------------------
 
     def prepare(self, archs: npt.ArrayLike) -> Archs:
-        """``(N, D)`` valid encodings: checked, inactive decisions at 0; `key` merges those that share a measurement.
+        """``(N, D)`` valid encodings: checked, with inactive decisions at 0.
+
+        `key` merges those that share a measurement.
 
         Raises:
             InvalidValue: Wrong shape or type, an open or out-of-range entry, or a choice that is
@@ -259,14 +263,20 @@ class Problem:
         return self.evaluate(archs, rng=rng, targets=targets)
 
     def judge_again(self, evaluations: Evaluations, targets: Floats) -> Evaluations:
-        """The same evaluations under ``(N,)`` other targets; see `nasgym.problems.evaluator.Evaluator`."""
+        """The same evaluations under ``(N,)`` other targets.
+
+        See `nasgym.problems.evaluator.Evaluator.judge_again`.
+        """
         cost = self.primary(evaluations.costs, len(evaluations))
         reward, feasible = self.judge(evaluations.accuracy, cost, targets)
         return replace(evaluations, reward=reward, feasible=feasible)
 
     @property
     def deterministic(self) -> bool:
-        """Whether evaluations give the same on every machine and at any time; not where networks are trained or timed live."""
+        """Whether evaluations give the same on every machine and at any time.
+
+        They do not where networks are trained or timed live.
+        """
         return self.accuracy.deterministic and self.free_costs
 
     @property
@@ -289,7 +299,9 @@ class Problem:
         return {name: oracle.cost(archs) for name, oracle in self.cost_oracles.items()}
 
     def cost_bounds(self, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest primary cost over the completions of partial architectures (``-1`` is open).
+        """``(N,)`` least and largest primary cost over the completions of partial architectures.
+
+        ``-1`` marks what is open.
 
         Raises:
             InvalidValue: The problem has no cost, or a row has no completion.
@@ -299,7 +311,9 @@ class Problem:
         return self.bounds_of(self.cost_name, archs)
 
     def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest value of a cost by name over the completions of partial architectures.
+        """``(N,)`` least and largest value of a cost, by name.
+
+        Over the completions of partial architectures.
 
         Raises:
             UnknownName: The problem has no such cost.
@@ -310,7 +324,10 @@ class Problem:
         return self.cost_oracles[cost].bounds(archs)
 
     def report(self, archs: npt.ArrayLike) -> Report:
-        """Test and validation accuracy at full fidelity, means over the training seeds; not for searches."""
+        """Test and validation accuracy at full fidelity; not for searches.
+
+        Both are means over the training seeds.
+        """
         prepared = self.prepare(archs)
         found = self.accuracy.report(self.key(prepared))
         costs = self.costs(prepared)
@@ -321,7 +338,10 @@ class Problem:
 
     @property
     def exact(self) -> Problem:
-        """The problem itself: it counts nothing. Whether there are exact answers, `has_exact_answers` says."""
+        """The problem itself, which counts nothing.
+
+        `has_exact_answers` says whether there are exact answers.
+        """
         return self
 
     @property
@@ -331,7 +351,11 @@ class Problem:
 
     @property
     def has_exact_answers(self) -> bool:
-        """Whether `optimum`, `pareto_front` and `value_to_go` exist: accuracies are a whole table that can be enumerated."""
+        """Whether `optimum`, `pareto_front` and `value_to_go` exist.
+
+        They need the accuracies of all architectures at once, costs that are free, and a space that
+        can be enumerated.
+        """
         return self.accuracy.deterministic and self.accuracy.complete and self.free_costs and self.space.can_enumerate
 
     @cached_property
@@ -403,7 +427,7 @@ class Problem:
         return RangeQuery(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
 
     def mean_rewards(self, archs: Archs) -> Floats:
-        """``(N,)`` rewards of complete architectures, by their mean accuracy over the training seeds.
+        """``(N,)`` rewards of complete architectures, by mean accuracy over the training seeds.
 
         Raises:
             InvalidValue: As `optimum`; or a row is not a complete valid architecture.
@@ -411,11 +435,12 @@ class Problem:
         return np.asarray(self.everything.reward[self.space.index_of(archs)])
 
     def value_to_go(self, archs: Archs, *, feasible_only: bool = False) -> Floats:
-        """``(N,)`` best reward that prefixes (first decisions made, the rest ``-1``) can still reach, exactly.
+        """``(N,)`` best reward that prefixes can still reach, exactly.
 
-        That is what backward induction over the tree of decisions gives; the order of the space
-        being lexicographic, it is the largest reward in a range of positions. Rewards of large
-        spaces are kept on disk (`nasgym.problems.value_cache`).
+        In a prefix the first decisions are made and the rest are ``-1``. Backward induction over
+        the tree of decisions gives the same. Because the order of the space is lexicographic, it is
+        the largest reward in a range of positions. Rewards of large spaces are kept on disk
+        (`nasgym.problems.value_cache`).
 
         Args:
             archs: ``(N, D)`` prefixes.
@@ -446,7 +471,10 @@ class Problem:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of space, tables, devices, rule, constraint and objectives (16 hex digits); stored with every result."""
+        """Hash of space, tables, devices, rule, constraint and objectives (16 hex digits).
+
+        It is stored with every result.
+        """
         return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""`Request`: what `make_problem` was asked about accuracies and costs, and `ProblemParts`, what comes back."""
+"""`Request`: what is asked about accuracies and costs; `ProblemParts`: what comes back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ __all__ = ["ProblemParts", "Request"]
 
 @dataclass(frozen=True)
 class Request:
-    """What an id stands for, and the keywords of `nasgym.make_problem` that change it; see there for what they mean.
+    """What an id stands for, and the keywords of `nasgym.make_problem` that change it.
+
+    See there for what they mean.
 
     Attributes:
         known: What the id stands for.
@@ -43,7 +45,10 @@ class Request:
 
 
 class ProblemParts(NamedTuple):
-    """What an id's data give: the whole space, its accuracies, and the costs that were asked for, the primary one first."""
+    """What an id's data give: the whole space, its accuracies, and the costs asked for.
+
+    The primary cost comes first.
+    """
 
     space: SearchSpace
     accuracy: AccuracyOracle

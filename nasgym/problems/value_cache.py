@@ -21,9 +21,10 @@ KEPT_FROM = 200_000
 
 
 def kept_values(fingerprint: str, size: int, compute: Callable[[], Floats]) -> Floats:
-    """``(size,)`` rewards in the order of the space, from ``values/`` in the data folder where they are there already.
+    """``(size,)`` rewards in the order of the space, kept in ``values/`` of the data folder.
 
-    A file that is not what it should be (another shape, half a file) is computed and written anew.
+    A file that is there is read, unless it is not what it should be (another shape, half a file):
+    then the rewards are computed and written again.
 
     Args:
         fingerprint: Of the problem; the file's name has it, and this library's version.

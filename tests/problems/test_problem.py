@@ -144,7 +144,7 @@ def test_default_objectives_follow_the_rule():
         ({"target": float("nan")}, InvalidValue, "positive number"),
         ({"rule": MnasNetSoft()}, InvalidValue, "between 1 and 36"),
         ({"target": 10.0, "lower": 11.0}, InvalidValue, "between 0 and the target"),
-        ({"lower": 99.0}, InvalidValue, "dearest cost, 36"),
+        ({"lower": 99.0}, InvalidValue, "largest cost, 36"),
         ({"objectives": [Objective("energy", "min")]}, UnknownName, "Did you mean 'energy_mj'"),
     ],
 )

@@ -1,4 +1,7 @@
-"""The parts of an id that is a space with networks, and no table: ``nasgym/OFA-v0``, ``nasgym/ProxylessNAS-v0`` and its like."""
+"""The parts of an id that is a space with networks and plays no table of its own.
+
+For example ``nasgym/OFA-v0`` and ``nasgym/ProxylessNAS-v0``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ __all__ = ["is_playable", "space_parts"]
 
 
 def is_playable(known: Benchmark) -> bool:
-    """Whether the defaults of an id with this loader need nothing, or what they need is in the data folder."""
+    """Whether the data folder has what the defaults of an id with this loader need, if anything."""
     if known.accuracies[0] == "predictor" and not predictor_path(known.table).is_file():
         return False
     return known.device is None or known.device in device_names(known.table)
@@ -25,14 +28,15 @@ def is_playable(known: Benchmark) -> bool:
 def space_parts(request: Request) -> ProblemParts:
     """Space, accuracy oracle and cost oracles of a space with networks.
 
-    No published accuracies come with the mobile spaces. By default (``"training"``) every candidate
-    is trained on this machine, at a quarter of the width on 8 x 8 digits for one epoch
-    (`nasgym.oracles.accuracy.training`): real trainings of about a second, so that an environment
-    works from nothing. They say nothing about ImageNet, and how well two training seeds agree on
-    the ranking of 30 random networks depends on the space (Spearman): MnasNet 0.93, TuNAS 0.57,
-    ProxylessNAS 0.54, MoGA 0.41, but FairNAS 0.12 and MobileNetV3 0.10, where such a reward is
-    mostly noise. ``"table"`` and ``"surrogate"`` take the accuracies of ``table``, an imported
-    table of this very space; ``"predictor"`` those that Once-for-All's predictor gives.
+    No published accuracies come with the mobile spaces. The default of Once-for-All is
+    ``"predictor"``, its published accuracy predictor. Elsewhere the default is ``"training"``:
+    every candidate is trained on this machine, at a quarter of the width on 8 x 8 digits for one
+    epoch (`nasgym.oracles.accuracy.training`). These are real trainings of about a second, so that
+    an environment works from nothing. They say nothing about ImageNet. How well two training seeds
+    agree on the ranking of 30 random networks depends on the space (Spearman): MnasNet 0.93, TuNAS
+    0.57, ProxylessNAS 0.54, MoGA 0.41, but FairNAS 0.12 and MobileNetV3 0.10, where such a reward
+    is mostly noise. ``"table"`` and ``"surrogate"`` take the accuracies of ``table``, an imported
+    table of this very space.
 
     Costs are those of the networks at ImageNet scale, which would be deployed: counted, or the
     latency of a device (``"latency_ms"``, or ``"latency_ms@NAME"`` for another one). Where a device

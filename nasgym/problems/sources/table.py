@@ -1,4 +1,4 @@
-"""The parts of an id that plays a table: accuracies and costs of its columns, and what can be added to them."""
+"""The parts of an id that plays a table: its accuracies and costs, and what can be added."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ def table_parts(request: Request) -> ProblemParts:
 
 
 def table_devices(name: str, dataset: str | None = None) -> list[str]:
-    """The devices with latencies in a table, or imported for its space, for one of its data sets (by default the first).
+    """The devices with latencies for a data set of a table, by default its first.
 
-    ``device=`` also takes those with a device file for the space (`nasgym.devices.device_names`).
+    They are in the table, or were imported for its space. ``device=`` also takes those with a
+    device file for the space (`nasgym.devices.device_names`).
 
     Raises:
         MissingData: There is no such table; the message has the command that gets it.
@@ -66,8 +67,8 @@ def _primary(request: Request, table: Table, dataset: str, space: SearchSpace, f
         return LATENCY
     if space.name in SPACES.builtin:
         return "macs"
-    # columns of a sample are no costs of all architectures, and fitted ones have bounds where the
-    # space can be enumerated
+    # columns of a sample are no costs of all architectures, and fitted ones only have bounds where
+    # the space can be enumerated
     if table.sampled and not (fitted and space.can_enumerate):
         return None
     return next(iter(table.cost_names(dataset)), None)
