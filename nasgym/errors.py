@@ -40,7 +40,7 @@ class DataError(NasgymError, ValueError):
 
 
 class MissingData(NasgymError, FileNotFoundError):
-    """A table, device or image file is not in the data folder; the message has the command that gets it."""
+    """A table, device or image file is not in the data folder; the message says how to get it."""
 
 
 class MissingPackage(NasgymError, ImportError):
@@ -58,7 +58,10 @@ class TestMetricsRefused(NasgymError, PermissionError):
 
 
 class OutsideSampleWarning(UserWarning):
-    """A surrogate was asked about an architecture outside of what it was fitted to; it is given once for each oracle."""
+    """A surrogate was asked about an architecture outside of what it was fitted to.
+
+    It is given once for each oracle.
+    """
 
 
 def unknown_name(kind: str, value: object, known: Iterable[object], hint: str = "") -> UnknownName:

@@ -50,7 +50,10 @@ class Benchmark:
 
     @property
     def trains(self) -> bool:
-        """Whether every candidate is trained by default; Gymnasium then knows the id as nondeterministic."""
+        """Whether every candidate is trained by default.
+
+        Gymnasium then knows the id as nondeterministic.
+        """
         return self.accuracies[0] == "training"
 
 
@@ -102,7 +105,7 @@ IDS: dict[str, Benchmark] = {
     "nasgym/MoGA-v0": _mobile("moga", "14 blocks of kernel, expansion and gate, 1.3 x 10^15"),
     "nasgym/FairNAS-v0": _mobile("fairnas", "19 blocks of kernel and expansion, 6.1 x 10^14"),
     "nasgym/TuNAS-v0": _mobile("tunas", "ProxylessNAS with a searched first block and a wider first stage, 6.7 x 10^17"),
-    # anybody's table: table="name" after `nasgym data import table`
+    # any imported table: table="name" after `nasgym data import table`
     "nasgym/Table-v0": Benchmark("digits", "your own table: table=NAME after `nasgym data import table`", any_table=True),
 }
 
@@ -125,19 +128,25 @@ def benchmark(env_id: str) -> Benchmark:
 
 
 def mo_id(env_id: str) -> str:
-    """The id with one reward for each objective: ``nasgym/mo-Digits-v0`` of ``nasgym/Digits-v0``."""
+    """The id with one reward per objective: ``nasgym/mo-Digits-v0`` of ``nasgym/Digits-v0``."""
     namespace, _, name = env_id.partition("/")
     return f"{namespace}/mo-{name}"
 
 
 def live_id(env_id: str) -> str:
-    """The id that times every network on this machine: ``nasgym/live-Digits-v0`` of ``nasgym/Digits-v0``."""
+    """The id that times every network on this machine.
+
+    For example ``nasgym/live-Digits-v0`` of ``nasgym/Digits-v0``.
+    """
     namespace, _, name = env_id.partition("/")
     return f"{namespace}/live-{name}"
 
 
 def register_envs() -> None:
-    """Registers every id with Gymnasium: with one reward, with several, timed live; strings only, nothing is loaded."""
+    """Registers every id with Gymnasium: with one reward, with several, and timed live.
+
+    Only strings are registered; nothing is loaded.
+    """
     import gymnasium
 
     for env_id in IDS:

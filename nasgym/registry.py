@@ -1,4 +1,4 @@
-"""Names of spaces, tables, rules and agents: the built-in ones, and those of other packages' entry points.
+"""Names of spaces, tables, rules and agents: built-in ones, and other packages' entry points.
 
 Another package adds its own with an entry point of the group, for example in its
 ``pyproject.toml``::
@@ -101,10 +101,13 @@ class Registry:
 
 @dataclass(frozen=True)
 class TableRegistry(Registry):
-    """Names of tables; an entry point is a function without arguments that returns the path of the table file."""
+    """Names of tables.
+
+    An entry point is a function without arguments that returns the path of the table file.
+    """
 
     def path(self, name: str) -> Path:
-        """Where the table of another package lies.
+        """Where the table file of another package is.
 
         Raises:
             UnknownName, DataError: As `load`; or the function fails, or what it returns is no file.

@@ -37,7 +37,7 @@ class CostScale:
         target: The wanted cost, one for all or ``(N,)`` one for each architecture; None where there
             is none.
         lower: Least wanted cost (0 unless the problem has a lower limit).
-        least, largest: Cheapest and dearest architecture of the space.
+        least, largest: Cost of the cheapest and of the most expensive architecture of the space.
     """
 
     target: float | Floats | None
@@ -58,14 +58,20 @@ class RewardRule:
     needs_target: ClassVar[bool] = True
 
     def __call__(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
-        """``(N,)`` rewards from ``(N,)`` accuracies in [0, 1] and costs; costs are ignored by rules without a target."""
+        """``(N,)`` rewards from ``(N,)`` accuracies in [0, 1] and costs.
+
+        Rules without a target ignore the costs.
+        """
         return self._reward(accuracy, cost, scale)
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         raise NotImplementedError(f"{type(self).__name__} must say what an architecture is worth")
 
     def invalid_reward(self, scale: CostScale) -> float | Floats:
-        """Reward of an illegal action: below the reward of every valid architecture; one for each target."""
+        """Reward of an illegal action, below that of every valid architecture.
+
+        One for each target.
+        """
         target = scale.least if scale.target is None else scale.target
         corners = np.stack(np.broadcast_arrays(scale.least, scale.largest, target)).astype(np.float64)
         worst = np.minimum(*(self._reward(np.full_like(corners, a), corners, scale).min(axis=0) for a in (0.0, 1.0)))
@@ -163,9 +169,10 @@ class Absolute(RewardRule):
 
 @dataclass(frozen=True)
 class Constrained(RewardRule):
-    """R = A where C <= T, else -min(1, C / T - 1): every feasible architecture beats every other (this library's rule).
+    """R = A where C <= T, else -min(1, C / T - 1).
 
-    With a lower limit L, below it R = -(1 - C / L).
+    Every feasible architecture beats every other; the rule is this library's. With a lower limit L,
+    below it R = -(1 - C / L).
     """
 
     name: ClassVar[str] = "constrained"
@@ -179,11 +186,11 @@ class Constrained(RewardRule):
 
 @dataclass(frozen=True)
 class CostBucket(RewardRule):
-    """LayerNAS's cost buckets (2304.11517) as a scalar, for agents that need one; the scalar form is this library's.
+    """LayerNAS's cost buckets (2304.11517) as a scalar, for agents that need one.
 
-    `buckets` intervals of equal width lie between the cheapest and the dearest architecture. R = A
-    in the buckets that hold [lower, T]; outside, minus the distance to them in buckets, divided by
-    `buckets`.
+    The scalar form is this library's. `buckets` intervals of equal width lie between the cheapest
+    and the most expensive architecture. R = A in the buckets that hold [lower, T]; outside, minus
+    the distance to them in buckets, divided by `buckets`.
 
     Attributes:
         buckets: 100, as in the paper's experiments.
