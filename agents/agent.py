@@ -13,7 +13,8 @@ import numpy as np
 
 from nasgym.errors import BudgetExhausted, InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
-from nasgym.ledger.ledger import History, Ledger
+from nasgym.ledger.history import History
+from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS

@@ -10,44 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused
-from nasgym.ledger.budget import Budget, BudgetUnit
+from nasgym.ledger.budget import Budget
+from nasgym.ledger.history import Entry, History, history_of
 from nasgym.ledger.store import Key, Measured, Store
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.problems.problem import Problem
 from nasgym.spaces.space import SearchSpace
-from nasgym.type_aliases import Archs, Bools, Floats, Ints
+from nasgym.type_aliases import Archs, Bools, Floats
 
-__all__ = ["Budget", "BudgetUnit", "History", "Ledger"]
-
-
-@dataclass(frozen=True)
-class History:
-    """One row per charged evaluation; n rows.
-
-    Attributes:
-        archs: ``(n, D)`` as they were proposed, inactive decisions at 0.
-        fidelity: ``(n,)`` epochs.
-        accuracy, reward, train_seconds: ``(n,)`` as the agent saw them.
-        costs: ``(n,)`` each, by name.
-        feasible: ``(n,)`` whether the constraint held.
-        spent: ``(n,)`` what was spent in the budget's unit, this row included.
-        incumbent: ``(n,)`` the row with the best reward so far; the first of equals.
-        proposals: ``(n,)`` architectures proposed so far, free repeats included.
-    """
-
-    archs: Archs
-    fidelity: Ints
-    accuracy: Floats
-    costs: Mapping[str, Floats]
-    reward: Floats
-    feasible: Bools
-    train_seconds: Floats
-    spent: Floats
-    incumbent: Ints
-    proposals: Ints
-
-    def __len__(self) -> int:
-        return len(self.reward)
+__all__ = ["Ledger"]
 
 
 class Ledger:
@@ -92,7 +63,7 @@ class Ledger:
         self._memory: dict[Key, Measured] = {}
         self.spent, self.proposals, self.charges = 0.0, 0, 0
         self.ended: str | None = None
-        self._log: list[_Entry] = []
+        self._log: list[Entry] = []
 
     @classmethod
     def before(cls, evaluator: Problem | Ledger, budget: Budget | float) -> Ledger:
@@ -435,7 +406,7 @@ class Ledger:
         self._cache.update({key[:2]: key for key in batch.keys})
         steps = ev.train_seconds[rows] if self.budget.unit == "train_seconds" else np.ones(len(rows))
         spent = self.spent + np.cumsum(steps)
-        self._log.append(_Entry(batch.archs[rows], fidelity, ev, rows, spent, self.proposals + rows + 1))
+        self._log.append(Entry(batch.archs[rows], fidelity, ev, rows, spent, self.proposals + rows + 1))
         self.proposals += len(batch.keys)
         self.charges += len(rows)
         if len(rows):
@@ -444,26 +415,7 @@ class Ledger:
     @property
     def history(self) -> History:
         """Everything that was charged, in order."""
-        log = self._log
-        if not log:
-            empty, whole = np.empty(0), np.empty(0, dtype=np.int64)
-            costs = dict.fromkeys(self._problem.cost_oracles, empty)
-            archs = np.empty((0, self.space.num_decisions), dtype=np.int8)
-            return History(archs, whole, empty, costs, empty, empty.astype(bool), empty, empty, whole, whole)
-        reward = np.concatenate([entry.ev.reward[entry.rows] for entry in log])
-        better = reward > np.maximum.accumulate(np.concatenate([[-np.inf], reward[:-1]]))
-        return History(
-            archs=np.concatenate([entry.archs for entry in log]),
-            fidelity=np.repeat([entry.fidelity for entry in log], [len(entry.rows) for entry in log]),
-            accuracy=np.concatenate([entry.ev.accuracy[entry.rows] for entry in log]),
-            costs={n: np.concatenate([entry.ev.costs[n][entry.rows] for entry in log]) for n in self._problem.cost_oracles},
-            reward=reward,
-            feasible=np.concatenate([entry.ev.feasible[entry.rows] for entry in log]),
-            train_seconds=np.concatenate([entry.ev.train_seconds[entry.rows] for entry in log]),
-            spent=np.concatenate([entry.spent for entry in log]),
-            incumbent=np.maximum.accumulate(np.where(better, np.arange(len(reward)), 0)),
-            proposals=np.concatenate([entry.proposals for entry in log]),
-        )
+        return history_of(self._log, self._problem.cost_oracles, self.space.num_decisions)
 
 
 def _frozen(ev: Evaluations) -> Evaluations:
@@ -481,15 +433,3 @@ class _Batch:
     forms: Archs
     keys: list[Key]
     charged: Bools
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """The charged rows of one call of `evaluate`."""
-
-    archs: Archs
-    fidelity: int
-    ev: Evaluations
-    rows: Ints
-    spent: Floats
-    proposals: Ints
