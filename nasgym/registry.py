@@ -110,7 +110,8 @@ class TableRegistry(Registry):
         """Where the table file of another package is.
 
         Raises:
-            UnknownName, DataError: As `load`; or the function fails, or what it returns is no file.
+            UnknownName, DataError: As `load`; or the function fails, or what it returns is not a
+                file.
         """
         point = self._plugin(name)
         entry = f"table {name!r} of entry point {point.value!r}"

@@ -222,7 +222,7 @@ def make_rule(spec: RuleSpec) -> RewardRule:
 
     Raises:
         UnknownName: No such rule or hyper-parameter.
-        InvalidValue: There is no name, or a hyper-parameter is no finite number.
+        InvalidValue: There is no name, or a hyper-parameter is not a finite number.
     """
     values = dict(spec) if isinstance(spec, Mapping) else {"rule": spec}
     name = values.pop("rule", None)

@@ -191,8 +191,8 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         """Makes the current decision.
 
         Raises:
-            InvalidValue: The action is no integer, nothing was reset, the episode has ended, or the
-                environment is closed.
+            InvalidValue: The action is not an integer, nothing was reset, the episode has ended, or
+                the environment is closed.
             BudgetExhausted: Nothing is left to evaluate with.
         """
         self._check_open()
@@ -251,7 +251,7 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         For study.
 
         Raises:
-            InvalidValue: The space cannot be enumerated, accuracies are no table, or there is a
+            InvalidValue: The space cannot be enumerated, accuracies are not a table, or there is a
                 budget.
         """
         best: Bools = self._core.optimal_actions(self._row, np.array([self._step]), self._targets)[0]

@@ -70,7 +70,7 @@ class MONASEnv(NASEnv):
 
         Raises:
             InvalidValue: The discount is not in (0, 1], there is a budget, the space cannot be
-                enumerated, or accuracies are no table.
+                enumerated, or accuracies are not a table.
             MissingPackage: moocore is not installed.
         """
         return _front(self._core, self._signal, gamma)

@@ -70,7 +70,7 @@ class Ledger:
         """A ledger in front of a problem.
 
         Raises:
-            InvalidValue: It is a ledger already, or the budget is no budget.
+            InvalidValue: It is a ledger already, or the budget is not a budget.
         """
         if isinstance(evaluator, Ledger):
             raise InvalidValue("a ledger has its own budget; leave out budget=.")

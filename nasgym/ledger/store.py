@@ -97,7 +97,7 @@ class Store:
         path: The file, made if it is not there; ``":memory:"`` for one that ends with the process.
 
     Raises:
-        DataError: The file is no nasgym store, or one of another version.
+        DataError: The file is not a nasgym store, or one of another version.
     """
 
     def __init__(self, path: Path | str = ":memory:") -> None:

@@ -137,7 +137,7 @@ def _default_target(known: Benchmark, costs: Sequence[CostOracle]) -> object:
 
 
 def _check_types(given: Mapping[str, Any]) -> None:
-    """Keywords come from JSON texts and command lines; a single name is no list of names."""
+    """Keywords come from JSON texts and command lines; a single name is not a list of names."""
     check_device(given["device"])
     for name in ("cost", "dataset", "table", "accuracy"):
         if given[name] is not None and not isinstance(given[name], str):
