@@ -1,4 +1,4 @@
-"""`DescribedSpace`: a space of somebody's own, stated as data."""
+"""`DescribedSpace`: a space that a user states as data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RESERVED = re.compile(r"[,:?\s]")
 
 
 class DescribedSpace(SearchSpace):
-    """The space of an own table: decisions from its card, the general text form, no identities of its own.
+    """The space of a user's own table, whose card states the decisions.
 
-    Text form: the labels of the decisions separated by commas, those within a layer by colons:
-    ``"2:3:5,conv"``. Two encodings describe one network only where they differ in inactive
-    decisions.
+    It has the general text form: the labels of the decisions separated by commas, those within a
+    layer by colons: ``"2:3:5,conv"``. Two encodings describe one network only where they differ in
+    inactive decisions.
     """
 
     def description(self) -> dict[str, Any]:

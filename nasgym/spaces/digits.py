@@ -1,4 +1,4 @@
-"""The Digits space: five MBConv layers on 8 x 8 images, small enough to train every network of it."""
+"""The Digits space: five MBConv layers on 8 x 8 images, few enough to train every network."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NUM_LAYERS = 5
 
 
 class DigitsSpace(SearchSpace):
-    """Five layers, each ``skip`` or an MBConv of kernel 3 or 5 and expansion 3 or 6: 15 decisions, 5^5 = 3,125 architectures.
+    """Five layers, each ``skip`` or an MBConv: 15 decisions, 5^5 = 3,125 architectures.
 
-    Layers 2 and 3 have the same shape and a skip is the identity there, so it does not matter which
-    of the two is skipped: 2,625 networks are different (`canonical` skips layer 3). Kernel and
-    expansion are inactive where the op is ``skip``. Text form: ``"k3e6,skip,k5e3,k3e3,k5e6"``. The
-    default is the dearest network (``k5e6`` five times). The skeleton around the layers is
-    `nasgym.networks.digits`.
+    An MBConv has kernel 3 or 5 and expansion 3 or 6. Layers 2 and 3 have the same shape and a skip
+    is the identity there, so it does not matter which of the two is skipped: 2,625 networks are
+    different (`canonical` skips layer 3). Kernel and expansion are inactive where the op is
+    ``skip``. Text form: ``"k3e6,skip,k5e3,k3e3,k5e6"``. The default is the most expensive network
+    (``k5e6`` five times). The skeleton around the layers is `nasgym.networks.digits`.
     """
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ class BlockSpace(SearchSpace):
 
     Text form: ``k`` and the kernel, ``e`` and the expansion, then ``:se`` and the activation where
     they are chosen; or ``skip``: ``"k5e3,skip,k3e6:se"``. The default is the last choice of every
-    decision, the dearest network.
+    decision, the most expensive network.
 
     Args:
         name: Name of the space.
@@ -74,7 +74,10 @@ class BlockSpace(SearchSpace):
         )
 
     def block_labels(self, arch: Archs) -> list[dict[str, Label]]:
-        """For each layer of a complete architecture, ``(D,)``, the labels that matter, by the last part of their names."""
+        """For each layer of a complete architecture, ``(D,)``, the labels that matter.
+
+        Keys are the last parts of the decisions' names.
+        """
         found: list[dict[str, Label]] = [{} for _ in self.layers]
         labels = self.labels(arch[None])[0]
         for layer, of_layer in zip(self.layers, found, strict=True):

@@ -18,17 +18,18 @@ DEPTHS = (1, 2, 3, 4, 3, 3, 1)
 
 
 class MnasNetSpace(SearchSpace):
-    """Seven blocks with 432 options each: 432^7 = 2.8e18 encodings. All layers of a block are equal but for its stride.
+    """Seven blocks with 432 options each: 432^7 = 2.8e18 encodings.
 
-    Per block: the operation (separable convolution, MBConv of expansion 3 or 6, plain convolution),
-    kernel 3 or 5, a squeeze-and-excite ratio of 0 or 0.25, the skip (none, identity, pooling), the
-    width over that of MobileNetV2 (0.75, 1 or 1.25) and the number of layers against MobileNetV2
-    (-1, 0 or +1, at least one). (Tan et al., "MnasNet", 2019; the product 432 is the paper's, its
-    factors are partly inferred.) The paper's size argument counts five blocks, the backbone has
-    seven. The published A1 and B1 have widths outside of this space (`nasgym.networks.named`).
+    All layers of a block are equal but for its stride. Per block: the operation (separable
+    convolution, MBConv of expansion 3 or 6, plain convolution), kernel 3 or 5, a squeeze-and-excite
+    ratio of 0 or 0.25, the skip (none, identity, pooling), the width over that of MobileNetV2
+    (0.75, 1 or 1.25) and the number of layers against MobileNetV2 (-1, 0 or +1, at least one). (Tan
+    et al., "MnasNet", 2019; the product 432 is the paper's, its factors are partly inferred.) The
+    paper's size argument counts five blocks; the backbone has seven. The published A1 and B1 have
+    widths outside of this space (`nasgym.networks.named`).
 
-    The default is the dearest network: plain convolutions of kernel 5, with everything on. Text
-    form, blocks separated by commas: ``"mbconv6:k5:se:identity:w1.25:n+1"``; ``se`` is missing
+    The default is the most expensive network: plain convolutions of kernel 5, with everything on.
+    Text form, blocks separated by commas: ``"mbconv6:k5:se:identity:w1.25:n+1"``; ``se`` is missing
     where the ratio is 0.
     """
 
@@ -51,7 +52,11 @@ class MnasNetSpace(SearchSpace):
         )
 
     def canonical_valid(self, archs: Archs) -> Archs:
-        """One layer less than one is one, and a single layer, which changes shapes, has no room for the identity."""
+        """Merges layers below one, and the identity over a single layer.
+
+        One layer less than one is one. A single layer changes shapes and has no room for the
+        identity.
+        """
         found = archs.copy()
         for i, depth in enumerate(DEPTHS):
             skip, layers = found[:, 6 * i + 3], found[:, 6 * i + 5]

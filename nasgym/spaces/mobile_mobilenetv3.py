@@ -11,13 +11,13 @@ EXPANSIONS = (2.3, 2.5, 3, 4, 6)
 
 
 class MobileNetV3Space(BlockSpace):
-    """For each of 14 blocks in stages of 2, 3, 4, 2 and 3: kernel, expansion, gate and activation; and the stages' depths.
+    """Kernel, expansion, gate and activation of each of 14 blocks, and the depths of the stages.
 
-    Kernel 3, 5 or 7; expansion 2.3, 2.5, 3, 4 or 6; squeeze-and-excite or not; ReLU or h-swish.
-    Every block but the first of a stage can be skipped, so a stage is 1 block to its full depth:
-    60^5 * 61^9 = 9.1e24 encodings. MobileNetV3-Large (Howard et al., "Searching for MobileNetV3",
-    2019) is one of them; the paper publishes no such space, the choices are the values that its
-    network uses, with kernel 7.
+    The stages have 2, 3, 4, 2 and 3 blocks. Kernel 3, 5 or 7; expansion 2.3, 2.5, 3, 4 or 6;
+    squeeze-and-excite or not; ReLU or h-swish. Every block but the first of a stage can be skipped,
+    so a stage is 1 block to its full depth: 60^5 * 61^9 = 9.1e24 encodings. MobileNetV3-Large
+    (Howard et al., "Searching for MobileNetV3", 2019) is one of them. The paper publishes no such
+    space; the choices are the values that its network uses, and kernel 7 in addition.
     """
 
     def __init__(self) -> None:

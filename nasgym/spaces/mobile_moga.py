@@ -10,10 +10,11 @@ NUM_LAYERS = 14
 
 
 class MoGASpace(BlockSpace):
-    """Kernel 3, 5 or 7, expansion 3 or 6 and squeeze-and-excite for each of 14 blocks: 12^14 = 1.3e15 networks.
+    """Kernel, expansion and squeeze-and-excite of each of 14 blocks: 12^14 = 1.3e15 networks.
 
-    (Chu et al., "MoGA: Searching Beyond MobileNetV3", 2020. The paper's twelve choices are inferred
-    to be this product.) Its A, B and C are rows of this space (`nasgym.networks.named`).
+    Kernel 3, 5 or 7; expansion 3 or 6. (Chu et al., "MoGA: Searching Beyond MobileNetV3", 2020. The
+    paper's twelve choices are inferred to be this product.) Its A, B and C are rows of this space
+    (`nasgym.networks.named`).
     """
 
     def __init__(self) -> None:

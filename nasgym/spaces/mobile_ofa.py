@@ -24,18 +24,19 @@ _WIDTH = 2 * BLOCKS + 1
 
 
 class OnceForAllSpace(SearchSpace):
-    """Once-for-All (Cai et al., 1908.09791) [C]: a resolution and five stages of 2, 3 or 4 blocks, 1.09 x 10^20 networks.
+    """Once-for-All (Cai et al., 1908.09791): a resolution and five stages, 1.09 x 10^20 networks.
 
-    A block is an MBConv with kernel 3, 5 or 7 and expansion 3, 4 or 6. Resolutions are the five
-    that the published latencies were measured at, 160 to 224 in steps of 16 [C]. There are 46
-    decisions in 16 layers: the resolution, and for each stage its first block, its second block,
-    and its tail: the depth and the third and fourth block, of which those beyond the depth are
-    inactive. The published code has the depth of a stage beside its blocks; it stands before the
-    blocks that it switches off here, which makes a stage's tail a layer of 1 + 9 + 81 options.
+    A stage has 2, 3 or 4 blocks. A block is an MBConv with kernel 3, 5 or 7 and expansion 3, 4 or
+    6. Resolutions are the five that the published latencies were measured at, 160 to 224 in steps
+    of 16. All this is as in the published code. There are 46 decisions in 16 layers: the
+    resolution, and for each stage its first block, its second block, and its tail: the depth and
+    the third and fourth block, of which those beyond the depth are inactive. The published code has
+    the depth of a stage beside its blocks; here it stands before the blocks that it switches off,
+    which makes a stage's tail a layer of 1 + 9 + 81 options.
 
     Text form: the resolution, then the stages; the blocks of a stage are joined by dashes, so that
-    their number is its depth: ``"r160,k3e3-k3e3,k5e6-k3e4-k7e6,..."``. The default is the dearest
-    network: 224, depth 4, ``k7e6`` everywhere.
+    their number is its depth: ``"r160,k3e3-k3e3,k5e6-k3e4-k7e6,..."``. The default is the most
+    expensive network: 224, depth 4, ``k7e6`` everywhere.
     """
 
     def __init__(self) -> None:

@@ -10,7 +10,10 @@ STAGES = (4, 4, 4, 4, 4, 1)
 
 
 def proxyless_layers() -> tuple[list[BlockLayer], list[range]]:
-    """The 21 searched blocks and, counted from the first of them, the groups of blocks with equal shapes on both sides."""
+    """The 21 searched blocks, and the groups of blocks with equal shapes on both sides.
+
+    Positions in a group are counted from the first searched block.
+    """
     layers: list[BlockLayer] = []
     alike: list[range] = []
     for stage, depth in enumerate(STAGES, 1):
@@ -22,11 +25,12 @@ def proxyless_layers() -> tuple[list[BlockLayer], list[range]]:
 
 
 class ProxylessNASSpace(BlockSpace):
-    """Kernel 3, 5 or 7 and expansion 3 or 6 for each of 21 blocks, 15 of which can be skipped: 6^6 * 7^15 = 2.2e17.
+    """Kernel and expansion of 21 blocks, 15 of which can be skipped: 6^6 * 7^15 = 2.2e17.
 
-    The first block of a stage changes shapes and always stays. The last stage has one block. (Cai
-    et al., "ProxylessNAS", 2019; `mit-han-lab/proxylessnas`, search. The number of encodings is
-    computed.) The skeleton around the blocks is `nasgym.networks.mobile_plans`.
+    Kernel 3, 5 or 7; expansion 3 or 6. The first block of a stage changes shapes and always stays.
+    The last stage has one block. (Cai et al., "ProxylessNAS", 2019; `mit-han-lab/proxylessnas`,
+    search. The number of encodings is computed.) The skeleton around the blocks is
+    `nasgym.networks.mobile_plans`.
     """
 
     def __init__(self) -> None:

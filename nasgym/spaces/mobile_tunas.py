@@ -1,4 +1,7 @@
-"""TuNAS's ``proxylessnas_search``: ProxylessNAS with a searched first block and a wider first stage."""
+"""TuNAS's space, ``proxylessnas_search``.
+
+It is ProxylessNAS with a searched first block and a wider first stage.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ __all__ = ["TuNASSpace"]
 
 
 class TuNASSpace(BlockSpace):
-    """Kernel 3, 5 or 7 of the separable convolution behind the stem, then 21 blocks as in `ProxylessNASSpace`.
+    """The kernel of a separable convolution, then 21 blocks as in `ProxylessNASSpace`.
 
-    3 * 6^6 * 7^15 = 6.6e17 networks (computed). (Bender et al., "Can weight sharing outperform
-    random architecture search?", 2020; `google-research/google-research`, tunas. Its README counts
-    1e21: skipped blocks' decisions too.) Text form as `BlockSpace`; the first layer has a kernel
-    only: ``"k3,k5e3,..."``.
+    The convolution comes after the stem; its kernel is 3, 5 or 7. 3 * 6^6 * 7^15 = 6.6e17 networks
+    (computed). (Bender et al., "Can weight sharing outperform random architecture search?", 2020;
+    `google-research/google-research`, tunas. Its README counts 1e21: skipped blocks' decisions
+    too.) Text form as `BlockSpace`; the first layer has a kernel only: ``"k3,k5e3,..."``.
     """
 
     def __init__(self) -> None:

@@ -18,13 +18,13 @@ OPS = ("identity", "mbconv_e3_k3", "mbconv_e6_k5")
 
 
 class NASBenchMacroSpace(SearchSpace):
-    """Stages of 2, 3 and 3 layers, each identity, MBConv e3 k3 or MBConv e6 k5: 3^8 = 6,561 encodings.
+    """Stages of 2, 3 and 3 layers with three choices each: 3^8 = 6,561 encodings.
 
-    The first layer of a stage has stride 2, where the identity is a strided 1x1 convolution; the
-    identities of the other layers can stand anywhere in their stage without changing the network,
-    so 3,969 networks are distinct. Text form: one digit a layer, ``"22212220"``, as in the
-    published table. (Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search",
-    2021.)
+    A layer is the identity, MBConv e3 k3 or MBConv e6 k5. The first layer of a stage has stride 2,
+    where the identity is a strided 1x1 convolution; the identities of the other layers can stand
+    anywhere in their stage without changing the network, so 3,969 networks are distinct. Text form:
+    one digit per layer, ``"22212220"``, as in the published table. (Su et al., "Prioritized
+    Architecture Sampling with Monto-Carlo Tree Search", 2021.)
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class NASBenchMacroSpace(SearchSpace):
 
     @cached_property
     def _forms(self) -> Archs:
-        """``(6561, 8)`` by base-3 code: the encoding whose stages have their movable identities last."""
+        """``(6561, 8)`` by base-3 code: the encoding with each stage's movable identities last."""
         archs = np.indices((len(OPS),) * sum(STAGES), dtype=np.int8).reshape(sum(STAGES), -1).T.copy()
         start = 0
         for depth in STAGES:

@@ -20,12 +20,13 @@ WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 
 
 class TopologySpace(SearchSpace):
-    """A cell of four nodes and six edges, each edge one of five operations: 5^6 = 15,625 cells (NAS-Bench-201).
+    """A cell of four nodes and six edges, each one of five operations: 5^6 = 15,625 cells.
 
-    Text form: the official string, ``"|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|..."``.
-    Cells whose outputs agree up to the order of sums, skips and dead edges are isomorphic: 6,466
-    classes (`canonical` gives the first cell of a class). They were trained separately and differ,
-    so tables keep one entry for each encoding.
+    This is NAS-Bench-201. Text form: the official string,
+    ``"|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|..."``. Cells whose outputs agree up to the
+    order of sums, skips and dead edges are isomorphic: 6,466 classes (`canonical` gives the first
+    cell of a class). They were trained separately and differ, so tables keep one entry for each
+    encoding.
     """
 
     def __init__(self) -> None:
@@ -62,17 +63,18 @@ class TopologySpace(SearchSpace):
         edges = [edge for node in text.strip().split("+") for edge in node.strip("|").split("|")]
         sources = [edge.partition("~")[2] for edge in edges]
         if sources != [str(source) for source, _ in EDGES]:
-            raise InvalidValue(f"{text!r} is no cell; written like {self.to_str(self.default[None])[0]!r}.")
+            raise InvalidValue(f"{text!r} is not a cell; written like {self.to_str(self.default[None])[0]!r}.")
         return [edge.partition("~")[0] for edge in edges]
 
 
 def _node_text(ops: Sequence[int]) -> str:
-    """What the output node computes, as the text by which the benchmark tells cells apart (6,466 texts).
+    """What the output node computes, as the text by which the benchmark tells cells apart.
 
-    Dead edges are ``#``, skips pass on what their source computes, and the terms of a sum are
-    sorted as text. Sums are not flattened and zeros stay in them; a full normal form would leave
-    4,930 classes, but 6,466 is the published count. The names of the operations stand in the text
-    because they decide the order, and with it which nested sums look alike.
+    There are 6,466 such texts. Dead edges are ``#``, skips pass on what their source computes, and
+    the terms of a sum are sorted as text. Sums are not flattened and zeros stay in them; a full
+    normal form would leave 4,930 classes, but 6,466 is the published count. The names of the
+    operations stand in the text because they decide the order, and with it which nested sums look
+    alike.
     """
     texts = ["0"]
     for target in (1, 2, 3):
@@ -91,9 +93,10 @@ def _node_text(ops: Sequence[int]) -> str:
 
 
 class SizeSpace(SearchSpace):
-    """Five layer widths out of 8, 16, ..., 64: 8^5 = 32,768 networks. Text form ``"8:16:24:32:40"``, as published.
+    """Five layer widths out of 8, 16, ..., 64: 8^5 = 32,768 networks.
 
-    The cost of a layer depends on the width before it: costs are chains over neighbouring layers.
+    Text form ``"8:16:24:32:40"``, as published. The cost of a layer depends on the width before it:
+    costs are chains over neighbouring layers.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""`SearchSpace`: an ordered tuple of decisions, and everything that can be asked of rows of choices."""
+"""`SearchSpace`: an ordered tuple of decisions, and what can be asked of rows of choices."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SearchSpace:
     the product of the layers' options, and they are ordered lexicographically (`enumerate`,
     `index_of`).
 
-    A subclass states its decisions and overrides, where it differs, `layer_text`, `_join`, `_split`
+    A subclass states its decisions and overrides, where it differs, `layer_text`, `join`, `split`
     (the textual form) and `canonical_valid` (which encodings describe one network).
 
     Args:
@@ -40,8 +40,8 @@ class SearchSpace:
         decisions: The decisions in the order in which they are made.
         layers: ``(layer name, number of consecutive decisions)``; by default every decision is a
             layer.
-        default: The architecture that fixes what is left open, by convention the dearest one;
-            labels in decision order, or None for the last choice of each.
+        default: The architecture that fixes what is left open, by convention the most expensive
+            one; labels in decision order, or None for the last choice of each.
 
     Raises:
         InvalidValue: A name is used twice, layers do not add up, or `active_if` reaches into
@@ -107,7 +107,7 @@ class SearchSpace:
 
     @property
     def default(self) -> Archs:
-        """``(D,)`` the architecture that fills what is open: by convention the dearest one."""
+        """``(D,)`` the architecture that fills what is open, by convention the most expensive."""
         default: Archs = self._default.copy()
         return default
 
@@ -205,7 +205,10 @@ class SearchSpace:
         return array.astype(np.int8, copy=False)
 
     def active(self, archs: Archs) -> Bools:
-        """``(N, D)`` which decisions matter, given the earlier ones; open parents count as "may"."""
+        """``(N, D)`` which decisions matter, given the earlier ones.
+
+        An open decision counts as one that may switch on those that depend on it.
+        """
         active = np.ones(archs.shape, dtype=bool)
         for column in np.flatnonzero(self._parent >= 0):
             parent = self._parent[column]
@@ -238,12 +241,18 @@ class SearchSpace:
         return np.asarray((in_range & legal).all(axis=1))
 
     def canonical(self, archs: Archs) -> Archs:
-        """``(N, D)`` one encoding for each network: inactive decisions at 0, and the space's own identities."""
+        """``(N, D)`` one encoding for each network.
+
+        Inactive decisions are at 0, and `canonical_valid` merges what else describes one network.
+        """
         return self.canonical_valid(self.clear_inactive(self.check(archs)))
 
     @cached_property
     def _plain(self) -> bool:
-        """Whether every choice is always legal and every layer one decision: an architecture is then its options."""
+        """Whether an architecture is its options.
+
+        True where every choice is always legal and every layer is one decision.
+        """
         every = self.allowed.sum() == self.num_choices.sum() and not (self._parent >= 0).any()
         return bool(every and all(size == 1 for _, size in self._layer_sizes))
 
@@ -254,11 +263,13 @@ class SearchSpace:
         return np.where(self.active(archs), archs, np.int8(0))
 
     def canonical_valid(self, archs: Archs) -> Archs:
-        """As `canonical`, of valid architectures; a space whose encodings share networks says here how."""
+        """As `canonical`, of valid architectures; overridden where encodings share networks."""
         return archs
 
     def restrict(self, choices: Mapping[str, Sequence[Label]]) -> Self:
-        """The same space with fewer choices; the encoding (indices, D) stays, so tables and costs still fit.
+        """The same space with fewer choices.
+
+        The encoding (indices, D) stays, so tables and costs still fit.
 
         Args:
             choices: Decision name or pattern (``"*.kernel"``) to the labels that stay.
@@ -305,7 +316,10 @@ class SearchSpace:
         return counts, table, np.arange(widths.max())[None, :] < widths[:, None]
 
     def sample(self, rng: np.random.Generator, n: int) -> Archs:
-        """``(n, D)`` valid architectures, uniform over the valid encodings (each layer's options are equally likely)."""
+        """``(n, D)`` valid architectures, uniform over the valid encodings.
+
+        Each layer's options are equally likely.
+        """
         counts, _, _ = self._option_table
         return self.from_options(rng.integers(0, counts, size=(n, len(counts))))
 
@@ -315,7 +329,10 @@ class SearchSpace:
         return np.asarray(table[np.arange(len(table)), options][:, used])
 
     def to_options(self, archs: Archs) -> Ints:
-        """``(n, L)`` indices into the layers' options of complete architectures; -1 where a layer's choices are invalid."""
+        """``(n, L)`` indices into the layers' options of complete architectures.
+
+        -1 where a layer's choices are invalid.
+        """
         if self._plain:
             return archs.astype(np.int64)
         columns = [layer.rank[archs[:, layer.slice] @ layer.radix] for layer in self.layers]
@@ -333,12 +350,15 @@ class SearchSpace:
             row = int(np.flatnonzero((options < 0).any(axis=1))[0])
             raise InvalidValue(
                 f"architecture {row}, {checked[row].tolist()}, is not valid in {self.name!r}: a choice is restricted "
-                "away or an inactive decision is not 0; canonical() mends the latter."
+                "away or an inactive decision is not 0; canonical() corrects the latter."
             )
         return options
 
     def consistent(self, archs: Archs, layer: int) -> Bools:
-        """``(N, m)`` which options of a layer agree with partial architectures (``-1`` agrees with anything)."""
+        """``(N, m)`` which options of a layer agree with partial architectures.
+
+        ``-1`` agrees with anything.
+        """
         given = archs[:, None, self.layers[layer].slice]
         return np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
 
@@ -431,7 +451,7 @@ class SearchSpace:
         made and whose later ones are open are exactly the positions from the first to the last.
 
         Args:
-            archs: ``(N, D)`` prefixes: no decision is made behind an open one.
+            archs: ``(N, D)`` prefixes: no decision is made after an open one.
 
         Returns:
             ``(N,)`` first and ``(N,)`` last position (inclusive).
@@ -441,7 +461,7 @@ class SearchSpace:
         """
         archs = self.check(archs, complete=False)
         if ((archs[:, 1:] >= 0) & (archs[:, :-1] < 0)).any():
-            raise InvalidValue("completions() takes prefixes: no decision may be made behind an open one.")
+            raise InvalidValue("completions() takes prefixes: no decision may be made after an open one.")
         first, last = [], []
         for i, layer in enumerate(self.layers):
             fits = self.consistent(archs, i)
@@ -455,7 +475,10 @@ class SearchSpace:
     # ---- text -----------------------------------------------------------------------------------
 
     def to_str(self, archs: Archs) -> list[str]:
-        """The textual form of each architecture; what `from_str` reads. Open decisions are written ``?``."""
+        """The textual form of each architecture, which `from_str` reads.
+
+        Open decisions are written ``?``.
+        """
         archs = self.check(archs, complete=False)
         columns = []
         for layer in self.layers:
@@ -501,7 +524,7 @@ class SearchSpace:
         ]
 
     def layer_text(self, layer: Layer, choices: Archs) -> str:
-        """The text of one layer, ``(k,)`` choices; a space with a notation of its own says it here."""
+        """The text of one layer, ``(k,)`` choices; a space with its own notation overrides it."""
         row = self.empty()
         row[0, layer.slice] = choices
         active = self.active(row)[0]

@@ -44,9 +44,9 @@ def test_topology_text():
     ]
     with pytest.raises(UnknownName, match="Did you mean 'avg_pool_3x3'"):
         space.from_str(CELL.replace("avg_pool", "avgpool"))
-    with pytest.raises(InvalidValue, match="is no cell"):
+    with pytest.raises(InvalidValue, match="is not a cell"):
         space.from_str(CELL.replace("~2", "~1"))
-    with pytest.raises(InvalidValue, match="is no cell"):
+    with pytest.raises(InvalidValue, match="is not a cell"):
         space.from_str("")
 
 

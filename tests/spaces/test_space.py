@@ -271,7 +271,7 @@ def test_inactive_choice_is_refused_by_numbering_and_mended_by_canonical():
 
 
 def test_completions_take_prefixes_only():
-    with pytest.raises(InvalidValue, match="behind an open one"):
+    with pytest.raises(InvalidValue, match="after an open one"):
         tiny_space().completions(np.array([[0, -1, 0, -1, -1]], dtype=np.int8))
 
 

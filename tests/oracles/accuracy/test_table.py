@@ -200,7 +200,7 @@ def test_cost_errors_teach():
     holes = {**table.costs, ("*", "energy_mj"): np.where(ROWS < 5, np.nan, 1.0)}
     with pytest.raises(DataError, match="not measured for 5 architectures"):
         TableCost(replace(table, costs=holes), tiny_space(), "energy_mj", "toy")
-    with pytest.raises(InvalidValue, match="behind an open one"):
+    with pytest.raises(InvalidValue, match="after an open one"):
         cost_of(False).bounds(np.array([[-1, -1, 0, 0, 0]], dtype=np.int8))
 
 
