@@ -1,4 +1,4 @@
-"""`ArchFeatures`: architectures as columns of numbers, for models that are fitted to a sampled table."""
+"""`ArchFeatures`: architectures as columns of numbers, for models fitted to a sampled table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ArchFeatures:
     """The columns of a space, decision by decision.
 
     A decision whose labels are numbers in ascending or descending order is one column with the
-    position of its label, NaN where the decision is inactive. Any other decision is one column a
-    label, 1 where it is chosen; all are 0 where it is inactive.
+    position of its label, NaN where the decision is inactive. Any other decision is one column per
+    label, 1 where the label is chosen; all are 0 where the decision is inactive.
 
     A decision has few values, so an architecture is first reduced to *codes*: the position of each
     label, and one code more for "inactive". `values` says what each code means to each column.
@@ -28,7 +28,7 @@ class ArchFeatures:
 
     Attributes:
         decisions: ``(columns,)`` which decision a column belongs to.
-        values: ``(columns, codes)`` a column's number for each code of its decision; NaN behind the
+        values: ``(columns, codes)`` a column's number for each code of its decision; NaN after the
             decision's last code, too.
     """
 
@@ -50,7 +50,10 @@ class ArchFeatures:
         self.decisions: Ints = np.array(owners)
 
     def codes(self, archs: Archs) -> Ints:
-        """``(N, D)`` codes of complete valid architectures: positions of labels, or the number of choices where inactive."""
+        """``(N, D)`` codes of complete valid architectures.
+
+        Positions of labels, or the number of choices where a decision is inactive.
+        """
         return np.where(self.space.active(archs), archs, self.space.num_choices)
 
     def matrix(self, archs: Archs) -> Floats:

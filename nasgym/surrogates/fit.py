@@ -1,4 +1,7 @@
-"""`fit_surrogate`: gradient-boosted trees for every column of a sampled table, with their cross-validated quality."""
+"""`fit_surrogate`: gradient-boosted trees for every column of a sampled table.
+
+Their quality is cross-validated.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ ROWS_A_FOLD = 10
 
 
 def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0, progress: Progress | None = None) -> Path:
-    """Fits a surrogate to a sampled table, imported or of another package, and writes it into the data folder.
+    """Fits a surrogate to a sampled table and writes it into the data folder.
+
+    The table is an imported one, or one of another package.
 
     Args:
         name: Name of the table.
@@ -52,7 +57,7 @@ def fit_surrogate(name: str, *, folds: int = 5, members: int = 1, seed: int = 0,
 
     Raises:
         MissingData: There is no table of that name.
-        InvalidValue: The table is no sample, or a number is not allowed.
+        InvalidValue: The table is not a sample, or a number is not allowed.
         DataError: The sample is too small, a column has a hole, or accuracies are constant.
         MissingPackage: scikit-learn or scipy is not installed.
     """
@@ -69,7 +74,7 @@ def fit_table(table: Table, *, folds: int = 5, members: int = 1, seed: int = 0, 
             raise MissingPackage(f"fitting needs {package}, which is not installed; get it with: pip install 'nasgym[train]'")
     if table.archs is None:
         raise InvalidValue(
-            f"table {table.name!r} is no sampled table; a surrogate is fitted to a sample. Play the table itself."
+            f"table {table.name!r} is not a sampled table; a surrogate is fitted to a sample. Play the table itself."
         )
     if len(table.archs) < ROWS_A_FOLD * folds:
         raise DataError(
@@ -146,7 +151,7 @@ class _Fitter:
         self.folds = np.array_split(np.random.default_rng([seed, 0, 0]).permutation(len(matrix)), folds)
 
     def fit(self, values: Floats, rows: Ints, fold: int) -> list[Any]:
-        """The members, fitted to the rows or to resamples of them; `fold` is 0 for the whole sample."""
+        """The members, fitted to the rows or to resamples of them; `fold` 0: the whole sample."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         models = []
@@ -163,7 +168,7 @@ class _Fitter:
         return models
 
     def quality(self, column: str, values: Floats) -> dict[str, Any]:
-        """R2, Kendall's tau and the residuals' spread of predictions for folds that a model has not seen."""
+        """R2, Kendall's tau and the residuals' spread, for folds that a model has not seen."""
         from scipy.stats import kendalltau
 
         if values.min() == values.max():
@@ -189,7 +194,7 @@ class _Fitter:
 
 
 def _plain(models: Sequence[Any]) -> Trees:
-    """scikit-learn's trees as plain arrays; it has no public door to them (seen in 1.5 to 1.9)."""
+    """scikit-learn's trees as plain arrays; it gives no public access to them (in 1.5 to 1.9)."""
     parts, sizes, counts = [], [], []
     for model in models:
         trees = [predictor.nodes for (predictor,) in model._predictors]

@@ -1,4 +1,4 @@
-"""`Predictor`: the multi-layer perceptron that Once-for-All published, and the file in which it is kept."""
+"""`Predictor`: the multi-layer perceptron that Once-for-All published, and its file."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Predictor:
 
         Computed in double precision and rounded. In single precision the last digit of an output
         depends on how many others are computed with it, on the number of threads and on the
-        processor: matrix products sum up in an order of their own.
+        processor: matrix products sum in an order of their own.
         """
         values = features.astype(np.float64)
         for weight, bias in self._layers[:-1]:
@@ -123,7 +123,10 @@ def _read(path: Path) -> Predictor:
 
 
 def write_predictor(predictor: Predictor, path: Path) -> Path:
-    """Writes a predictor and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    """Writes a predictor and its checksum beside it.
+
+    A crash leaves the old files or the new ones, never half of one.
+    """
     arrays = {f"weight{i}": values for i, values in enumerate(predictor.weights)}
     arrays |= {f"bias{i}": values for i, values in enumerate(predictor.biases)}
     return write_arrays(path, {"format": FORMAT, **predictor.card}, arrays)

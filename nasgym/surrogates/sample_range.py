@@ -48,7 +48,10 @@ class SampleRange:
         return found
 
     def _farthest(self, codes: Ints) -> int:
-        """The largest distance of a sampled architecture from its nearest other one; 0 where there is no other."""
+        """The largest distance of a sampled architecture from its nearest other one.
+
+        0 where there is no other.
+        """
         farthest = 0
         for start in range(0, len(codes), CHUNK):
             alike = self._one_hot(codes[start : start + CHUNK]) @ self._sample.T

@@ -28,7 +28,7 @@ from nasgym.type_aliases import Archs, Floats
 __all__ = ["Surrogate", "Target", "find_surrogate", "read_surrogate", "surrogate_path", "write_surrogate"]
 
 FORMAT = "nasgym-surrogate-1"
-# a table column, in the words of the table's file: accuracy/DATASET/EPOCHS/SPLIT,
+# the targets name columns as the table's file does: accuracy/DATASET/EPOCHS/SPLIT,
 # train_seconds/..., cost/...
 CARD_KEYS = (
     "table",
@@ -56,8 +56,8 @@ class Target:
         low, high: Predictions are brought into this range.
         r2, kendall_tau: Mean and standard deviation over the folds, each fold predicted by a model
             that has not seen it; None for a column that is constant.
-        residual_std: Standard deviation of what those predictions lack, over all architectures, in
-            the column's unit.
+        residual_std: Standard deviation of the residuals of those predictions, over all
+            architectures, in the column's unit.
     """
 
     column: str
@@ -108,7 +108,7 @@ class Surrogate:
                 )
         if not isinstance(self.card["space"], str | Mapping) or not isinstance(self.card["versions"], Mapping):
             raise DataError(
-                f"the card of the surrogate of table {self.table!r} has a space or versions that are none; fit it again."
+                f"the card of the surrogate of table {self.table!r} has an invalid space or invalid versions; fit it again."
             )
         fits = len(self.trees.baseline) == len(self.targets) * self.members
         fits &= self.sample.dtype == np.int8 and self.sample.ndim == 2 and self.sample.shape[1] == self.space.num_decisions
@@ -137,9 +137,9 @@ class Surrogate:
             for target in found:
                 numbers = [target.low, target.high, target.residual_std, *(target.r2 or ()), *(target.kendall_tau or ())]
                 if not np.isfinite(numbers).all() or target.low > target.high:
-                    raise ValueError(f"numbers of {target.column!r} that are none")
+                    raise ValueError(f"invalid numbers of {target.column!r}")
         except (TypeError, KeyError, ValueError) as error:
-            raise DataError(f"the card of the surrogate of table {self.table!r} has targets that are none ({error}).") from None
+            raise DataError(f"the card of the surrogate of table {self.table!r} has invalid targets ({error}).") from None
         return {target.column: target for target in found}
 
     @cached_property
@@ -159,7 +159,7 @@ class Surrogate:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the arrays and of the part of the card that gives them meaning (16 hex digits)."""
+        """Hash of the arrays and of what gives them meaning in the card (16 hex digits)."""
         meaning = {key: self.card[key] for key in ("space", "table_fingerprint", "members")}
         meaning["targets"] = [(target.column, target.low, target.high) for target in self.targets.values()]
         digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
@@ -179,7 +179,10 @@ class Surrogate:
         return f"{trees} fitted to {len(self.sample):,} of {whole} architectures of table {self.table!r} ({self.fingerprint})"
 
     def predict(self, column: str, archs: Archs, member: int) -> Floats:
-        """``(N,)`` what a member says of a column of ``(N, D)`` valid architectures; -1: the mean of all members."""
+        """``(N,)`` a member's predictions of a column for ``(N, D)`` valid architectures.
+
+        -1: the mean of all members.
+        """
         target = self.targets[column]
         codes = self.features.codes(archs)
         first = list(self.targets).index(column) * self.members
@@ -218,13 +221,13 @@ def find_surrogate(table: Table) -> Surrogate:
     """Reads the surrogate of a sampled table.
 
     Raises:
-        InvalidValue: The table is no sample.
+        InvalidValue: The table is not a sample.
         MissingData: There is no surrogate; the message has the command that makes it.
         DataError: The file is damaged, or was fitted to the table when that was another one.
     """
     if not table.sampled:
         raise InvalidValue(
-            f"table {table.name!r} is no sampled table; a surrogate is fitted to a sample. Give accuracy='table'."
+            f"table {table.name!r} is not a sampled table; a surrogate is fitted to a sample. Give accuracy='table'."
         )
     path = surrogate_path(table.name)
     if not path.is_file():
@@ -242,12 +245,17 @@ def _read(path: Path) -> Surrogate:
 
 
 def write_surrogate(surrogate: Surrogate, path: Path) -> Path:
-    """Writes a surrogate and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    """Writes a surrogate and its checksum beside it.
+
+    A crash leaves the old files or the new ones, never half of one.
+    """
     return write_arrays(path, {"format": FORMAT, **surrogate.card}, _pack(surrogate))
 
 
 def read_surrogate(path: Path) -> Surrogate:
-    """Reads a surrogate file after comparing it with its checksum; nothing in it is executed, and scikit-learn is not needed.
+    """Reads a surrogate file after comparing it with its checksum; nothing in it is executed.
+
+    scikit-learn is not needed.
 
     Raises:
         DataError: The file is damaged, foreign, or of another version.

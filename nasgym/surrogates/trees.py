@@ -1,4 +1,4 @@
-"""`Trees`: models that are sums of small regression trees, as plain arrays, and their predictions."""
+"""`Trees`: sums of small regression trees, as plain arrays, and their predictions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHUNK = 512
 class Trees:
     """Several models; a model is a baseline plus the values of one leaf of each of its trees.
 
-    Nodes of all trees stand one behind the other; a node's children stand behind it, in the same
+    The nodes of all trees stand one after the other; a node's children come after it, in the same
     tree.
 
     Attributes:
@@ -107,7 +107,7 @@ class Trees:
         return np.repeat(np.arange(len(self.first_nodes) - 1), np.diff(self.first_nodes))
 
     def predict(self, model: int, features: ArchFeatures, codes: Ints) -> Floats:
-        """``(N,)`` what one of the models says of architectures, given by the codes of their features."""
+        """``(N,)`` predictions of one model, from the codes of the architectures' features."""
         if model not in self._models:
             self._models[model] = _BitTrees(self, model, features)
         return self._models[model](codes)
@@ -164,7 +164,10 @@ class _BitTrees:
 
 
 def _leaves_under(feature: Ints, left: Ints, right: Ints, tree: Ints) -> Bits:
-    """``(nodes,)`` the leaves under each node as bits; a tree's leaves are numbered in the order in which they stand."""
+    """``(nodes,)`` the leaves under each node as bits.
+
+    A tree's leaves are numbered in the order in which they stand.
+    """
     leaf = np.flatnonzero(feature < 0)
     starts = np.searchsorted(tree[leaf], tree[leaf])
     under = np.zeros(len(feature), dtype=np.uint8)

@@ -1,4 +1,7 @@
-"""`CostColumns`: costs of every architecture of a space that belong to no table, for example latencies on many devices."""
+"""`CostColumns`: costs of every architecture of a space that belong to no table.
+
+For example latencies on many devices.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,7 @@ class CostColumns:
         return sum(not np.isnan(values).any() for values in self.costs.values())
 
     def names(self, dataset: str, *, complete: bool = False) -> tuple[str, ...]:
-        """Costs that there are for a data set; with ``complete`` those of every architecture only."""
+        """Costs of a data set; with ``complete`` only those of every architecture."""
         owned = {name for owner, name in self.costs if owner in (dataset, ANY_DATASET)}
         return tuple(sorted(name for name in owned if not (complete and np.isnan(self.column(dataset, name)).any())))
 
@@ -101,7 +104,7 @@ class CostColumns:
         raise unknown_name(f"cost of {self.name!r} for data set {dataset!r}", name, self.names(dataset))
 
     def column(self, dataset: str, name: str) -> Floats:
-        """``(rows,)`` a cost; raises `UnknownName` where there is none of that name for the data set."""
+        """``(rows,)`` a cost; raises `UnknownName` where the data set has none of that name."""
         return self.costs[self._key(dataset, name)]
 
     def about(self, dataset: str, name: str) -> str:
@@ -109,7 +112,10 @@ class CostColumns:
         return str(self.card["notes"].get("/".join(self._key(dataset, name)), "nothing is known about it"))
 
     def fingerprint_of(self, dataset: str, name: str) -> str:
-        """Hash of one column's numbers and meaning (16 hex digits); other columns do not change it."""
+        """Hash of one column's numbers and meaning (16 hex digits).
+
+        Other columns do not change it.
+        """
         return self._hash([self._key(dataset, name)])
 
     @cached_property
@@ -155,7 +161,10 @@ def _read(path: Path) -> CostColumns:
 
 
 def write_columns(columns: CostColumns, path: Path) -> Path:
-    """Writes cost columns and their checksum beside them; a crash leaves the old files or the new ones."""
+    """Writes cost columns and their checksum beside them.
+
+    A crash leaves the old files or the new ones, never half of one.
+    """
     arrays = {f"{dataset}/{name}": values.astype(np.float64) for (dataset, name), values in columns.costs.items()}
     return write_arrays(path, {"format": FORMAT, **columns.card}, arrays)
 

@@ -23,7 +23,7 @@ SPLITS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Table:
-    """Accuracies, training seconds and costs of every architecture of a space, or of a sample of them.
+    """Accuracies, training seconds and costs of all architectures of a space, or of a sample.
 
     Row i of every array is architecture i of ``SearchSpace.enumerate()``; of a sampled table, row i
     of `archs`.
@@ -143,7 +143,7 @@ class Table:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the arrays and of the part of the card that gives them meaning (16 hex digits)."""
+        """Hash of the arrays and of what gives them meaning in the card (16 hex digits)."""
         digest = hashlib.sha256()
         meaning = ("space", "datasets", "search_fidelity", "report_fidelity", "search_metric", "canonical")
         digest.update(json.dumps({key: self.card[key] for key in meaning}, sort_keys=True).encode())
@@ -181,7 +181,10 @@ def _pack(table: Table) -> dict[str, Array]:
 
 
 def write_table(table: Table, path: Path) -> Path:
-    """Writes a table and its checksum beside it; a crash leaves the old files or the new ones, never half of one."""
+    """Writes a table and its checksum beside it.
+
+    A crash leaves the old files or the new ones, never half of one.
+    """
     return write_arrays(path, {"format": FORMAT, **table.card}, _pack(table))
 
 

@@ -17,7 +17,7 @@ from nasgym.tables.table_file import Table, read_table
 
 __all__ = ["find_table", "imported_tables", "shipped_tables", "space_of_card", "space_of_table", "table_path"]
 
-# what gets a published table, by table name; anything else is somebody's own table
+# what gets a published table, by table name; anything else is a user's own table
 IMPORT_COMMANDS = {
     "nas-bench-macro": "nasgym data import nas-bench-macro PATH",
     "nats-tss": "nasgym data import nats-bench PATH",

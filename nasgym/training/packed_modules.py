@@ -1,10 +1,12 @@
-"""Many small networks in one module: the same skeleton, other kernels and other weights, trained side by side.
+"""Many small networks in one module, trained side by side.
+
+They have the same skeleton, and each its own kernels and weights.
 
 Small networks spend their time in calls, not in arithmetic. Here K networks share every call:
 activations are ``(K, C, B * H * W)``, 1x1 convolutions are batched matrix products, and a depthwise
-convolution is a batched product with the Toeplitz matrix of its kernel, whose cost does not depend
-on the kernel size, so that networks that differ in kernels can be packed together. Each network's
-arithmetic is that of `torch_modules.build_module` up to rounding.
+convolution is a batched product with the Toeplitz matrix of its kernel. The cost of that product
+does not depend on the kernel size, so networks that differ in kernels can be packed together. Each
+network's arithmetic is that of `nasgym.networks.torch_modules.build_module` up to rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ MOMENTUM = 0.1
 
 
 def pack_key(plan: NetworkPlan) -> NetworkPlan:
-    """What plans must share to be packed: everything but the name and the kernels of MBConv blocks."""
+    """What plans must share to be packed: all but the name and the kernels of MBConv blocks."""
 
     def widen(block: Block) -> Block:
         return replace(block, kernel=1) if isinstance(block, MBConv) else block
@@ -49,7 +51,10 @@ def _activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
 
 
 def _toeplitz_basis(kernel: int, stride: int, size: int) -> torch.Tensor:
-    """``(kernel^2, size^2 * out^2)`` 0/1: which input pixel each tap reads for each output pixel ("same" padding)."""
+    """``(kernel^2, size^2 * out^2)`` 0/1: the input pixel of each tap and output pixel.
+
+    Padding is "same".
+    """
     out = -(-size // stride)
     basis = torch.zeros(kernel, kernel, size, size, out, out)
     for dy in range(kernel):
@@ -158,7 +163,7 @@ def _excite(packed: int, channels: int, block: Conv | MBConv, size: int) -> nn.M
 
 
 class _Shortcut(nn.Module):
-    """The input in the shape of the output, as in `torch_modules`."""
+    """The input in the shape of the output, as in `nasgym.networks.torch_modules`."""
 
     def __init__(self, block: Conv | MBConv, size: int) -> None:
         super().__init__()
@@ -255,7 +260,9 @@ class _PackedHead(nn.Module):
 
 
 class PackedNetwork(nn.Module):
-    """K networks in one module; images ``(K, B, H * W)`` of one channel to logits ``(K, B, classes)``.
+    """K networks in one module, for images of one channel.
+
+    It takes images ``(K, B, H * W)`` and gives logits ``(K, B, classes)``.
 
     Args:
         plans: K plans that agree in `pack_key`; the same plan may stand several times (several

@@ -1,4 +1,4 @@
-"""`Schedule`: how networks are trained, apart from for how long."""
+"""`Schedule`: how networks are trained, except for how long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Schedule:
     cosine. The defaults were found on the Digits networks (`docs/digits-table.md`).
 
     Attributes:
-        batch: Images a step.
+        batch: Images per step.
         images_per_epoch: Images that an epoch draws, without replacement, from the training set.
         learning_rate: Peak; `final_fraction` of it is left at the end.
         warmup: Share of the steps with a rising learning rate.
@@ -41,7 +41,10 @@ class Schedule:
     momentum: float = 0.1
 
     def describe(self) -> dict[str, float]:
-        """The values by name, less those that came later and have their default: fingerprints of before stay valid."""
+        """The values by name, of which fingerprints are made.
+
+        Values that came later and have their default are left out: older fingerprints stay valid.
+        """
         later = {f.name: f.default for f in fields(self) if f.name in LATER}
         return {name: value for name, value in asdict(self).items() if later.get(name) != value}
 

@@ -41,7 +41,7 @@ class Trainer:
         """Trains K networks side by side, each from its own seed.
 
         Args:
-            plans: That can be packed (`nasgym.training.packed_modules.pack_key`).
+            plans: K plans that can be packed together (`nasgym.training.packed_modules.pack_key`).
             epochs: Of each.
             seeds: ``K``; a seed fixes initial weights and the order of the images, whatever else is
                 trained.
@@ -105,7 +105,7 @@ class Trainer:
 
 
 def _pixels(images: npt.NDArray[np.float32], size: int) -> torch.Tensor:
-    """``(M, size * size)`` the pixels of ``(M, H, W)`` images, resized where they are of another size."""
+    """``(M, size * size)`` pixels of ``(M, H, W)`` images, resized where the size differs."""
     import torch
 
     pixels = torch.from_numpy(images)
@@ -115,7 +115,7 @@ def _pixels(images: npt.NDArray[np.float32], size: int) -> torch.Tensor:
 
 
 def _accuracy(network: PackedNetwork, pixels: torch.Tensor, labels: Ints) -> npt.NDArray[Any]:
-    """``(K,)`` share of the images that each network names rightly."""
+    """``(K,)`` share of the images that each network labels correctly."""
     import torch
 
     with torch.inference_mode():

@@ -180,7 +180,7 @@ def test_models_that_do_not_fit_the_card(tmp_path):
     for changes in ({"members": 2}, {"targets": surrogate.card["targets"][:1]}):
         with pytest.raises(DataError, match="do not fit its card"):
             replace(surrogate, card={**surrogate.card, **changes})
-    with pytest.raises(DataError, match="targets that are none"):
+    with pytest.raises(DataError, match="invalid targets"):
         replace(surrogate, card={**surrogate.card, "targets": [{"column": "x"}]})
 
 
@@ -190,11 +190,11 @@ def test_what_a_card_and_a_sample_cannot_be():
         with pytest.raises(DataError, match=f"'{key}' of the card of the surrogate of table 'mine' is a whole number"):
             replace(surrogate, card={**surrogate.card, key: value})
     for key in ("space", "versions"):
-        with pytest.raises(DataError, match="space or versions that are none"):
+        with pytest.raises(DataError, match="invalid space or invalid versions"):
             replace(surrogate, card={**surrogate.card, key: 3})
     first, *others = surrogate.card["targets"]
     for wrong in ({"low": np.nan}, {"low": 2.0}, {"high": "x"}, {"r2": [1, 2, 3]}, {"residual_std": None}):
-        with pytest.raises(DataError, match="targets that are none"):
+        with pytest.raises(DataError, match="invalid targets"):
             replace(surrogate, card={**surrogate.card, "targets": [{**first, **wrong}, *others]})
     outside = surrogate.sample.copy()
     outside[2, 0] = 9
@@ -287,7 +287,7 @@ def test_numbers_that_are_not_allowed(options):
 
 
 def test_tables_that_are_no_samples():
-    with pytest.raises(InvalidValue, match="'tiny' is no sampled table"):
+    with pytest.raises(InvalidValue, match="'tiny' is not a sampled table"):
         fit_table(tiny_table())
     with pytest.raises(MissingData, match="table 'absent'"):
         fit_surrogate("absent")

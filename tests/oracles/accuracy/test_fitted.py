@@ -279,7 +279,7 @@ def test_a_problem_with_exact_answers(play):
         play(seed="sampled")
     with pytest.raises(UnknownName, match="Did you mean 'surrogate'"):
         play(accuracy="surogate")
-    with pytest.raises(InvalidValue, match="'digits' is no sampled table"):
+    with pytest.raises(InvalidValue, match="'digits' is not a sampled table"):
         nasgym.make_problem("nasgym/Digits-v0", accuracy="surrogate")
 
 
