@@ -1,1 +1,1 @@
-"""How good and how dear: accuracy and cost oracles."""
+"""How good and how expensive architectures are: accuracy and cost oracles."""

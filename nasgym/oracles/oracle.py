@@ -13,7 +13,7 @@ from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["LATENCY", "MEAN", "AccuracyOracle", "CostDefaults", "CostOracle", "Measurements", "SeedChoice", "Split"]
 
-# the cost that the keyword `device` is about; behind "@" it has the name of another device
+# the cost that the keyword `device` is about; after "@" comes the name of another device
 LATENCY = "latency_ms"
 # a training seed that stands for the mean over all of them
 MEAN = -1
@@ -24,7 +24,7 @@ SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
 
 @dataclass(frozen=True)
 class Measurements:
-    """What an oracle found for N architectures; arrays of shape (N,), NaN where it has no such number.
+    """What an oracle found for N architectures; arrays of shape (N,), NaN where it has no number.
 
     Attributes:
         validation: Accuracy in [0, 1] on the validation split.
@@ -54,8 +54,8 @@ class AccuracyOracle(Protocol):
             the fixed one.
         deterministic: False where two calls with the same arguments may differ (live training, live
             measurement).
-        complete: Whether all architectures can be asked about at once, for nothing: exact answers
-            need that.
+        complete: Whether all architectures can be asked about at once, free of charge: exact
+            answers need that.
         predicted: Whether a model says what a training would give; then there are no training
             seeds.
     """
@@ -72,7 +72,7 @@ class AccuracyOracle(Protocol):
     predicted: bool
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
-        """``(N,)`` training seeds for one evaluation of each architecture; -1 stands for the mean over all seeds."""
+        """``(N,)`` training seeds, one per architecture; -1 stands for the mean over all seeds."""
         ...
 
     def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
@@ -80,7 +80,10 @@ class AccuracyOracle(Protocol):
         ...
 
     def means(self, archs: Archs, fidelity: int) -> Measurements:
-        """Means over all training seeds, for exact answers: no search asks, so nothing is warned about."""
+        """Means over all training seeds, for exact answers.
+
+        No search asks for them, so there are no warnings.
+        """
         return self.measure(archs, fidelity, np.full(len(archs), MEAN, dtype=np.int64))
 
     def report(self, archs: Archs) -> Measurements:
@@ -88,9 +91,9 @@ class AccuracyOracle(Protocol):
         ...
 
     def by_seed(self, archs: Archs) -> npt.NDArray[np.floating[Any]] | None:
-        """``(N, seeds)`` accuracies by the search metric at the search fidelity, NaN where a seed was not trained.
+        """``(N, seeds)`` accuracies by the search metric at the search fidelity, or None.
 
-        None where they are not all known.
+        NaN where a seed was not trained. None where they are not all known.
         """
         return None
 
@@ -99,7 +102,10 @@ class AccuracyOracle(Protocol):
         ...
 
     def notes(self, archs: Archs) -> list[str]:
-        """What a reader must know of the accuracies of ``(N, D)`` answers, in sentences; empty where nothing."""
+        """Sentences that a reader must know about the accuracies of ``(N, D)`` answers.
+
+        Empty where there is nothing.
+        """
         return []
 
 
@@ -130,11 +136,17 @@ class CostOracle(Protocol):
     def provenance(self) -> str: ...  # noqa: D102  # see above; an attribute does
 
     def check(self) -> None:
-        """Raises `NasgymError` where the cost cannot be asked; called before a problem is made of it."""
+        """Raises `NasgymError` where the cost cannot be asked.
+
+        Called before the cost becomes part of a problem.
+        """
         ...
 
     def notes(self, archs: Archs) -> list[str]:
-        """What a reader must know of the costs of ``(N, D)`` answers, in sentences; empty where nothing."""
+        """Sentences that a reader must know about the costs of ``(N, D)`` answers.
+
+        Empty where there is nothing.
+        """
         ...
 
     def cost(self, archs: Archs) -> Floats:
@@ -151,7 +163,10 @@ class CostOracle(Protocol):
 
 
 class CostDefaults:
-    """Base of cost oracles that can always be asked, disturb nobody, and about which there is nothing to note."""
+    """Base of cost oracles that can always be asked and have nothing to note.
+
+    Asking them disturbs no other work on the machine.
+    """
 
     exclusive = False
 

@@ -1,4 +1,4 @@
-"""`RangeQuery`: the least or largest value of any range of an array, in constant time a range."""
+"""`RangeQuery`: the least or largest value of any range of an array, in constant time per range."""
 
 from __future__ import annotations
 

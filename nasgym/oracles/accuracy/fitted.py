@@ -17,7 +17,7 @@ __all__ = ["FittedModel"]
 
 
 class FittedModel:
-    """Accuracies and training seconds of a sampled table, predicted for every architecture of its space.
+    """Accuracies and training seconds of a sampled table, predicted for its whole space.
 
     Sampled architectures are predicted like all others: a search must not be able to tell them
     apart.
@@ -72,7 +72,10 @@ class FittedModel:
         ]
 
     def predict(self, archs: Archs, fidelity: int, member: int) -> Measurements:
-        """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all. NaN what the table has not."""
+        """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all.
+
+        NaN where the table has no such column.
+        """
         head, tail = f"accuracy/{self.dataset}/{fidelity}", f"train_seconds/{self.dataset}/{fidelity}"
         found = [
             self.surrogate.predict(column, archs, member) if column in self.surrogate.targets else np.full(len(archs), np.nan)
@@ -81,5 +84,8 @@ class FittedModel:
         return Measurements(*found)
 
     def outside(self, archs: Archs) -> Bools:
-        """``(N,)`` which valid architectures lie outside of the sample (`nasgym.surrogates.sample_range.SampleRange`)."""
+        """``(N,)`` which valid architectures lie outside of the sample.
+
+        See `nasgym.surrogates.sample_range.SampleRange`.
+        """
         return self.surrogate.range.outside(self.surrogate.features.codes(archs))

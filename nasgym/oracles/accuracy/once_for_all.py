@@ -19,21 +19,22 @@ __all__ = ["OnceForAllModel", "ofa_features"]
 # of the predictor's eight resolutions, 112 + 16 i
 FIRST_RESOLUTION, STEP = 112, 16
 KINDS = STAGES * BLOCKS
-# so many rows go through the network at once: their hidden layers stay in the processor's cache
+# rows that go through the network at once: their hidden layers stay in the processor's cache
 CHUNK = 256
 # nothing is trained: the weights are those of the supernet
 FIDELITY = 0
 
 
 class OnceForAllModel:
-    """Once-for-All's accuracy predictor [C mit-han-lab/once-for-all:ofa/tutorial/accuracy_predictor.py].
+    """Once-for-All's published accuracy predictor.
 
-    The number is a prediction of the top-1 accuracy on images held out of ImageNet's training set,
-    a validation accuracy, and optimistic by some points for what a search finds [I]. There is no
-    test accuracy, it is NaN. Nothing is trained: the one fidelity is 0 epochs, and training seconds
-    are NaN.
+    The code is ``mit-han-lab/once-for-all``, ``ofa/tutorial/accuracy_predictor.py``. The number is
+    a prediction of the top-1 accuracy on images held out of ImageNet's training set, a validation
+    accuracy. For what a search finds it is optimistic by some points (inferred). There is no test
+    accuracy; it is NaN. Nothing is trained: the one fidelity is 0 epochs, and training seconds are
+    NaN.
 
-    Computed in single precision, as the published code does.
+    Computed in double precision and rounded to single (`nasgym.surrogates.perceptron.Predictor`).
 
     Args:
         predictor: The weights.
@@ -75,7 +76,10 @@ class OnceForAllModel:
 
 
 def ofa_features(archs: Archs) -> npt.NDArray[np.float32]:
-    """``(N, 128)`` one-hot kernels and expansions of the 20 blocks, zero beyond a stage's depth, and the resolution."""
+    """``(N, 128)`` one-hot kernels and expansions of the 20 blocks, and the resolution.
+
+    Zero beyond a stage's depth.
+    """
     resolution, depths, kernels, expansions = OnceForAllSpace.parts(archs)
     rows = np.arange(len(archs))[:, None]
     used = OnceForAllSpace.used(depths).reshape(len(archs), KINDS)

@@ -1,4 +1,4 @@
-"""`SurrogateOracle`: accuracies that a model gives in the place of training."""
+"""`SurrogateOracle`: accuracies that a model predicts, in the place of training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SurrogateModel", "SurrogateOracle"]
 
 
 class SurrogateModel(Protocol):
-    """What a surrogate asks.
+    """What a `SurrogateOracle` asks.
 
     Attributes:
         fingerprint: Changes whenever a prediction could change.
@@ -46,19 +46,23 @@ class SurrogateModel(Protocol):
         ...
 
     def predict(self, archs: Archs, fidelity: int, member: int) -> Measurements:
-        """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all members."""
+        """Predictions of one member for ``(N, D)`` valid architectures; -1: the mean of all."""
         ...
 
     def outside(self, archs: Archs) -> Bools | None:
-        """``(N,)`` which valid architectures lie outside of what the model was fitted to; None where that is not known."""
+        """``(N,)`` which valid architectures lie outside of what the model was fitted to.
+
+        None where that is not known.
+        """
         ...
 
 
 class SurrogateOracle(AccuracyOracle):
-    """Accuracies of a model. Asking costs nothing, so exact answers exist where the space can be enumerated.
+    """Accuracies of a model.
 
-    Where the model is an ensemble, its members take the place of training seeds: ``"mean"`` is
-    their mean, ``"sampled"`` draws one for every evaluation, and a number is one of them.
+    Asking costs nothing, so exact answers exist where the space can be enumerated. Where the model
+    is an ensemble, its members take the place of training seeds: ``"mean"`` is their mean,
+    ``"sampled"`` draws one for every evaluation, and a number is one of them.
 
     Args:
         model: What predicts.
@@ -66,7 +70,7 @@ class SurrogateOracle(AccuracyOracle):
         seed: As above.
 
     Raises:
-        InvalidValue: Another space; or members are to be drawn and there is one.
+        InvalidValue: Another space; or members are to be drawn and there is only one.
         UnknownName: There is no such member.
 
     Warns:

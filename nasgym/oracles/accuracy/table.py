@@ -100,7 +100,7 @@ class TableOracle(AccuracyOracle):
         return np.full((self.table.num_rows, 1), np.nan, dtype=np.float32) if found is None else found
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
-        """``(N,)`` seed columns: -1 for the mean, the fixed one, or one of those that each architecture has.
+        """``(N,)`` seed columns: -1 for the mean, the fixed one, or one that the architecture has.
 
         Raises:
             UnknownName: The table has no search metric at this fidelity.
@@ -131,7 +131,10 @@ class TableOracle(AccuracyOracle):
 
     @cached_property
     def _trainings(self) -> dict[int, tuple[Ints, Ints]]:
-        """For each fidelity: ``(rows,)`` how many seeds an architecture has, ``(rows, seeds)`` their columns first."""
+        """How many seeds each architecture has, and which, for each fidelity.
+
+        ``(rows,)`` counts, and ``(rows, seeds)`` columns, those that it has first.
+        """
         found = {}
         for fidelity in self.fidelities:
             present = ~np.isnan(self._values(fidelity, self.search_metric))
@@ -140,7 +143,9 @@ class TableOracle(AccuracyOracle):
         return found
 
     def measure(self, archs: Archs, fidelity: int, seeds: Ints) -> Measurements:
-        """Looks up ``(N, D)`` architectures; see `AccuracyOracle.measure`. `seeds` are columns or -1.
+        """Looks up ``(N, D)`` architectures; see `AccuracyOracle.measure`.
+
+        `seeds` are columns, or -1 for the mean.
 
         Raises:
             UnknownName: The table has no such fidelity.

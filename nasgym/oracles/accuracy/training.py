@@ -1,4 +1,4 @@
-"""`TrainingOracle`: trains the network that an architecture stands for, on images that are at hand."""
+"""`TrainingOracle`: trains the network that an architecture stands for, on given images."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PlanBuilder: TypeAlias = Callable[[Archs], NetworkPlan]
 
 
 class TrainingOracle(AccuracyOracle):
-    """Accuracy by training from scratch; networks that differ in kernels only are trained side by side.
+    """Accuracy by training from scratch.
 
-    Training seed s fixes initial weights and the order of the images, whatever else is trained at
-    the same time (up to rounding). `train_seconds` is processor time, shared equally among the
-    networks of a pack.
+    Networks that differ in kernels only are trained side by side. Training seed s fixes initial
+    weights and the order of the images, whatever else is trained at the same time (up to rounding).
+    `train_seconds` is processor time, shared equally among the networks of a pack.
 
     Args:
         space: Space of the architectures.
@@ -40,7 +40,7 @@ class TrainingOracle(AccuracyOracle):
         schedule: Everything about training except its length.
         fidelities: Epochs of the short and of the full training.
         seeds: Training seeds that `draw_seeds` and `report` use.
-        pack: At most so many networks are trained side by side.
+        pack: Largest number of networks that are trained side by side.
     """
 
     canonical = True
@@ -169,7 +169,7 @@ def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | No
         fidelity: Epochs that a search sees, None for the oracle's own.
 
     Raises:
-        InvalidValue: `seed` is no seed, or as `training_oracle`.
+        InvalidValue: `seed` is not a seed, or as `training_oracle`.
         UnknownName: There is no such fidelity.
     """
     if seed not in ("mean", "sampled") and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):

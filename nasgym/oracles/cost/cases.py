@@ -1,4 +1,4 @@
-"""`CasesCost`: a cost of which the first layer says which of several it is."""
+"""`CasesCost`: a cost that has another form for each option of the first layer."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class CasesCost(CostDefaults):
         return least, largest
 
     def narrow(self, space: SearchSpace) -> CasesCost:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        """The same cost over a restriction of the space; bounds are those of its completions."""
         whole = self.space.layers[0]
         kept = whole.rank[space.layers[0].options @ whole.radix]
         return CasesCost(space, [self.cases[case].narrow(space) for case in kept])

@@ -19,15 +19,16 @@ Combine: TypeAlias = Literal["sum", "max"]
 
 
 class ChainCost(CostDefaults):
-    """``constant + sum of unary[l][option of layer l] + sum of pair[l][option of l, option of l + 1]``.
+    """A cost made of terms of layers and of neighbouring layers.
 
-    With ``combine="max"`` it is the largest of these terms instead of their sum.
+    ``constant + sum of unary[l][option of l] + sum of pair[l][option of l, option of l + 1]``. With
+    ``combine="max"`` it is the largest of these terms instead of their sum.
 
     Args:
         space: The space; terms are indexed by its layers' options.
         name: Name with unit.
         constant: What every architecture costs.
-        unary: One ``(m_l,)`` array a layer.
+        unary: One ``(m_l,)`` array for each layer.
         pair: One ``(m_l, m_{l+1})`` array for each two neighbouring layers, or None where there are
             no such terms.
         combine: How terms make the cost.
@@ -83,7 +84,9 @@ class ChainCost(CostDefaults):
         return np.asarray(total)
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest cost over the completions of partial architectures, exact, by one pass over the layers.
+        """``(N,)`` least and largest cost over the completions of partial architectures, exact.
+
+        Found by one pass over the layers.
 
         Raises:
             InvalidValue: A row has no valid completion.
@@ -93,11 +96,11 @@ class ChainCost(CostDefaults):
         return least, largest
 
     def extremes(self, archs: Archs) -> tuple[Floats, Floats]:
-        """As `bounds`; where there is no valid completion, the least cost is infinite instead of an error."""
+        """As `bounds`, but where there is no valid completion the least cost is infinite."""
         return self._extreme(archs, +1.0), self._extreme(archs, -1.0)
 
     def narrow(self, space: SearchSpace) -> ChainCost:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        """The same cost over a restriction of the space; bounds are those of its completions."""
         keep = []
         for whole, part in zip(self.space.layers, space.layers, strict=True):
             keep.append(whole.rank[part.options @ whole.radix])
@@ -106,7 +109,7 @@ class ChainCost(CostDefaults):
         return ChainCost(space, self.name, self.constant, unary, pair, combine=self.combine)
 
     def _extreme(self, archs: Archs, sign: float) -> Floats:
-        """The least (+1) or largest (-1) cost over completions; from the last layer to the first."""
+        """Least (+1) or largest (-1) cost over completions, from the last layer to the first."""
         choose, never = (np.min if sign > 0 else np.max), sign * np.inf
         best: Floats | None = None
         for layer in reversed(range(len(self.unary))):

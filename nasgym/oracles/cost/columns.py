@@ -1,4 +1,4 @@
-"""`ColumnCost`: a cost that is known for every architecture of a space, from a file of cost columns."""
+"""`ColumnCost`: a cost of every architecture of a space, from a file of cost columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`CommandLatency`: a command of the user says how long a network takes, for example on a board behind ssh."""
+"""`CommandLatency`: a command of the user measures latencies, for example on a board over ssh."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nasgym.spaces.space import SearchSpace
 __all__ = ["PLACE", "CommandLatency", "read_latency"]
 
 PLACE = "{onnx}"
-# what a shell, here or behind ssh, reads as one plain word
+# what a shell, here or at the other end of ssh, reads as one plain word
 PLAIN_PATH = re.compile(r"[\w./\\:-]+", re.ASCII)
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|nan|inf(?:inity)?)"
 LABELLED = re.compile(rf"\s*latency_ms\s*[:=]\s*({NUMBER})\s*(?:ms)?\s*", re.IGNORECASE | re.ASCII)
@@ -44,12 +44,12 @@ class CommandLatency(MeasuredCost):
 
     The command is split into arguments once, as a shell would split it, and run without a shell; in
     each argument ``{onnx}`` becomes the path of the network's ONNX file, which has no character
-    that a shell takes for anything but a letter. It prints milliseconds: ``latency_ms: 12.3`` on a
-    line of its own, or else a number on a line of its own, in both cases ``ms`` may follow; of
-    several such lines the last one counts, and those with the label go before those without. Only
-    its standard output is read. It fails when it ends with another exit code than 0, prints no such
-    line or a number that is not positive and finite, or runs for longer than `timeout`; then it is
-    tried again. However it ends, what it has started in its process group is killed with it.
+    that is special to a shell. It prints milliseconds: ``latency_ms: 12.3`` on a line of its own,
+    or else a number on a line of its own; in both cases ``ms`` may follow. Of several such lines
+    the last one counts, and those with the label go before those without. Only its standard output
+    is read. It fails when it ends with another exit code than 0, prints no such line or a number
+    that is not positive and finite, or runs for longer than `timeout`; then it is tried again.
+    However it ends, what it has started in its process group is killed with it.
 
     It runs in the folder that is the current one when this is made. Measurements are kept apart by
     command, hardware, batch and precision, and a program or an argument that is a path of this
@@ -130,7 +130,7 @@ class CommandLatency(MeasuredCost):
             path = Path(folder) / "network.onnx"
             if not PLAIN_PATH.fullmatch(str(path)):
                 raise DataError(
-                    f"networks are written to {path}, and a command behind ssh would not read that path as one word; set TMPDIR to a "
+                    f"networks are written to {path}, and a shell over ssh would not read that path as one word; set TMPDIR to a "
                     "folder whose path has letters, digits, dots, dashes and underscores only."
                 )
             path.write_bytes(network_onnx(plan, self.batch, self.precision))
@@ -166,12 +166,12 @@ def _arguments(command: str) -> list[str]:
 
 
 def read_latency(output: str) -> float | str:
-    """Milliseconds from what a command printed (see `CommandLatency`), or a few words about why there are none."""
+    """Milliseconds that a command printed (see `CommandLatency`), or why there are none."""
     for pattern in (LABELLED, BARE):
         numbers = [match[1] for line in output.splitlines() if (match := pattern.fullmatch(line))]
         if numbers:
             latency = float(numbers[-1])
-            return latency if 0 < latency < math.inf else f"printed {numbers[-1]}, which is no positive number of milliseconds"
+            return latency if 0 < latency < math.inf else f"printed {numbers[-1]}, not a positive number of milliseconds"
     return "printed no line 'latency_ms: NUMBER' and no line that is a number"
 
 
@@ -180,7 +180,10 @@ def read_latency(output: str) -> float | str:
 
 @dataclass(frozen=True)
 class _Run:
-    """How a command ended: its output, the end of it as one line, and why it failed, empty where it did not."""
+    """How a command ended: its output, the end of it as one line, and why it failed.
+
+    ``failure`` is empty where it did not fail.
+    """
 
     output: str
     end: str
@@ -232,7 +235,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end(output: str, errors: str) -> str:
-    """The last characters of what was printed, errors behind output, without what a terminal would act on."""
+    """The last characters of what was printed, errors after output.
+
+    Without what a terminal would act on.
+    """
     both = " ".join(f"{output}\n{errors}".split())
     shown = "".join(c if c.isprintable() else "?" for c in both)
     return repr(shown[-SHOWN_CHARACTERS:]) if shown else "nothing"
@@ -253,11 +259,11 @@ class _Pipe:
                 del self._kept[:-KEPT_BYTES]
 
     def ended(self, seconds: float) -> bool:
-        """Whether the end was reached, after waiting for it for so long."""
+        """Whether the end was reached, after waiting for it for at most `seconds`."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     @property
     def text(self) -> str:
-        """What was kept; bytes that are no text are replaced."""
+        """What was kept; bytes that are not text are replaced."""
         return bytes(self._kept).decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Costs in closed form: MACs, parameters, size and peak memory of every architecture of a space, with exact bounds."""
+"""Costs in closed form, with exact bounds: MACs, parameters, size and peak memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Measure:
     """A cost of plans, made of terms of blocks.
 
     Attributes:
-        block: Term of a block for an input of so many pixels a side.
+        block: Term of a block, given the pixels of a side of its input.
         head: Term of the head, likewise.
         combine: How the terms make the cost.
         unit: What a term is divided by.
@@ -56,7 +56,7 @@ class Measure:
         return self.join(stem, neck, self.head(plan.head, size) / self.unit), layers
 
     def run(self, blocks: tuple[Block, ...], size: int) -> tuple[float, int]:
-        """The term of consecutive blocks, and the size behind them."""
+        """The term of consecutive blocks, and the size after them."""
         terms = []
         for block in blocks:
             terms.append(self.block(block, size) / self.unit)
@@ -103,7 +103,7 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
     Args:
         space: A space with a closed form.
         name: ``"macs"`` or ``"params"``, in units; ``"size_kb"`` or ``"peak_memory_kb"`` in
-            kilobytes, for float32, or with ``"@int8"`` behind it (`nasgym.networks.memory`).
+            kilobytes, for float32, or with ``"@int8"`` after it (`nasgym.networks.memory`).
         dataset: For NATS-Bench: sets image size and classes.
         scale: For the mobile spaces: images, classes and width.
 
@@ -136,8 +136,8 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
 def counted_of(space: SearchSpace, name: str) -> ChainCost | CasesCost:
     """`counted_cost` of a space or of a restriction of it, at the size of the publication.
 
-    The whole space is counted once a process: that takes seconds in large ones, and is the same for
-    every problem.
+    The whole space is counted once per process: that takes seconds for large spaces, and is the
+    same for every problem.
 
     Raises:
         NasgymError: As `counted_cost`.
@@ -180,7 +180,7 @@ def _ofa_cost(space: OnceForAllSpace, name: str, scale: Scale) -> CasesCost:
 
 
 def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
-    """A chain: a block's cost depends on its own choices and on the width of the block before it."""
+    """A chain: a block's cost depends on its choices and on the width of the block before it."""
     measure = MEASURES[name]
     plan = plan_of(space, space.default, scale)
     size = out_size(scale.input_shape[1], plan.stem[0])
@@ -211,7 +211,7 @@ def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
 def _block_term(
     name: str, index: int, labels: tuple[Label, ...], in_channels: int, stride: int, size: int, scale: Scale
 ) -> tuple[float, int]:
-    """(term, output channels) of a block of the MnasNet space; a skip costs nothing in most measures."""
+    """(term, output channels) of a MnasNet block; a skip costs nothing in most measures."""
     labels = labels if MEASURES[name].of_skips else (*labels[:3], "none", *labels[4:])
     return _cached_term(name, index, labels, in_channels, stride, size, scale)
 
@@ -233,7 +233,10 @@ def _image(dataset: str) -> tuple[int, int]:
 
 
 def _size_cost(space: SizeSpace, name: str, dataset: str) -> ChainCost:
-    """NATS-Bench size in closed form, equal to the published values to the last digit (`tests/oracles/cost/test_counted.py`)."""
+    """NATS-Bench size in closed form, equal to the published values to the last digit.
+
+    `tests/oracles/cost/test_counted.py` compares them.
+    """
     a, classes = _image(dataset)
     b, d = a / 4, a / 16
     w = np.array(WIDTHS, dtype=np.float64)

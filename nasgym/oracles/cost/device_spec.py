@@ -1,4 +1,4 @@
-"""What the keyword ``device`` may say besides the name of a device: that latencies are measured during the search."""
+"""What the keyword ``device`` may be besides a name: a way to measure during the search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMAND_KEYS = ("command", "timeout", "retries", "hardware", "batch", "precision
 
 
 def check_device(device: DeviceSpec) -> None:
-    """Says whether `device` is a name, None, or a mapping with the keys of one of the two ways to measure.
+    """Checks that `device` is a name, None, or a mapping for one of the two ways to measure.
 
     Raises:
         InvalidValue: It is something else.

@@ -15,7 +15,9 @@ __all__ = ["EnumeratedCost"]
 
 
 class EnumeratedCost(CostDefaults):
-    """Values in the order of `SearchSpace.enumerate`; bounds of prefixes are the extremes over all their completions.
+    """Values in the order of `SearchSpace.enumerate`.
+
+    Bounds of prefixes are the extremes over all their completions.
 
     Args:
         space: The space.
@@ -46,14 +48,14 @@ class EnumeratedCost(CostDefaults):
         """``(N,)`` least and largest cost over the completions of prefixes.
 
         Raises:
-            InvalidValue: A row decides something behind an open decision, or has no completion.
+            InvalidValue: A row decides something after an open decision, or has no completion.
         """
         first, last = self.space.completions(archs)
         least, largest = self._ranges
         return least.query(first, last), largest.query(first, last)
 
     def narrow(self, space: SearchSpace) -> Self:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        """The same cost over a restriction of the space; bounds are those of its completions."""
         narrowed = copy.copy(self)
         narrowed.__dict__.pop("_ranges", None)
         narrowed.values, narrowed.space = self.cost(space.enumerate()), space

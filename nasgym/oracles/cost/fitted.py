@@ -67,6 +67,6 @@ class FittedCost(EnumeratedCost):
         return self._made[0].predict(self._column, self.space.enumerate(), MEAN)
 
     def narrow(self, space: SearchSpace) -> FittedCost:
-        """The same cost over a restriction of the space, so that bounds are those of its completions."""
+        """The same cost over a restriction of the space; bounds are those of its completions."""
         surrogate, table, column, dataset = self._made
         return FittedCost(surrogate, table, space, column, dataset, self.name)

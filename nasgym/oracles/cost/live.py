@@ -21,16 +21,16 @@ __all__ = ["LiveLatency"]
 FORMAT = 1
 # what a search waits for; a device file is measured with more patience
 MIN_ROUNDS, MAX_ROUNDS, TOLERANCE = 5, 20, 0.03
-# so many new networks share their rounds, and are kept together
+# new networks that share their rounds, and are kept together
 TOGETHER = 8
 
 
 class LiveLatency(MeasuredCost):
-    """Latency of whole networks with random weights on this machine, by onnxruntime (`nasgym.measuring.measure`).
+    """Latency of whole networks with random weights on this machine, by onnxruntime.
 
-    The new networks of a batch are timed in interleaved rounds, eight at a time, each until its
-    interval is within 3 % or it has had 20 rounds; the 10th percentile of its runs is its latency.
-    Only one process of this machine measures at a time.
+    See `nasgym.measuring.measure`. The new networks of a batch are timed in interleaved rounds,
+    eight at a time, each until its interval is within 3 % or it has had 20 rounds; the 10th
+    percentile of its runs is its latency. Only one process of this machine measures at a time.
 
     Args:
         space: A space with plans, or a restriction of one.

@@ -147,7 +147,9 @@ class LookupCost(CostDefaults):
         return np.asarray(_sum(terms.T) + self._tables.constant[case])
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
-        """``(N,)`` least and largest milliseconds over the completions of partial architectures, exact.
+        """``(N,)`` least and largest milliseconds over completions of partial architectures.
+
+        Both are exact.
 
         Raises:
             InvalidValue: A row has no valid completion.
@@ -166,9 +168,9 @@ class LookupCost(CostDefaults):
         return np.asarray(_sum(table[np.arange(len(table))[:, None], codes.T]) + self._tables.constant)
 
     def narrow(self, space: SearchSpace) -> LookupCost:
-        """The same cost over a restriction of the space; blocks that it does not have need not be measured."""
+        """The same cost over a restriction of the space; blocks outside of it may be missing."""
         if self._own_layout is not None:
-            raise InvalidValue("a look-up cost with a layout of its own is made anew for a restriction of its space.")
+            raise InvalidValue("a look-up cost with a layout of its own is made again for a restriction of its space.")
         return LookupCost(space, self.device, name=self.name, missing=self.missing)
 
 
@@ -191,7 +193,10 @@ class _Tables(NamedTuple):
 
 
 def _sum(terms: Floats) -> Floats:
-    """Sum over the first axis, one layer after the other: costs and bounds of a complete architecture are then equal."""
+    """Sum over the first axis, one layer after the other.
+
+    Costs and bounds of a complete architecture are then equal.
+    """
     total: Floats = terms[0].copy()
     for term in terms[1:]:
         total += term
@@ -204,7 +209,10 @@ def _radix(space: SearchSpace, layer: Layer) -> Ints:
 
 
 def _states(space: SearchSpace, layer: Layer) -> Bools:
-    """``(states, options)`` which options of a layer agree with each of its partly decided states, by code."""
+    """``(states, options)`` which options of a layer agree with each partly decided state.
+
+    States are in the order of their codes.
+    """
     axes = [np.arange(OPEN, count) for count in space.num_choices[layer.slice].tolist()]
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     return np.asarray(((states[:, None] == OPEN) | (states[:, None] == layer.options)).all(axis=2))

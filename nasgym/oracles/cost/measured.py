@@ -42,7 +42,7 @@ class MeasuredCost(CostDefaults):
     Bounds of a measured latency are not known. `bounds` gives, for every architecture, the range of
     the whole space as it is estimated from two measurements: 10 % below the faster to 10 % above
     the slower of the networks with the fewest and the most multiply-accumulates. Targets as
-    fractions, rewards and features are scaled by it; whoever needs exact bounds looks at `free` and
+    fractions, rewards and features are scaled by it; code that needs exact bounds checks `free` and
     refuses.
 
     Args:
@@ -106,7 +106,9 @@ class MeasuredCost(CostDefaults):
     # ---- asking ---------------------------------------------------------------------------------
 
     def cost(self, archs: Archs) -> Floats:
-        """``(N,)`` latencies of complete valid architectures; what is not known is measured, all new ones together.
+        """``(N,)`` latencies of complete valid architectures.
+
+        What is not known is measured, all new ones together.
 
         Raises:
             InvalidValue: An architecture is not complete, or not valid in the space.
@@ -171,7 +173,10 @@ class MeasuredCost(CostDefaults):
 
 
 def _extreme(macs: ChainCost | CasesCost, largest: bool) -> Archs:
-    """``(D,)`` an architecture with the fewest or the most multiply-accumulates, decided layer by layer by exact bounds."""
+    """``(D,)`` an architecture with the fewest or the most multiply-accumulates.
+
+    Decided layer by layer, by exact bounds.
+    """
     space = macs.space
     arch = np.full(space.num_decisions, -1, dtype=np.int8)
     for layer in space.layers:
@@ -183,7 +188,7 @@ def _extreme(macs: ChainCost | CasesCost, largest: bool) -> Archs:
 
 
 def network_key(plan: NetworkPlan) -> str:
-    """Hash of what a network computes, however its layers are called: 32 hex digits."""
+    """Hash of what a network computes, whatever its layers are called: 32 hex digits."""
     blocks = tuple(block for block in plan.blocks if not isinstance(block, Identity))
     return hashlib.sha256(repr((plan.input_shape, blocks, plan.head)).encode()).hexdigest()[:32]
 
@@ -193,7 +198,7 @@ def network_onnx(plan: NetworkPlan, batch: int, precision: Precision) -> bytes:
 
     Raises:
         MissingPackage: onnx, or for int8 onnxruntime, is not installed.
-        InvalidValue: `batch` is no count from 1 on.
+        InvalidValue: `batch` is not a count from 1 on.
         UnknownName: There is no such precision.
     """
     from nasgym.networks.onnx_graph import plan_onnx

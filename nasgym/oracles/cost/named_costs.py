@@ -1,4 +1,7 @@
-"""`NamedCosts`: the measured costs of a table's architectures, from the table itself and from imported cost columns."""
+"""`NamedCosts`: measured costs of a table's architectures.
+
+They come from the table itself and from imported cost columns.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ class NamedCosts:
 
     @cached_property
     def _files(self) -> list[CostColumns]:
-        """Imported columns of the space; the space of an own table has a description in place of a registered name."""
+        """Imported columns of the space.
+
+        There are none for an own table, whose card describes its space instead of naming it.
+        """
         return find_columns(self.space.name) if isinstance(self.table.card["space"], str) else []
 
     @cached_property
@@ -57,7 +63,10 @@ class NamedCosts:
 
     @property
     def profiled(self) -> list[str]:
-        """Devices with a device file for the space, from which `nasgym.oracles.cost.planned_costs` makes costs."""
+        """Devices with a device file for the space.
+
+        `nasgym.oracles.cost.planned_costs` makes costs from them.
+        """
         return device_names(self.space.name) if self._is_builtin else []
 
     @property
@@ -69,7 +78,10 @@ class NamedCosts:
         return name in self.table.cost_names(self.dataset) or any(name in file.names(self.dataset) for file in self._files)
 
     def unknown_device(self, device: object) -> UnknownName:
-        """The error for a device that is not there; it says for which data sets or spaces it is, or how more are imported."""
+        """The error for a device that is not there.
+
+        It says for which data sets or spaces the device is there, or how more are imported.
+        """
         others = sorted(
             {owner for file in self._files for owner, name in file.costs if name == f"{OF_DEVICE}{device}"}
             - {self.dataset, "*"}
@@ -84,7 +96,7 @@ class NamedCosts:
         return unknown_name(f"device of table {self.table.name!r} ({self.dataset})", device, known, hint)
 
     def make(self, column: str, name: str | None = None) -> CostOracle:
-        """The cost of a column, under another name as one likes.
+        """The cost of a column, by default under the column's name.
 
         Raises:
             UnknownName: There is none.

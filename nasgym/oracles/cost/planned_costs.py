@@ -1,4 +1,7 @@
-"""`PlannedCosts`: the costs of a space whose architectures are plans, by name: counted, of a device file, or measured live."""
+"""`PlannedCosts`: the costs of a space whose architectures are plans, by name.
+
+They are counted, come from a device file, or are measured live.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ class PlannedCosts:
         return [self.make(name) for name in dict.fromkeys(names)]
 
     def check_device(self, names: Sequence[str]) -> None:
-        """Refuses a device that cannot be used, where no cost of `names` is its latency, whose making would refuse it.
+        """Refuses a device that cannot be used, where no cost of `names` is its latency.
+
+        Where one is, making that cost refuses the device.
 
         Raises:
             NasgymError: As `all`, and as `measured_cost`.
@@ -58,10 +63,11 @@ class PlannedCosts:
             find_device(self.space.name, str(self.device))
 
     def make(self, name: str) -> CostOracle:
-        """The cost of a name: a counted one, ``"latency_ms"``, or ``"latency_ms@NAME"``, which is that of another device.
+        """The cost of a name: a counted one or a latency.
 
-        Whether a device file has all blocks is not looked at here, but by the cost when it is first
-        asked: a restriction of the space may need fewer (`LookupCost`).
+        ``"latency_ms"`` is that of `device`, ``"latency_ms@NAME"`` that of another device. Whether
+        a device file has all blocks is not looked at here, but by the cost when it is first asked:
+        a restriction of the space may need fewer (`LookupCost`).
 
         Raises:
             NasgymError: As `all`.

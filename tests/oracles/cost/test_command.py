@@ -112,7 +112,7 @@ def test_the_last_number_counts(output, latency):
 
 @pytest.mark.parametrize("output", ["-3\n", "nan", "inf", "latency_ms: 0\n5\n", "1e999", "5\n-inf\n"])
 def test_numbers_that_are_no_latency(output):
-    assert "no positive number" in read_latency(output)
+    assert "not a positive number" in read_latency(output)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_output_without_a_latency(output):
         ("print('segmentation fault of the board')", "no line that is a number"),
         ("import sys; print(3.5); sys.exit(1)", "ended with exit code 1"),
         ("import sys; sys.exit('no space left on device')", "no space left on device"),
-        ("print(-4.0)", "printed -4.0, which is no positive number"),
+        ("print(-4.0)", "printed -4.0, not a positive number"),
         ("print('nan')", "printed nan"),
         ("print('inf')", "printed inf"),
         ("import sys, random; sys.stdout.buffer.write(random.Random(0).randbytes(100_000))", "no line that is a number"),
