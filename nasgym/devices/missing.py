@@ -63,7 +63,7 @@ def estimate_ms(block: BlockKey, measured: Mapping[BlockKey, Latency], device: s
     multiply-accumulates; outside of them the latency is proportional to the multiply-accumulates.
     Blocks that also share stride, squeeze-and-excite, activation and resolution are taken where
     there are some, else those that share less. Nothing published says how good such estimates are
-    [I]; look-up costs that hold one are marked.
+    (this library's own rule); look-up costs that hold one are marked.
 
     Raises:
         DataError: No measured block has the op and the kernel.

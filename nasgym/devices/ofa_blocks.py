@@ -1,7 +1,7 @@
 """The blocks of the Once-for-All networks, as their published latencies are keyed.
 
 The measured network has width 1.2: stem and first block of 24 channels, stages of 32, 48, 96, 136
-and 192, then 1,152 and 1,536. [C mit-han-lab/once-for-all:ofa/tutorial/latency_table.py]
+and 192, then 1,152 and 1,536. (Code: mit-han-lab/once-for-all:ofa/tutorial/latency_table.py.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The blocks of ProxylessNAS's networks, as their published latencies are keyed.
 
-[C mit-han-lab/proxylessnas:search; the keys of han-cai/files:proxylessnas/mobile_trim.yaml]
+(Code: mit-han-lab/proxylessnas:search; keys: han-cai/files:proxylessnas/mobile_trim.yaml.)
 """
 
 from __future__ import annotations

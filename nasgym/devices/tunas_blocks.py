@@ -1,7 +1,7 @@
 """The terms of TuNAS's linear latency model of ``proxylessnas_search``.
 
-[C google-research/google-research:tunas/mobile_cost_model.py, cost_model_data.py] Every place has
-coefficients of its own, a left-out block too, and equal networks whose blocks are left out at
+(Code: google-research/google-research:tunas/mobile_cost_model.py, cost_model_data.py.) Every place
+has coefficients of its own, a left-out block too, and equal networks whose blocks are left out at
 different places differ in their modelled latency.
 """
 

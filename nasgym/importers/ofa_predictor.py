@@ -18,7 +18,7 @@ def import_ofa_predictor(path: str | Path) -> Path:
     """Converts the published weights and writes the predictor into the data folder.
 
     Args:
-        path: ``acc_predictor.pth`` [C ``han-cai/files:ofa/``], which needs torch and is read with
+        path: ``acc_predictor.pth`` (``han-cai/files:ofa/``), which needs torch and is read with
             ``weights_only=True``; or an ``.npz`` file of the same arrays, named ``0.weight`` or
             ``0_weight`` and so on.
 

@@ -23,7 +23,7 @@ def import_proxylessnas_device(path: str | Path, name: str = "pixel1") -> Path:
     """Converts ``mobile_trim.yaml`` and writes the device file into the data folder.
 
     Args:
-        path: The file [C ``han-cai/files:proxylessnas/mobile_trim.yaml``].
+        path: The file (``han-cai/files:proxylessnas/mobile_trim.yaml``).
         name: Of the device.
 
     Returns:
@@ -40,7 +40,7 @@ def read_proxylessnas_device(path: Path, name: str = "pixel1") -> Device:
     """The device of the file, not yet written; see `import_proxylessnas_device`.
 
     The file has blocks of a second stage with 24 channels; the released networks have 32 there, so
-    their published latencies cannot be recomputed from it [C].
+    their published latencies cannot be recomputed from it.
     """
     latencies = read_blocks(path, "var", lambda key: _block(str(path), key))
     source = describe_source(path)["source"]

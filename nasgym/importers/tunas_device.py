@@ -31,7 +31,7 @@ def import_tunas_device(path: str | Path, name: str = "pixel1") -> Path:
     """Converts the coefficients of ``proxylessnas_search`` to a device file in the data folder.
 
     Args:
-        path: The published ``cost_model_data.py`` [C ``google-research/google-research:tunas/``],
+        path: The published ``cost_model_data.py`` (``google-research/google-research:tunas/``),
             which is read and not run; or a CSV file with the columns layer, op, in_hw, in_ch,
             out_ch, stride, kernel, expand, is_skip, coef_ms, one row a coefficient, and the bias.
         name: Of the device.
