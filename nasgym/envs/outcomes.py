@@ -74,7 +74,7 @@ class Outcomes:
         They are read from a table where evaluations never change.
         """
         if not self._evaluator.fixed:
-            draws = rng() if self._evaluator.draws_with else None
+            draws = rng() if self._evaluator.needs_rng else None
             archs = self._evaluator.space.enumerate()[positions]
             return self.of_archs(archs, targets, own, draws, self._texts[positions])
         rewards, columns = self._table

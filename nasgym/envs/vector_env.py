@@ -362,7 +362,7 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
 
     @property
     def _draws(self) -> bool:
-        return self._core.target_range is not None or self._evaluator.draws_with
+        return self._core.target_range is not None or self._evaluator.needs_rng
 
     def _generators_of(self, rows: Ints | slice) -> list[np.random.Generator]:
         found = []

@@ -129,7 +129,7 @@ class Ledger:
         return False
 
     @property
-    def draws_with(self) -> bool:
+    def needs_rng(self) -> bool:
         """Never: a ledger has its own generator of seeds, so that a run can be replayed."""
         return False
 

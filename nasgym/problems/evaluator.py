@@ -53,7 +53,7 @@ class Evaluator(Protocol):
         """Whether an evaluation counts nothing and gives the same each time, so it may be kept."""
 
     @property
-    def draws_with(self) -> bool:
+    def needs_rng(self) -> bool:
         """Whether `settle` draws training seeds with the generators that it is given."""
 
     @property
@@ -87,7 +87,7 @@ class Evaluator(Protocol):
 
         Args:
             archs: Complete architectures.
-            rng: Draws training seeds where they are drawn by the episodes (`draws_with`); one
+            rng: Draws training seeds where they are drawn by the episodes (`needs_rng`); one
                 generator for all rows, or one for each.
             targets: ``(N,)`` one target for each row instead of the problem's.
 

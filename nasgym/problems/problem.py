@@ -285,7 +285,7 @@ class Problem:
         return self.accuracy.deterministic and self.accuracy.seed != "sampled" and self.free_costs
 
     @property
-    def draws_with(self) -> bool:
+    def needs_rng(self) -> bool:
         """Whether evaluations draw training seeds with the generators that they are given."""
         return not self.fixed
 
