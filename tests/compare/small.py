@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -118,7 +117,3 @@ def fixed_files(out: Path) -> dict[str, bytes]:
     names = ["leaderboard.txt", "leaderboard.csv", "comparison.json", *(path.name for path in sorted(out.glob("*.svg")))]
     files = {name: (out / name).read_bytes() for name in names}
     return {**files, "results.csv": without_clock(out).encode()}
-
-
-def spec_of(out: Path) -> dict[str, object]:
-    return dict(json.loads((out / "comparison.json").read_text()))
