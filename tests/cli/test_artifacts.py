@@ -19,7 +19,7 @@ from nasgym.surrogates.surrogate import surrogate_path
 from nasgym.tables.cost_columns import CostColumns, columns_path, write_columns
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tables.table_folder import shipped_tables, table_path
-from tests.importers.test_own_table import CSV, SPEC
+from tests.importers.documented_table import CSV, SPEC
 from tests.sampled import quicken, sampled_table
 from tests.tiny import SIZE, tiny_table
 

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_match import check_environments_match
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from nasgym.envs import episodes as walks
@@ -24,12 +24,11 @@ from nasgym.ledger import Budget, Ledger
 from nasgym.problems.problem import Problem
 from nasgym.registration import IDS
 from nasgym.rewards import MnasNetSoft
+from tests.envs.play import MODES, OBSERVATIONS, assert_same, both, play_evaluator, some_actions
 from tests.tiny import tiny_problem
 
 # ids that are a table; others know other keywords (`tests/problems/sources/test_ofa.py`)
 TABLES = [env_id for env_id, known in IDS.items() if known.plays_table]
-MODES = list(AutoresetMode)
-OBSERVATIONS = ("onehot", "tokens", "dict")
 KEYWORDS = [
     {},
     {"reward": "mnasnet-soft", "target": {"fraction": 0.3, "of": "range"}},
@@ -40,7 +39,6 @@ KEYWORDS = [
     {"budget": {"unit": "total", "amount": 10_000}, "seed": "sampled"},
 ]
 # what else an environment can be asked for, on top of an id; every id has a MACs target here
-HALF = {"fraction": 0.5, "of": "range"}
 RANGE = [{"fraction": 0.2, "of": "range"}, {"fraction": 0.9, "of": "range"}]
 OPTIONS = [
     {"mask": "feasible", "target": {"fraction": 0.2, "of": "range"}, "reward": "accuracy"},
@@ -51,108 +49,8 @@ OPTIONS = [
     {"target": RANGE, "reward": "mnasnet-soft", "mask": "feasible", "shaping": "potential", "seed": "sampled"},
     {"target": RANGE, "reward": "absolute", "granularity": "layer", "mask": "feasible"},
 ]
-NUM = 4
-
 
 # ---- equality ----------------------------------------------------------------------------------
-
-
-def assert_same_info(native, loop, key=""):
-    """Equal keys and flags; equal values where the flag is set."""
-    assert set(native) == set(loop), key
-    for name in [name for name in loop if not name.startswith("_")]:
-        flags = loop[f"_{name}"]
-        np.testing.assert_array_equal(native[f"_{name}"], flags)
-        assert native[f"_{name}"].dtype == bool
-        if isinstance(loop[name], dict):
-            assert_same_info(native[name], loop[name], name)
-        elif name == "final_obs":  # the loop has an array of objects
-            together = map_arrays(lambda *parts: np.stack(parts), *loop[name][flags])
-            map_arrays(lambda one, other, rows=flags: np.testing.assert_array_equal(one[rows], other), native[name], together)
-        else:
-            assert native[name].dtype == loop[name].dtype, name
-            assert native[name].shape == loop[name].shape
-            np.testing.assert_array_equal(native[name][flags], loop[name][flags], err_msg=name)
-
-
-def assert_same(native, loop):
-    """Everything that reset() or step() returned."""
-    assert_same_info(native[-1], loop[-1])
-    map_arrays(assert_same_array, native[0], loop[0])
-    for one, other in zip(native[1:-1], loop[1:-1], strict=True):
-        assert_same_array(one, other)
-
-
-def assert_same_array(one, other):
-    assert one.dtype == other.dtype
-    np.testing.assert_array_equal(one, other)
-
-
-def some_actions(rng, masks, illegal):
-    """Legal actions at random; with a probability one that may be illegal or not exist at all."""
-    legal = (rng.random(masks.shape) * masks).argmax(axis=1)
-    wild = rng.integers(-2, masks.shape[1] + 3, size=len(masks))
-    return np.where(rng.random(len(masks)) < illegal, wild, legal)
-
-
-def play_both(native, loop, seed, steps, illegal):
-    """The same seeds, actions and partial resets for both; compares all that comes back."""
-    rng = np.random.default_rng(seed)
-    assert_same(native.reset(seed=seed), loop.reset(seed=seed))
-    target = native._core.own_target
-    aimed = not np.isnan(target) and seed % 3 == 1 and not isinstance(native._evaluator, Ledger) and not value_shaped(native)
-    if aimed:
-        options = {"target": 1.01 * target}
-        assert_same(native.reset(options=options), loop.reset(options=options))
-    if seed % 2:  # one seed each; without one, a generator goes on
-        seeds = [seed + 3, None, 5, seed]
-        assert_same(native.reset(seed=seeds), loop.reset(seed=seeds))
-    for _ in range(steps):
-        masks = np.array(loop.call("action_masks"))
-        np.testing.assert_array_equal(native.action_masks(), masks)
-        actions = some_actions(rng, masks, illegal)
-        given = native.step(actions)
-        assert_same(given, loop.step(actions))
-        assert native.observation_space.contains(given[0])
-        ended = given[2]
-        if native.autoreset_mode is AutoresetMode.DISABLED and ended.any():
-            more = ended | (rng.random(NUM) < 0.1)
-            again = None if rng.random() < 0.7 else int(rng.integers(1000))
-            options = {"reset_mask": more, **({"target": target} if aimed and rng.random() < 0.5 else {})}
-            assert_same(native.reset(seed=again, options=options), loop.reset(seed=again, options={**options}))
-            assert options["reset_mask"] is more
-
-
-def value_shaped(native):
-    return native._core.potential is not None and native._core.potential.kind == "value"
-
-
-def both(evaluator, mode, **options):
-    """A native environment and a loop; each has its own ledger where there is a budget."""
-    evaluators = (evaluator, copy.deepcopy(evaluator)) if isinstance(evaluator, Ledger) else (evaluator, evaluator)
-    native = NASVectorEnv(evaluators[0], NUM, autoreset_mode=mode, **options)
-    loop = SyncVectorEnv([lambda: NASEnv(evaluators[1], **options)] * NUM, autoreset_mode=mode)
-    assert native.observation_space == loop.observation_space
-    assert native.action_space == loop.action_space
-    assert native.single_observation_space == loop.single_observation_space
-    assert native.metadata == loop.metadata
-    assert isinstance(native.metadata["autoreset_mode"], AutoresetMode)
-    return native, loop
-
-
-def assert_one_ledger(native, loop):
-    one, other = native._evaluator.history, loop.envs[0]._core.evaluator.history
-    for name in ("archs", "reward", "spent", "proposals", "incumbent"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-
-
-def play_evaluator(evaluator, mode, seeds, episodes=3, **options):
-    native, loop = both(evaluator, mode, **options)
-    steps = episodes * (native._observer.steps.space.num_decisions + 1)
-    for seed in seeds:
-        play_both(native, loop, seed, steps, illegal=(0.0, 0.03, 0.3)[seed % 3])
-    if isinstance(evaluator, Ledger):
-        assert_one_ledger(native, loop)
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)

@@ -11,7 +11,7 @@ from nasgym.importers.ofa import import_ofa
 from nasgym.problems.sources.space import is_playable
 from nasgym.registration import IDS
 from nasgym.surrogates.perceptron import predictor_path
-from tests.importers.test_ofa_predictor import arrays
+from tests.importers.ofa_arrays import arrays
 
 
 def test_a_folder_and_a_file(shared, own_data_folder):

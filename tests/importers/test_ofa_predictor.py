@@ -7,16 +7,8 @@ from nasgym.errors import DataError, MissingData
 from nasgym.importers.ofa_predictor import import_ofa_predictor, read_ofa_predictor
 from nasgym.oracles.accuracy.once_for_all import OnceForAllModel
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
-from nasgym.surrogates.perceptron import LAYERS, SHAPES, find_predictor, predictor_path
-
-
-def arrays(seed=0):
-    rng = np.random.default_rng(seed)
-    found = {}
-    for layer, shape in zip(LAYERS, SHAPES, strict=True):
-        found[f"{layer}_weight"] = rng.normal(size=shape).astype(np.float32)
-        found[f"{layer}_bias"] = rng.normal(size=shape[:1]).astype(np.float32)
-    return found
+from nasgym.surrogates.perceptron import find_predictor, predictor_path
+from tests.importers.ofa_arrays import arrays
 
 
 @pytest.fixture

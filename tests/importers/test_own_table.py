@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,17 +13,7 @@ from nasgym.importers.own_table import import_own_table, read_own_table
 from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.spaces.described import space_from_description
 from nasgym.tables.table_folder import find_table, table_path
-
-PAGE = Path(__file__).parents[2] / "docs" / "own-table.md"
-
-
-def block(language):
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return found
-
-
-CSV = block("csv")
-SPEC = json.loads(block("json"))
+from tests.importers.documented_table import CSV, PAGE, SPEC
 
 
 class Files:

@@ -10,23 +10,11 @@ import pytest
 from nasgym.errors import BudgetExhausted, InvalidValue, TestMetricsRefused, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.oracles.oracle import Measurements
+from tests.ledger.counted_oracle import counted_oracle
 from tests.tiny import SIZE, tiny_ledger, tiny_problem, tiny_space, tiny_table
 
 ALL = tiny_space().enumerate()
 UNITS = ("distinct", "total", "train_seconds")
-
-
-def counted_oracle(problem):
-    """Counts the rows that the oracle is asked for."""
-    rows: list[tuple[bytes, int]] = []
-    measure = problem.accuracy.measure
-
-    def spy(archs, fidelity, seeds):
-        rows.extend((arch.tobytes(), int(seed)) for arch, seed in zip(archs, seeds, strict=True))
-        return measure(archs, fidelity, seeds)
-
-    problem.accuracy.measure = spy
-    return rows
 
 
 # ---- what is charged ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from nasgym.errors import BudgetExhausted, DataError
 from nasgym.ledger import Budget, Ledger
 from nasgym.ledger.store import Store
-from tests.ledger.test_ledger import counted_oracle
+from tests.ledger.counted_oracle import counted_oracle
 from tests.tiny import tiny_problem, tiny_space
 
 ALL = tiny_space().enumerate()

@@ -19,6 +19,7 @@ from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.wrappers import MaskInObservation, VectorMaskInObservation
 from tests.tiny import tiny_problem
+from tests.wrappers.wild_actions import wild_actions
 
 KINDS = ("onehot", "tokens", "dict")
 DIALECTS = {
@@ -28,12 +29,6 @@ DIALECTS = {
     "torchrl": ("observation", "action_mask", np.bool_),
 }
 NUM = 4
-
-
-def wild_actions(rng, masks, illegal=0.2):
-    """Legal actions at random; with a probability one that may be illegal or not exist at all."""
-    legal = (rng.random(masks.shape) * masks).argmax(axis=1)
-    return np.where(rng.random(len(masks)) < illegal, rng.integers(-1, masks.shape[1] + 1, size=len(masks)), legal)
 
 
 # ---- one environment ---------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from nasgym.errors import BudgetExhausted, InvalidValue
 from nasgym.ledger import Budget
 from nasgym.wrappers import MaskInObservation, SB3VecEnv, VectorMaskInObservation
 from tests.tiny import tiny_ledger, tiny_problem
-from tests.wrappers.test_mask_in_observation import wild_actions
+from tests.wrappers.wild_actions import wild_actions
 
 NUM = 3
 DIGITS = "nasgym/Digits-v0"

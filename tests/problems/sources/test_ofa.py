@@ -17,8 +17,8 @@ from nasgym.errors import MissingData, NasgymError, UnknownName
 from nasgym.oracles.accuracy.surrogate import SurrogateOracle
 from nasgym.oracles.cost.counted import MEASURES
 from nasgym.oracles.cost.lookup import LookupCost
-from tests.envs import test_mo_env as mo
-from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_evaluator
+from tests.envs import play_objectives
+from tests.envs.play import MODES, OBSERVATIONS, play_evaluator
 
 ENV = "nasgym/OFA-v0"
 OPTIONS = [
@@ -101,9 +101,9 @@ def test_feasible_masks_end_feasible():
 
 def play_several(seeds):
     for i, mode in enumerate(MODES):
-        native, loop = mo.both(ENV, mode, number=2)
+        native, loop = play_objectives.both(ENV, mode, number=2)
         for seed in seeds[i :: len(MODES)]:
-            mo.play(native, loop, seed, (0.0, 0.1)[seed % 2], native.num_steps + 2)
+            play_objectives.play(native, loop, seed, (0.0, 0.1)[seed % 2], native.num_steps + 2)
 
 
 def test_several_objectives_equal_the_loop():

@@ -28,8 +28,8 @@ from nasgym.surrogates import fit as fitting
 from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
-from tests.envs import test_mo_env as mo
-from tests.envs.test_vector_env import MODES, OBSERVATIONS, play_evaluator
+from tests.envs import play_objectives
+from tests.envs.play import MODES, OBSERVATIONS, play_evaluator
 from tests.sampled import quicken
 
 pytest.importorskip("torch")
@@ -170,8 +170,8 @@ def test_scalar_and_vector_environments_agree(own, env_id):
         if env_id == "nasgym/MnasNet-v0":  # a block has too many options for one step
             options = {**options, "granularity": "decision"}
         play_evaluator(env_id, MODES[seed % 3], [seed], episodes=1, observation=OBSERVATIONS[seed % 3], **PLAYED, **options)
-    native, loop = mo.both(env_id, MODES[turn % 3], number=2, **PLAYED)
-    mo.play(native, loop, turn, 0.1, native.num_steps + 2)
+    native, loop = play_objectives.both(env_id, MODES[turn % 3], number=2, **PLAYED)
+    play_objectives.play(native, loop, turn, 0.1, native.num_steps + 2)
 
 
 @EXTRAPOLATES
