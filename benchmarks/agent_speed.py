@@ -1,9 +1,10 @@
-"""How long agents think: CPU time per evaluation outside of ``ledger.evaluate``, beside Optuna's TPE and bare pymoo.
+"""How long agents think: their own CPU time per evaluation, beside Optuna's TPE and bare pymoo.
 
-Every searcher spends the same number of total evaluations on the NAS-Bench-Macro table, in one
-process, seed after seed. A warm-up search (imports, first-call costs) comes before the measured
-ones. Time is CPU time of the process, because a busy machine stretches the wall clock but hardly
-changes the work. Run from the repository root::
+Own time is what a search spends outside of ``ledger.evaluate``. Every searcher spends the same
+number of total evaluations on the NAS-Bench-Macro table, in one process, seed after seed. A warm-up
+search (imports, first-call costs) comes before the measured ones. Time is CPU time of the process,
+because a busy machine stretches the wall clock but hardly changes the work. Run from the repository
+root::
 
     OMP_NUM_THREADS=1 python benchmarks/agent_speed.py
 """

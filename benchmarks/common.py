@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: seeded runs on worker processes, and Markdown with its provenance."""
+"""What the benchmark scripts share: seeded runs on worker processes, Markdown with provenance."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def search(task: Task) -> SearchResult:
 
 
 def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], jobs: int) -> list[Any]:
-    """``[work(task), ...]`` on worker processes, in the order of the tasks, with a line of progress on stderr."""
+    """``[work(task), ...]`` on worker processes, in the order of the tasks.
+
+    Progress is a line on stderr.
+    """
     results = []
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         for done, result in enumerate(pool.map(work, tasks, chunksize=max(1, min(20, len(tasks) // (4 * jobs)))), 1):
@@ -97,7 +100,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_page(name: str, title: str, command: str, parts: Sequence[str], *packages: str) -> Path:
-    """Writes ``benchmarks/<name>.md`` with the command, versions, machine and date above the parts, and prints it."""
+    """Writes ``benchmarks/<name>.md`` and prints it.
+
+    The command, versions, machine and date stand above the parts.
+    """
     where = provenance("numpy", "gymnasium", *packages)
     versions = ", ".join(f"{package} {version}" for package, version in where["versions"].items())
     head = f"# {title}\n\nMade by `{command}` on {where['date']}; {versions}; {where['machine']}.\n"

@@ -18,7 +18,7 @@ CHECKPOINTS = (100, 200, 300)
 
 
 @dataclass(frozen=True)
-class EnvCore:
+class Setting:
     """An environment and its targets."""
 
     env_id: str
@@ -28,14 +28,14 @@ class EnvCore:
 
 
 SETTINGS = {
-    "macro": EnvCore(
+    "macro": Setting(
         "nasgym/NASBenchMacro-v0",
         "NAS-Bench-Macro under a MACs limit",
         tuple((f"{p} %", {"fraction": p / 100, "of": "range"}) for p in (30, 40, 50, 60, 70, 80)),
         "Accuracy is the mean of the three published trainings (test accuracy: the table has no other). Targets are fractions of the "
         "range of MACs; 50 % is 56.69 M.",
     ),
-    "size": EnvCore(
+    "size": Setting(
         "nasgym/NATS-SSS-v0",
         "NATS-Bench size, CIFAR-10, under a MACs limit",
         (("80 M", 80e6), ("100 M", 100e6), ("137.2 M", 137.199941e6)),
@@ -44,8 +44,7 @@ SETTINGS = {
     ),
 }
 
-# the rivals in their other fair form: what the limit rules out is drawn again before it is
-# evaluated
+# the other fair form of the rivals: what the limit rules out is drawn again before it is evaluated
 REJECTING: dict[str, tuple[str, dict[str, object], str, bool]] = {
     "regularized-evolution, rejecting": ("regularized-evolution", {"reject": True}, "distinct", True),
     "random, rejecting": ("random", {"reject": True}, "distinct", True),
@@ -53,7 +52,12 @@ REJECTING: dict[str, tuple[str, dict[str, object], str, bool]] = {
 
 
 def regrets(task: Task) -> tuple[list[float], int, int, str]:
-    """Regret at each checkpoint, charged evaluations, evaluations until the optimum (0: never), how it ended."""
+    """Carries out one search.
+
+    Returns:
+        Regret at each checkpoint, charged evaluations, evaluations until the optimum (0: never),
+        and how the search ended.
+    """
     result = search(task)
     optimum = problem_of(task).optimum().reward
     history = result.history

@@ -1,4 +1,7 @@
-"""Timing that a busy machine bends little: contestants take turns in short blocks, and ratios are taken within a round."""
+"""Timing that a busy machine disturbs little.
+
+Contestants take turns in short blocks, and ratios are taken within a round.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-# long against the clock, short against what else a machine does
+# long beside the resolution of the clock, short beside what else the machine does
 BLOCK_SECONDS = 4e-3
 
 Seconds = npt.NDArray[np.float64]

@@ -1,12 +1,12 @@
-"""Decisions per second: `NASVectorEnv` beside loops over `NASEnv`, other libraries' environments, and a copy of the output.
+"""Decisions per second of `NASVectorEnv`, beside loops, other libraries and a copy of its output.
 
-Random legal actions are chosen before the clock starts; masks and infos are on. Of our environments
-only decisions are counted, not the steps that reset; of the others every step. The contestants take
-turns, a few milliseconds each, and every ratio is the median over the rounds of the ratio within a
-round, so that a busy machine slows both sides alike. The copy limit is `numpy.copyto` of every
-array of numbers that a step returns, separately, into arrays that are there already; one step in
-the middle of an episode and the last one stand for all, so that the limit has everything in the
-cache. `benchmarks.bench` puts the rows into the page.
+The loops are Gymnasium's, over `NASEnv`. Random legal actions are chosen before the clock starts;
+masks and infos are on. Of our environments only decisions are counted, not the steps that reset; of
+the others every step. The contestants take turns, a few milliseconds each, and every ratio is the
+median over the rounds of the ratio within a round, so that a busy machine slows both sides alike.
+The copy limit is `numpy.copyto` of every array of numbers that a step returns, separately, into
+arrays that are there already; one step in the middle of an episode and the last one stand for all,
+so that the limit has everything in the cache. `benchmarks.bench` puts the rows into the page.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ CARTPOLE_GOALS = {
 
 
 @dataclass(frozen=True)
-class EnvCore:
+class Setting:
     """One line of the table.
 
     Attributes:
         env_id: Id of the environment.
         num: Number of environments.
         observation: ``"onehot"`` or ``"tokens"``.
-        mode: When ended environments start anew, ``"NextStep"`` or ``"SameStep"``.
+        mode: When ended environments start again, ``"NextStep"`` or ``"SameStep"``.
     """
 
     env_id: str
@@ -82,7 +82,7 @@ class EnvCore:
 
 @dataclass
 class Sides:
-    """The side contestants of one size: those that run, with their descriptions, and why the others do not."""
+    """The side contestants of one size: those that run, described, and why the others do not."""
 
     running: dict[str, Contestant] = field(default_factory=dict)
     ways: dict[str, str] = field(default_factory=dict)
@@ -127,7 +127,10 @@ def episode_steps(env: NASVectorEnv) -> int:
 
 
 def player(env: VectorEnv, actions: list[np.ndarray], count: int, times: int) -> Work:
-    """Plays the same actions from a reset on, some times; they are few, because an agent's actions are fresh in the cache."""
+    """Plays the same actions from a reset on, several times.
+
+    They are few, because an agent's actions are fresh in the cache.
+    """
 
     def work() -> None:
         for _ in range(times):
@@ -161,7 +164,7 @@ def arrays_of(returned: Any) -> Iterator[np.ndarray]:
 
 
 def copy_limit(env: NASVectorEnv) -> Work:
-    """Copies the output of a middle step for every step but the last, whose own output it copies."""
+    """Copies the output of a middle step for every step but the last, which has its own."""
     actions, decisions = random_actions(env, episode_steps(env))
     env.reset()
     given = [list(arrays_of(env.step(action))) for action in actions]
@@ -191,7 +194,7 @@ def scalar(env: NASEnv, actions: list[np.ndarray]) -> Work:
 
 
 def most_processes() -> int:
-    """How many processes of `AsyncVectorEnv` this machine's memory is good for, up to `ASYNC_AT_ALL`."""
+    """How many processes of `AsyncVectorEnv` fit into the memory here, up to `ASYNC_AT_ALL`."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return ASYNC_AT_ALL if memory // 2 >= ASYNC_AT_ALL * PROCESS_BYTES else ASYNC_ALWAYS
 
@@ -215,7 +218,7 @@ def sides_of(num: int, stack: ExitStack) -> Sides:
 # ---- rows --------------------------------------------------------------------------------------
 
 
-def row_of(setting: EnvCore, problem: Problem, sides: Sides, rounds: int, processes: int) -> Row:
+def row_of(setting: Setting, problem: Problem, sides: Sides, rounds: int, processes: int) -> Row:
     """Measures one line of the table."""
     env = setting.native(problem)
     racers: dict[str, Contestant] = {
@@ -246,8 +249,9 @@ def row_of(setting: EnvCore, problem: Problem, sides: Sides, rounds: int, proces
 def _sides(fast: Contestant, sides: Sides, rounds: int) -> dict[str, tuple[Seconds, Seconds]]:
     """Seconds of ours and of each side contestant, from the same rounds.
 
-    Not in one race with the others: whoever follows work of another process finds the processor's
-    caches full of that, which would slow one contestant of this process and spare the next.
+    Not in one race with the others: a contestant that follows work of another process finds the
+    processor's caches full of that. It would slow one contestant of this process and spare the
+    next.
     """
     while sides.running:
         try:
@@ -260,9 +264,13 @@ def _sides(fast: Contestant, sides: Sides, rounds: int) -> dict[str, tuple[Secon
 
 
 def _loops(
-    setting: EnvCore, problem: Problem, fast: Contestant, rounds: int, processes: int
+    setting: Setting, problem: Problem, fast: Contestant, rounds: int, processes: int
 ) -> dict[str, tuple[Seconds, Seconds]]:
-    """Gymnasium's vector environments over `NASEnv`, one episode a block: seconds of ours and theirs from the same rounds."""
+    """Gymnasium's vector environments over `NASEnv`, one episode a block.
+
+    Returns:
+        By their names, the seconds of ours and of theirs from the same rounds.
+    """
     env = setting.native(problem)
     actions, decisions = random_actions(env, episode_steps(env))
     makers = [lambda: NASEnv(problem, observation=setting.observation)] * setting.num
@@ -290,7 +298,7 @@ def _cell(mine: Seconds, other: Seconds) -> str:
     return f"{rate(other)}, {spread(mine, other)}"
 
 
-def _goals(setting: EnvCore, got: dict[str, Seconds], times_loop: float) -> list[Goal]:
+def _goals(setting: Setting, got: dict[str, Seconds], times_loop: float) -> list[Goal]:
     """What the issue of this benchmark asks of a line."""
     goals = []
     kind = (setting.observation, setting.mode)
@@ -324,7 +332,7 @@ def rows(sizes: tuple[int, ...], rounds: int, processes: int) -> tuple[list[Row]
                 print(f"{env_id}, {num:,} environments", file=sys.stderr, flush=True)
                 for observation in OBSERVATIONS:
                     for mode in MODES:
-                        setting = EnvCore(env_id, num, observation, mode)
+                        setting = Setting(env_id, num, observation, mode)
                         found.append(row_of(setting, problem, sides, rounds, processes))
         for label in SIDES:
             done = sides.ways.get(label) or f"absent: {sides.absent[label]}"

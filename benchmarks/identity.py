@@ -1,6 +1,6 @@
-"""What a rebuilding must leave alone: the fingerprints of every id, and what every agent finds, seed by seed.
+"""What a rebuild must not change: the fingerprints of every id, and what agents find by seed.
 
-Printed on two commits, the two texts must be equal. Fingerprints are those of the default keywords
+The texts that two commits print must be equal. Fingerprints are those of the default keywords
 and of every rule, of a device, of memory, and of a narrowed space where the id has them; an id
 whose data are not there is said to be missing. The searches are those of ``make compare``: a hash
 of each history, the answer and its true reward. Run from the repository root::

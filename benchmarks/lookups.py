@@ -1,4 +1,4 @@
-"""Look-ups per second: batches through `TableOracle` beside repeated queries to the nats_bench package.
+"""Look-ups per second: batches through `TableOracle` beside queries to the nats_bench package.
 
 Both sides give validation accuracy, test accuracy and training time of a topology cell on CIFAR-100
 after 12 epochs. The package holds the three architectures of its published sample in memory when
@@ -33,7 +33,10 @@ QUERIES = 30
 
 
 def rows(rounds: int) -> list[Row]:
-    """One row for each size of a batch, and one for what the package's own searches call; or why there is none."""
+    """A row for each size of a batch and one for the call of the package's own searches.
+
+    Where something is missing that they need, one row says what.
+    """
     what = "TableOracle look-ups"
     sample, _ = SAMPLES["nats-tss"]
     if not sample.is_dir():

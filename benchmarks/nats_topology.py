@@ -1,4 +1,4 @@
-"""NATS-Bench topology: every agent at 300 evaluations, and the paper's baselines under its own protocol.
+"""NATS-Bench topology: every agent at 300 evaluations, and the paper's baselines by its protocol.
 
 ``python -m benchmarks.nats_topology``. Search on validation accuracy after 12 epochs, report after
 200 epochs, means over the published training seeds (the table at hand has means, not draws).
@@ -40,7 +40,12 @@ SECONDS = {"cifar10": 20_000.0, "cifar100": 40_000.0, "ImageNet16-120": 120_000.
 
 
 def answer(task: Task) -> tuple[float, float, float, int, str]:
-    """Search accuracy, validation and test accuracy at full fidelity (percent) of the answer; evaluations; how it ended."""
+    """Carries out one search.
+
+    Returns:
+        Of the answer, in percent: search accuracy, and validation and test accuracy at full
+        fidelity; then the number of evaluations and how the search ended.
+    """
     result = search(task)
     report = problem_of(task).report(result.best_arch[None])
     valid, test = float(report.validation_accuracy[0]) * 100, float(report.test_accuracy[0]) * 100

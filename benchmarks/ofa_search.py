@@ -1,11 +1,12 @@
-"""Accuracy under latency limits on Once-for-All: agents beside its own evolutionary search, and a prototype's published numbers.
+"""Accuracy under latency limits on Once-for-All: agents beside its own evolutionary search.
 
     python -m benchmarks.ofa_search --seeds 5 --jobs 1
 
 Best predicted accuracy within 15, 20, 25 and 30 ms on a Note10 after 10,000 evaluations, repeats
 counted (calls of the accuracy predictor). With ``--unit distinct`` repeats are free, and only the
 best agent and Once-for-All's own play. Needs the predictor and the device file: `nasgym data import
-ofa PATH`. Writes ``ofa_search.md`` or ``ofa_search_distinct.md`` beside this file.
+ofa PATH`. Writes ``ofa_search.md``, with a prototype's published numbers, or
+``ofa_search_distinct.md`` beside this file.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def cell(runs: list[Found]) -> str:
 
 
 def difference(mine: list[Found], theirs: list[Found]) -> str:
-    """Difference of two means in percentage points, with a bootstrap interval over the seeds of both."""
+    """Difference of two means, in percentage points; bootstrap interval over the seeds of both."""
     rng = np.random.default_rng(0)
     means = []
     for runs in (mine, theirs):

@@ -1,9 +1,9 @@
-"""Tables of the layout of the official NATS-Bench archives, all columns and seeds, filled with random numbers.
+"""Tables in the layout of the official NATS-Bench archives, filled with random numbers.
 
-The archives are too large to come with tests; their published samples have three architectures of
-each space, and with them every column. What is missing is drawn from the range of what is there,
-rounded as the archives round, so that a file of it packs about as a real one does. Only for
-measuring how long reading takes and how much memory it needs.
+They have all columns and seeds. The archives are too large to come with tests; their published
+samples have three architectures of each space, and with them every column. What is missing is drawn
+from the range of what is there, rounded as the archives round, so that a file of it packs about as
+a real one does. Only for measuring how long reading takes and how much memory it needs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def write_filled(name: str, folder: Path) -> Path:
 
 
 def _filled(values: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    """Random numbers for the missing ones, from the range of those that are there; columns that nobody has stay empty."""
+    """Random numbers for the missing ones, from the range of those that are there.
+
+    A column without any number stays empty.
+    """
     known = ~np.isnan(values)
     low, high = values[known].min(), values[known].max()
     drawn = rng.uniform(low, high, values.shape).astype(values.dtype)

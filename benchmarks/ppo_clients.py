@@ -1,4 +1,4 @@
-"""Whether PPO learns from the environments through other people's interfaces: two clients against random search.
+"""Whether PPO learns through other libraries' interfaces: two clients against random search.
 
 ``python -m benchmarks.ppo_clients --seeds 50 --jobs 2``. The clients are `examples/ppo_sb3.py`
 (sb3-contrib's MaskablePPO on the native vector environment through `nasgym.wrappers.SB3VecEnv`) and
@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a run: regrets and mean rewards, in percent; of random search no greedy episode."""
+    """Regrets and mean rewards of a run, in percent; random search has no greedy episode."""
 
     best: float
     greedy: float

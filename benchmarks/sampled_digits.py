@@ -2,7 +2,7 @@
 
     python -m benchmarks.sampled_digits [--rows 100,300,1000] [--members 1] [--seed 0]
 
-Writes the sample as CSV with a spec, as anybody would their own measurements, imports it under
+Writes the sample as CSV with a spec, as users do with their own measurements. Imports it under
 another name into a folder of its own, fits it, and asks the surrogate about all 3,125
 architectures.
 """
@@ -30,7 +30,10 @@ EPOCHS, BATCH, REPEATS = 14, 4096, 10
 
 
 def write_sample(folder: Path, rows: int, seed: int = 0, name: str = "digits-sample") -> tuple[Path, Path]:
-    """Writes ``sample.csv`` and ``sample.json`` with some of the shipped table's architectures, drawn without repeats."""
+    """Writes ``sample.csv`` and ``sample.json``.
+
+    They hold some of the shipped table's architectures, drawn without repeats.
+    """
     table, space = find_table("digits"), DigitsSpace()
     picked = np.random.default_rng(seed).choice(space.size, rows, replace=False)
     columns = {"val": table.accuracy["digits", EPOCHS, "validation"], "test": table.accuracy["digits", EPOCHS, "test"]}

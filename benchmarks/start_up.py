@@ -1,4 +1,7 @@
-"""What is paid once, each in fresh processes: import, making an environment, loading tables, and the memory of these."""
+"""What is paid once: import, making an environment, loading tables, and the memory of these.
+
+Each is measured in fresh processes.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,10 @@ def run(code: str, *arguments: str) -> object:
 
 
 def milliseconds(code: str, times: int, *arguments: str) -> tuple[float, str]:
-    """Median and the range over fresh processes, after one that does not count: files are in the system's cache."""
+    """Median and range over fresh processes.
+
+    One before them does not count: after it, files are in the system's cache.
+    """
     run(code, *arguments)
     got = np.array([run(code, *arguments) for _ in range(times)], dtype=float)
     middle = float(np.median(got))

@@ -1,4 +1,4 @@
-"""How much the trainings behind the mobile ids say: do two training seeds rank random networks alike?
+"""How much the mobile ids' trainings say: do two training seeds rank random networks alike?
 
     python -m benchmarks.training_signal [--networks 30] [--epochs 1]
 

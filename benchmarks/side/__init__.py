@@ -1,1 +1,4 @@
-"""Contestants that need packages of their own: they run in side environments and are asked for one block at a time."""
+"""Contestants that need packages of their own.
+
+They run in side environments and are asked for one block at a time.
+"""

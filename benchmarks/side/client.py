@@ -1,4 +1,7 @@
-"""`SideContestant`: asks a script in a side environment for one block at a time, so that it takes turns with the others."""
+"""`SideContestant`: asks a script in a side environment for one block at a time.
+
+So the script takes turns with the other contestants.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.side.install``: the side environments, under ``$BENCH_SIDE`` or ``.side/``, with pinned versions.
+"""``python -m benchmarks.side.install``: the side environments, with pinned versions.
 
-What cannot be installed stops nothing: the reason is kept, and the table of ``make bench`` states
-it.
+They lie under ``$BENCH_SIDE`` or ``.side/``. What cannot be installed stops nothing: the reason is
+kept, and the table of ``make bench`` states it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Jumanji's Knapsack (50 items), jit + vmap on the CPU, with random legal actions and automatic resets in the same step.
+"""Jumanji's Knapsack (50 items), jit + vmap on the CPU, with random legal actions.
 
-Its fastest way on this machine: one call a step, as an agent outside of JAX would drive it, or all
-steps of a block in one call (`jax.lax.scan`). The actions are chosen before the clock starts, and
-every block waits for its last result.
+Resets are automatic, in the same step. Its fastest way on this machine: one call a step, as an
+agent outside of JAX would drive it, or all steps of a block in one call (`jax.lax.scan`). The
+actions are chosen before the clock starts, and every block waits for its last result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def legal(key: Any, mask: Any) -> Any:
 
 
 def ways(num: int) -> dict[str, Callable[[], int]]:
-    """Both ways of playing the same actions from the same states on, which lie along one long walk."""
+    """Both ways of playing the same actions from the same states, which lie along one long walk."""
     env = VmapAutoResetWrapper(jumanji.make("Knapsack-v1"))
     step, pick = jax.jit(env.step), jax.jit(legal)
     state, seen = jax.jit(env.reset)(jax.random.split(jax.random.PRNGKey(0), num))

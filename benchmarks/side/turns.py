@@ -1,8 +1,8 @@
-"""The side of a contestant in its own environment: picks its fastest way, then does one block for every line on stdin.
+"""What a contestant runs in its own environment: one block for every line on stdin.
 
-Only the standard library, since the side environments have neither nasgym nor the other scripts.
-What is printed is JSON, a line at a time: first what runs and with which versions, then
-``{"seconds": ...}`` per counted step of every block. By hand::
+First it picks its fastest way. Only the standard library, since the side environments have neither
+nasgym nor the other scripts. What is printed is JSON, a line at a time: first what runs and with
+which versions, then ``{"seconds": ...}`` per counted step of every block. By hand::
 
     yes | head -5 | .side/envpool/bin/python benchmarks/side/envpool_cartpole.py 1024
 """

@@ -1,4 +1,7 @@
-"""The parts of `make bench` that judge and that talk to other processes; the numbers themselves are not tested."""
+"""The parts of `make bench` that judge and that talk to other processes.
+
+The numbers themselves are not tested.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ def test_decisions_are_counted_without_the_steps_that_reset():
 
 
 def test_a_line_of_the_table_has_all_local_contestants():
-    setting = env_speed.EnvCore("nasgym/Digits-v0", 2, "tokens", "NextStep")
+    setting = env_speed.Setting("nasgym/Digits-v0", 2, "tokens", "NextStep")
     sides = env_speed.Sides({"EnvPool CartPole": Scripted(1.0)}, {}, {"Jumanji Knapsack": "not installed"})
     row = env_speed.row_of(setting, make_problem(setting.env_id), sides, 3, 2)
     assert set(row.beside) == set(COLUMNS)
@@ -103,7 +106,7 @@ def test_a_line_of_the_table_has_all_local_contestants():
 
 def test_a_side_contestant_that_ends_in_the_middle_is_noted_and_the_others_go_on():
     code = "import sys; print('{\"way\": \"one\"}', flush=True); sys.stdin.readline(); sys.exit('out of memory')"
-    setting = env_speed.EnvCore("nasgym/Digits-v0", 2, "tokens", "SameStep")
+    setting = env_speed.Setting("nasgym/Digits-v0", 2, "tokens", "SameStep")
     with client.SideContestant([sys.executable, "-c", code]) as side:
         sides = env_speed.Sides({"Jumanji Knapsack": side, "EnvPool CartPole": Scripted(1.0)})
         row = env_speed.row_of(setting, make_problem(setting.env_id), sides, 3, 2)
@@ -125,7 +128,7 @@ def test_a_side_contestant_that_ends_in_the_middle_is_noted_and_the_others_go_on
 )
 def test_goals_of_the_vector_environment(num, observation, mode, wanted):
     got = {"native": np.array([1.0]), "CartPoleVectorEnv": np.array([5.0]), "numpy.copyto": np.array([0.25])}
-    goals = env_speed._goals(env_speed.EnvCore("nasgym/Digits-v0", num, observation, mode), got, 100.0)
+    goals = env_speed._goals(env_speed.Setting("nasgym/Digits-v0", num, observation, mode), got, 100.0)
     assert [goal.text for goal in goals] == wanted
     assert [goal.met for goal in goals] == [goal.text not in (">= 6 x CartPole", "< 4 x the copy's time") for goal in goals]
 
