@@ -1,4 +1,7 @@
-"""One episode on Digits as a picture: a strip of frames (``--out episode.png``) or an animation (``--out episode.gif``)."""
+"""One episode on Digits as a picture.
+
+``--out episode.png`` makes a strip of frames, ``--out episode.gif`` an animation.
+"""
 
 import argparse
 from pathlib import Path

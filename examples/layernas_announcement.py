@@ -1,4 +1,4 @@
-"""The figure of the LayerNAS announcement: LayerNAS against random search, regularized evolution and PPO.
+"""The figure of LayerNAS's announcement, with random search, regularized evolution and PPO.
 
     python examples/layernas_announcement.py --runs 100 --jobs 2
 

@@ -1,9 +1,9 @@
-"""Accuracy against cost: REINFORCE on several weighted sums of MO-Gymnasium's LinearReward, beside random search.
+"""Accuracy against cost: REINFORCE on MO-Gymnasium's LinearReward, beside random search.
 
     python examples/morl_linear.py --evaluations 1000 --seeds 3
 
-Needs mo-gymnasium, torch and moocore. Read it from top to bottom: settings, one episode, search,
-comparison. Half a minute on a CPU.
+REINFORCE learns several weighted sums, one after the other. Needs mo-gymnasium, torch and moocore.
+Read it from top to bottom: settings, one episode, search, comparison. Half a minute on a CPU.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Settings:
     """What a run needs; chosen for a thousand evaluations."""
 
     env_id: str = "nasgym/mo-Digits-v0"
-    """Accuracy, and minus the cost as a fraction of the dearest architecture; both are maximised."""
+    """Accuracy, and minus the cost as a fraction of the largest; both are maximised."""
     cost_weights: tuple[float, ...] = (0.0, 0.02, 0.1, 0.3, 0.6, 2.0, 5.0)
-    """What the whole cost range is worth in accuracy; between them lie the corners of the front's hull."""
+    """What the whole cost range is worth in accuracy; the front's hull has corners between them."""
     evaluations: int = 1000
     """Complete architectures, all weights together; what random search gets as well."""
     batch: int = 10
@@ -39,13 +39,18 @@ class Settings:
     learning_rate: float = 3e-3
     """Of Adam; high, because a weight has some fifteen updates."""
     entropy_weight: float = 0.1
-    """In advantages of variance 1; high, because what counts is everything that was found on the way."""
+    """In advantages of variance 1; high, because everything found on the way counts."""
     hidden: int = 64
     """Units of the hidden layer."""
 
 
 def rollout(envs: list[gym.Env], policy: nn.Module) -> tuple[np.ndarray, np.ndarray, torch.Tensor, torch.Tensor]:
-    """One episode in each environment, in lock-step: weighted sums, reward vectors, log-probabilities, entropies."""
+    """One episode in each environment, in lock-step.
+
+    Returns:
+        ``(batch,)`` weighted sums, ``(batch, 2)`` reward vectors, ``(batch,)`` log-probabilities of
+        the episodes and ``(batch,)`` entropies, each summed over the decisions.
+    """
     observations, infos = zip(*(env.reset() for env in envs), strict=True)
     log_probability, entropy, done = torch.zeros(len(envs)), torch.zeros(len(envs)), False
     while not done:
@@ -64,14 +69,14 @@ def rollout(envs: list[gym.Env], policy: nn.Module) -> tuple[np.ndarray, np.ndar
 
 
 def search(settings: Settings, seed: int) -> np.ndarray:
-    """One weighted sum after the other; the reward vectors of everything that was evaluated on the way."""
+    """Learns one weighted sum after the other; returns the reward vectors of all evaluations."""
     torch.manual_seed(seed)
     envs = [LinearReward(mo_gymnasium.make(settings.env_id)) for _ in range(settings.batch)]
     width, choices = envs[0].observation_space.shape[0], int(envs[0].action_space.n)
     policy = nn.Sequential(nn.Linear(width, settings.hidden), nn.Tanh(), nn.Linear(settings.hidden, choices))
     adam = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate)
     found = []
-    # from dear to cheap: the policy of one weight is a good start for the next
+    # from expensive to cheap: the policy of one weight is a good start for the next
     for cost_weight, updates in zip(settings.cost_weights, shares(settings), strict=True):
         for env in envs:
             env.set_weight(np.array([1.0, cost_weight]))
@@ -100,7 +105,7 @@ def random_search(evaluations: int, seed: int) -> np.ndarray:
 
 
 def hypervolume(vectors: np.ndarray) -> float:
-    """What the vectors dominate of the square of accuracy in [0, 1] and cost between nothing and the dearest."""
+    """The area that the vectors dominate; accuracy and cost over the largest are in [0, 1]."""
     return moocore.hypervolume(vectors, ref=[0.0, -1.0], maximise=True)
 
 

@@ -1,4 +1,4 @@
-"""From nothing to a search on your device: measure the blocks of a space here, check their sums, search with them.
+"""From nothing to a search on your device: measure blocks, check their sums, search with them.
 
     python examples/new_device.py
 

@@ -1,9 +1,9 @@
-"""An agent of your own in thirty lines: the cross-entropy method, compared with random search on equal budgets.
+"""An agent of your own in thirty lines: the cross-entropy method, beside random search.
 
     python examples/own_agent.py --seeds 20 --budget 300
 
-A package of yours makes the agent known to `nasgym compare` with the entry point ``nasgym.agents``;
-a script needs none.
+Both have the same budget. A package of yours makes the agent known to `nasgym compare` with the
+entry point ``nasgym.agents``; a script needs none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from nasgym.agents import Agent, AskTellAgent, make_agent
 
 @dataclass
 class CrossEntropy(AskTellAgent):
-    """Cross-entropy method (Rubinstein, 1999): draw, keep the best few of all, move the probabilities towards them.
+    """Cross-entropy method (Rubinstein, 1999): draw, keep the best few, move towards them.
+
+    The best few are those of all draws so far; what moves are the probabilities of the choices.
 
     Attributes:
         batch: Architectures drawn at once.
@@ -40,7 +42,7 @@ class CrossEntropy(AskTellAgent):
         self._archs, self._reward = np.empty((0, ledger.space.num_decisions), dtype=np.int8), np.empty(0)
 
     def ask(self) -> np.ndarray:
-        """Draws one decision after the other; the mask says what is legal after the earlier ones."""
+        """Draws decision by decision; the mask says what is legal after the earlier ones."""
         archs = np.full((self.batch, self._space.num_decisions), -1, dtype=np.int8)
         for t in range(self._space.num_decisions):
             odds = self._p[t] * self._space.mask(archs, t)

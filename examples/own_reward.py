@@ -1,7 +1,8 @@
-"""A reward rule of your own, without a package around it: a frozen dataclass of numbers, and a `Problem` that uses it.
+"""A reward rule of your own, without a package around it.
 
     python examples/own_reward.py
 
+A rule is a frozen dataclass of numbers, and a `Problem` uses it.
 `make_problem` takes rules by name, since its keywords must fit into JSON. A script takes the
 problem of an id apart and puts it together again with another rule. A package of yours makes the
 rule known by name with the entry point ``nasgym.rules``.
@@ -23,11 +24,13 @@ from nasgym.rewards import CostScale, RewardRule
 
 @dataclass(frozen=True)
 class Priced(RewardRule):
-    """R = A - price (C - C_least) / (C_largest - C_least): every bit of cost has its price, and there is no target.
+    """R = A - price (C - C_least) / (C_largest - C_least).
+
+    Every bit of cost has its price, and there is no target.
 
     Attributes:
-        price: Accuracy that the dearest architecture must have more than the cheapest to be worth
-            as much.
+        price: How much more accurate the most expensive architecture must be than the cheapest to
+            be worth as much.
     """
 
     name: ClassVar[str] = "priced"
@@ -39,7 +42,7 @@ class Priced(RewardRule):
 
 
 def main() -> None:
-    """Searches with three prices; the dearer the cost, the cheaper the network that wins."""
+    """Searches with three prices; the higher the price, the cheaper the network that wins."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", type=int, default=200, help="evaluations, each architecture counted once")
     parser.add_argument("--seeds", type=int, default=10)

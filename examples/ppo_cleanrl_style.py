@@ -1,9 +1,10 @@
-"""PPO in one file, to be read from top to bottom: settings, network, rollout, update. Plain torch on the native vector environment.
+"""PPO in one file, to be read from top to bottom: settings, network, rollout, update.
 
     python examples/ppo_cleanrl_style.py --env-id nasgym/Digits-v0 --seed 1 --evaluations 300
 
-The layout is CleanRL's, the algorithm that of Schulman et al. (1707.06347). Three things differ
-from a PPO for control, and each is needed to learn anything within a few hundred evaluations:
+Plain torch on the native vector environment. The layout is CleanRL's, the algorithm that of
+Schulman et al. (1707.06347). Three things differ from a PPO for control, and each is needed to
+learn anything within a few hundred evaluations:
 
 * Illegal choices are masked out of the logits, so no episode is wasted on one, and all episodes
   have the same length.
@@ -92,10 +93,10 @@ class Policy(nn.Module):
 
 
 def ranks(new: np.ndarray, recent: np.ndarray) -> np.ndarray:
-    """Squared shares of recent returns that lie below (ties count half), with mean 0 and variance 1 if shares are uniform.
+    """Squared shares of recent returns that lie below; ties count half.
 
-    The square tells good from very good more than bad from very bad: a search is judged by its best
-    architecture.
+    They have mean 0 and variance 1 if the shares are uniform. The square tells good from very good
+    more than bad from very bad: a search is judged by its best architecture.
     """
     share = (recent < new[:, None]).mean(axis=1) + 0.5 * (recent == new[:, None]).mean(axis=1)
     return (share**2 - 1 / 3) / np.sqrt(4 / 45)
@@ -176,7 +177,10 @@ def train(env_id: str, seed: int, evaluations: int, **more: Any) -> tuple[list[t
 
 
 def greedy_episode(policy: Policy, env_id: str, env_keywords: dict[str, Any] | None = None) -> tuple[str, float]:
-    """The architecture of the most likely choices, and its reward; not one of the evaluations of the search."""
+    """The architecture of the most likely choices, and its reward.
+
+    It is none of the evaluations of the search.
+    """
     env = gym.make(env_id, **(env_keywords or {}))
     observation, info = env.reset(seed=0)
     terminated, total = False, 0.0

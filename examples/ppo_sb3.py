@@ -30,7 +30,10 @@ from nasgym.wrappers import SB3VecEnv
 
 
 class RankedRewards(VecEnvWrapper):
-    """Replaces the rewards with which episodes end by their rank; below it, `VecMonitor` keeps the true ones."""
+    """Replaces the rewards with which episodes end by their ranks.
+
+    `VecMonitor`, which it wraps, keeps the true ones.
+    """
 
     def __init__(self, envs: VecEnv) -> None:
         super().__init__(envs)
@@ -110,7 +113,10 @@ def train(
 
 
 def greedy_episode(model: MaskablePPO, env_id: str, env_keywords: dict[str, Any] | None = None) -> tuple[str, float]:
-    """The architecture of the most likely choices, and its reward; not one of the evaluations of the search."""
+    """The architecture of the most likely choices, and its reward.
+
+    It is none of the evaluations of the search.
+    """
     env = gym.make(env_id, **(env_keywords or {}))
     observation, info = env.reset(seed=0)
     terminated, total = False, 0.0

@@ -2,9 +2,9 @@
 
     python examples/rllib_ppo.py --evaluations 500 --seeds 3
 
-Needs ray[rllib], which wants Gymnasium 1.2.2 (`make test-clients` makes an environment with it in
-.side/rllib). Read it from top to bottom: settings, environment, algorithm, loop, comparison. Half a
-minute on a CPU.
+Needs ray[rllib], which requires Gymnasium 1.2.2 (`make test-clients` makes an environment with it
+in .side/rllib). Read it from top to bottom: settings, environment, algorithm, loop, comparison.
+Half a minute on a CPU.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class Settings:
     """What a run needs; chosen for a few hundred evaluations, not for millions of steps."""
 
     env_id: str = "nasgym/Digits-v0"
-    """The table that comes with the package: maximise accuracy with at most half of the MACs range."""
+    """The table that comes with nasgym: maximise accuracy with at most half of the MACs range."""
     evaluations: int = 500
     """Complete architectures, that is episodes; what random search gets as well."""
     num_envs: int = 10
-    """Architectures between two updates. Fewer updates of larger batches hardly learn anything in 500 evaluations."""
+    """Architectures between two updates.
+
+    Fewer updates of larger batches hardly learn anything in 500 evaluations.
+    """
     epochs: int = 3
     """Passes over a batch. RLlib's 30 make the policy repeat a few architectures early."""
     learning_rate: float = 1e-3
@@ -56,10 +59,10 @@ class Settings:
 
 
 class RankedReward(gym.Wrapper):
-    """Replaces the reward of a complete architecture by its rank among the last 100; the info keeps the reward itself.
+    """Replaces the reward of a complete architecture by its rank among the last 100.
 
-    Rewards of infeasible architectures lie far below all others; ranks keep the differences at the
-    top.
+    The info keeps the reward itself. Rewards of infeasible architectures lie far below all others;
+    ranks keep the differences at the top.
     """
 
     def __init__(self, env: gym.Env) -> None:
@@ -75,12 +78,15 @@ class RankedReward(gym.Wrapper):
 
 
 def make_env(config: dict[str, Any]) -> gym.Env:
-    """One environment, with the observation that RLlib's masking module asks for: observations and action_mask."""
+    """One environment; its Dict of observations and action_mask is what RLlib masks with."""
     return MaskInObservation.dialect(RankedReward(gym.make(config["env_id"])), "rllib")
 
 
 def make_algorithm(settings: Settings, seed: int, rewards: list[float]) -> PPO:
-    """PPO in this process, without remote runners and learners; `rewards` gets the reward of every complete architecture."""
+    """PPO in this process, without remote runners and learners.
+
+    `rewards` gets the reward of every complete architecture.
+    """
     steps = settings.num_envs * nasgym.make_problem(settings.env_id).space.num_decisions
     config = (
         PPOConfig()
@@ -108,7 +114,7 @@ def make_algorithm(settings: Settings, seed: int, rewards: list[float]) -> PPO:
                 model_config=DefaultModelConfig(fcnet_hiddens=[settings.hidden, settings.hidden], fcnet_activation="tanh"),
             )
         )
-        # RLlib copies environments and their configuration, so a ledger behind them would be a
+        # RLlib copies environments and their configuration, so a ledger in them would be a
         # copy: the callback counts
         .callbacks(on_episode_end=lambda episode, **_: rewards.append(episode.get_infos(-1)["reward"]))
         .debugging(seed=seed, log_level="ERROR")

@@ -1,4 +1,4 @@
-"""MnasNet's figure: what a soft and a hard latency constraint make a controller sample, on Once-for-All.
+"""MnasNet's figure on Once-for-All: what a soft and a hard latency constraint make agents sample.
 
     python examples/soft_vs_hard.py
 
@@ -8,7 +8,7 @@ power of -0.07, on both sides of T). Upper row: accuracy and latency of every sa
 ones light and late ones dark, with the Pareto front of the sample. Lower row: how many models were
 sampled at each latency.
 
-In the paper (MnasNet, 1807.11626, Figure 4; remembered) the hard constraint keeps the controller
+In the paper (MnasNet, 1807.11626, Figure 4; from memory) the hard constraint keeps the controller
 among models faster than T, and the soft one makes it sample a wider range around T. Here it is the
 other way round, for both agents and seeds 0, 1 and 2: of the last third of the models 70 to 75 %
 are within T under the hard constraint, packed at T (mean 23.7 to 24.0 ms with T = 25), and 90 to 99

@@ -36,7 +36,7 @@ class Settings:
     """What a run needs; chosen for a few hundred evaluations, not for millions of steps."""
 
     env_id: str = "nasgym/Digits-v0"
-    """The table that comes with the package: maximise accuracy with at most half of the MACs range."""
+    """The table that comes with nasgym: maximise accuracy with at most half of the MACs range."""
     evaluations: int = 500
     """Complete architectures, that is episodes; what random search gets as well."""
     num_envs: int = 10
@@ -50,7 +50,10 @@ class Settings:
     first_epsilon: float = 1.0
     """Share of random decisions in the first round."""
     last_epsilon: float = 0.15
-    """And from the middle of the run on: two random decisions in an episode of 15, so that the best is varied, not repeated."""
+    """The same from the middle of the run on: two random decisions in an episode of 15.
+
+    So the best is varied, not repeated.
+    """
     hidden: int = 128
     """Units of each of two layers."""
 
@@ -78,7 +81,7 @@ def search(problem: nasgym.Problem, settings: Settings, seed: int) -> nasgym.Led
     """One run of DQN; the ledger has everything that it evaluated."""
     np.random.seed(seed)  # noqa: NPY002  # Tianshou explores and samples with the global generator
     torch.manual_seed(seed)
-    # one ledger behind all environments counts every evaluation
+    # one ledger for all environments counts every evaluation
     ledger = nasgym.Ledger(problem, nasgym.Budget("total", settings.evaluations), seed=seed)
     scale = RewardScale("rank", window=100)
 

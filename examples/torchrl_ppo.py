@@ -33,11 +33,14 @@ class Settings:
     """What a run needs; chosen for a few hundred evaluations, not for millions of steps."""
 
     env_id: str = "nasgym/Digits-v0"
-    """The table that comes with the package: maximise accuracy with at most half of the MACs range."""
+    """The table that comes with nasgym: maximise accuracy with at most half of the MACs range."""
     evaluations: int = 500
     """Complete architectures, that is episodes; what random search gets as well."""
     num_envs: int = 10
-    """Architectures between two updates. Fewer updates of larger batches hardly learn anything in 500 evaluations."""
+    """Architectures between two updates.
+
+    Fewer updates of larger batches hardly learn anything in 500 evaluations.
+    """
     epochs: int = 3
     """Passes over a batch. The usual 10 make the policy repeat a few architectures early."""
     learning_rate: float = 1e-3
@@ -51,7 +54,7 @@ class Settings:
 
 
 def make_env(ledger: nasgym.Ledger, settings: Settings) -> TransformedEnv:
-    """Architectures side by side, behind one ledger that counts every evaluation."""
+    """Architectures side by side, with one ledger that counts every evaluation."""
     # TorchRL resets the environments itself: it refuses Gymnasium's default mode, and observations
     # that are a Dict in SameStep
     env = NASVectorEnv(ledger, settings.num_envs, autoreset_mode="Disabled")

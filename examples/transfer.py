@@ -1,15 +1,16 @@
-"""One policy for many devices and latency targets: PPO learns on half of NATS-Bench's devices and targets, and is tested on the others.
+"""One policy for many devices and latency targets.
 
     python examples/transfer.py
 
-The environments differ in their device, and every episode has a latency target of its own
-(`reset(options={"target": ...})`). The policy is not told the device: it sees its choices, the
+PPO learns on half of NATS-Bench's devices and targets, and is tested on the others. The
+environments differ in their device, and every episode has a latency target of its own
+(`reset(options={"target": ...})`). The policy does not know the device: it sees its choices, the
 least latency that they still allow over the target, and how tight the target is. After the training
 nothing is learnt any more. On each held-out device and target the policy draws ten architectures;
 random search, evolution and REINFORCE start from nothing and may evaluate ten too, or ten times as
 many. Feasible masks keep the policy within the latency target (without them this training is too
 short to learn that); so there are also random draws with the same masks. The agents know the target
-by the reward only.
+only by the reward.
 
 With `--split models` (the default) every second model of a kind is for the test: a Pixel 2 is new
 there, but a Pixel 3 was in the training. With `--split kinds` the training has graphics cards only,
@@ -54,7 +55,7 @@ class Settings:
     dataset: str = "cifar10"
     """data set of the accuracies and latencies"""
     split: str = "models"
-    """which devices are held out: every second model of a kind ("models"), or all but the graphics cards ("kinds")"""
+    """held out: every second model of a kind ("models"), or all but the graphics cards ("kinds")"""
     seed: int = 0
     """of the network's first weights and of all draws"""
     updates: int = 1000
@@ -78,7 +79,10 @@ class Settings:
 
 
 def devices(split: str, dataset: str) -> tuple[list[str], list[str]]:
-    """Training and test devices; a model at other batch sizes (``titanx_1``, ``titanx_256``) stays on its side."""
+    """Training and test devices.
+
+    A model at other batch sizes (``titanx_1``, ``titanx_256``) stays on its side.
+    """
     if split not in ("models", "kinds"):
         raise SystemExit(f"error: --split is 'models' or 'kinds', got {split!r}.")
     names = sorted(table_devices("nats-tss", dataset))
@@ -93,19 +97,24 @@ def devices(split: str, dataset: str) -> tuple[list[str], list[str]]:
 
 
 def keywords(device: str, dataset: str) -> dict[str, object]:
-    """What the environment of a device is made with; its own target is replaced in every episode."""
+    """What a device's environment is made with; its own target is replaced in every episode."""
     return {"device": device, "dataset": dataset, "reward": REWARD, "target": HALF, "mask": MASK}
 
 
 def fractions(rng: np.random.Generator, num: int, side: int) -> np.ndarray:
-    """``(num,)`` fractions out of the even tenths of the range (side 0), or out of the odd ones (side 1)."""
+    """``(num,)`` fractions from the even (side 0) or the odd (side 1) tenths of the range."""
     return (2 * rng.integers(0, 5, num) + side + rng.random(num)) / 10
 
 
 def roll_out(
     envs: gym.vector.VectorEnv, policy: Policy, targets: np.ndarray
 ) -> tuple[dict[str, torch.Tensor], np.ndarray, list[str]]:
-    """One episode in each environment, at the given targets: what the policy saw and did, rewards, and architectures."""
+    """One episode in each environment, at the given targets.
+
+    Returns:
+        What the policy saw and did by name, ``(steps, envs, ...)`` each; ``(envs,)`` rewards; the
+        architectures.
+    """
     observation, info = envs.reset(options={"target": targets})
     seen: dict[str, list[torch.Tensor]] = {"observations": [], "masks": [], "actions": [], "log_probs": []}
     for _ in range(envs.unwrapped.num_steps):
@@ -159,7 +168,7 @@ def train(args: Settings, train_devices: list[str]) -> tuple[Policy, int]:
 
 
 def test(args: Settings, policy: Policy, test_devices: list[str]) -> dict[str, np.ndarray]:
-    """Regret of the best of a few evaluations, in points of accuracy; ``(tests,)`` for each contestant."""
+    """Regret of the best of a few evaluations, in points of accuracy; ``(tests,)`` a contestant."""
     rivals = {
         "random": (make_agent("random"), 1),
         "evolution x 10": (make_agent("regularized-evolution"), 10),
