@@ -1,8 +1,8 @@
-"""``python -m tests.build_data``: the tables that tests and benchmarks use, from ``../shared/data`` where that exists.
+"""``python -m tests.build_data``: the tables that tests and benchmarks use.
 
-NAS-Bench-Macro goes through its importer. The NATS-Bench tables do not come from the official
-archive but from arrays of its published numbers, means over seeds; their cards say so, and the
-tests of the official importer use no such table.
+They come from ``../shared/data``, where that exists. NAS-Bench-Macro goes through its importer. The
+NATS-Bench tables do not come from the official archive but from arrays of its published numbers,
+means over seeds; their cards say so, and the tests of the official importer use no such table.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def build(shared: Path) -> list[Path]:
 
 
 def build_ofa(shared: Path) -> list[Path]:
-    """Imports Once-for-All's predictor and latencies where they are not there yet; returns their files."""
+    """Imports Once-for-All's predictor and latencies if they are missing; returns their files."""
     sources = {
         predictor_path(): (shared / "tables" / "ofa_mbv3_accuracy_predictor.npz", import_ofa_predictor),
         device_path("ofa", "note10"): (shared / "raw" / "ofa_note10", import_ofa_device),
@@ -174,7 +174,7 @@ def build_ofa(shared: Path) -> list[Path]:
 
 
 def build_devices(shared: Path) -> Path:
-    """Imports the device costs of the topology space where they are not there yet, or come from another file."""
+    """Imports the topology space's device costs if they are missing or from another file."""
     folder = shared / "devices"
     source, path = folder / "nb201_devices.csv.gz", columns_path("nats-tss", "nb201-devices")
     try:

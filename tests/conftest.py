@@ -14,7 +14,10 @@ os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
 
 
 def need_table(name: str) -> str:
-    """The name of a table (or ``"ofa"``, or of a space whose networks are trained) that is there; otherwise skips, or fails where the table could have been built."""
+    """The name of a table that is there, or ``"ofa"``, or a space whose networks are trained.
+
+    Otherwise skips, or fails where the table could have been built.
+    """
     from nasgym.files.data_folder import data_folder
     from nasgym.problems.sources.space import is_playable
     from nasgym.registration import IDS
@@ -50,7 +53,10 @@ def shared() -> Path:
 
 @pytest.fixture
 def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder for one test; the conftest of a folder whose tests write into it makes it their default."""
+    """An empty data folder for one test.
+
+    Where the tests of a folder write into it, their conftest makes it their default.
+    """
     folder = tmp_path / "nasgym-data"
     monkeypatch.setenv("NASGYM_DATA", str(folder))
     return folder

@@ -1,4 +1,7 @@
-"""A sampled table that other tests build on: 80 of 360 networks of a space with numbers, words and inactive decisions."""
+"""A sampled table that other tests build on.
+
+It has 80 of 360 networks of a space with numbers, words and inactive decisions.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,15 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sampled_space() -> DescribedSpace:
-    """(1 + 6 + 3) x 4 x 3 x 3 = 360 networks; the sizes stand in no order and are therefore words to a model."""
+    """(1 + 6 + 3) x 4 x 3 x 3 = 360 networks; sizes in no order, so they are words to a model."""
     return space_from_description(DESCRIPTION)
 
 
 def sampled_table(rows: int = ROWS, seed: int = 0, **card: Any) -> Table:
-    """Two seeds with holes, validation and test after 5 epochs, test alone after 20; seconds; a latency and a constant energy."""
+    """Two seeds with holes; seconds; a latency and a constant energy.
+
+    Validation and test are known after 5 epochs, test alone after 20.
+    """
     space = sampled_space()
     rng = np.random.default_rng(seed)
     archs = space.enumerate()[np.sort(rng.choice(space.size, rows, replace=False))]

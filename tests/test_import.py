@@ -66,7 +66,7 @@ def test_import_reads_no_data():
 
 
 def test_import_takes_no_time_of_its_own():
-    """Measured in one process behind gymnasium, so that a busy machine slows both."""
+    """Measured after gymnasium in one process, so that a busy machine slows both."""
     watch = (
         "import time\n"
         "start = time.process_time()\n"

@@ -1,4 +1,7 @@
-"""A package of somebody else, installed beside nasgym: what it adds can be listed and played; what is broken says so."""
+"""Another package, installed beside nasgym.
+
+What it adds can be listed and played; what is broken says so.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ broken-table = broken_plugin:number
 def site(tmp_path_factory) -> Path:
     """A folder into which pip has installed the package."""
     source = tmp_path_factory.mktemp("source") / "package"
-    shutil.copytree(PACKAGE, source)  # a build leaves files behind
+    shutil.copytree(PACKAGE, source)  # a build leaves files there
     folder = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
     done = subprocess.run([*pip, "--no-build-isolation", "--target", folder, source], capture_output=True, text=True)
@@ -81,7 +84,7 @@ def broken(site, tmp_path_factory) -> Path:
 
 
 def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own that sees the installed package, with an empty data folder."""
+    """The command in a process that sees the installed package, with an empty data folder."""
     path = os.pathsep.join([str(site), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "NASGYM_DATA": str(folder / "data"), "COLUMNS": "200"}
     command = [sys.executable, "-m", "nasgym", *arguments]

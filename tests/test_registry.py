@@ -14,7 +14,7 @@ from nasgym.registry import AGENTS, RULES, SPACES, Registry
 
 @pytest.fixture
 def plugins(monkeypatch):
-    """Entry points of another package: one that works, one that does not, one that takes a built-in name."""
+    """Another package's entry points: one works, two do not, one takes a built-in name."""
     points = {
         "nasgym.rules": [
             EntryPoint("mine", "nasgym.rewards:Absolute", "nasgym.rules"),

@@ -1,4 +1,7 @@
-"""A small problem that other tests build on: three layers, inactive decisions, 36 networks, holes in the seeds."""
+"""A small problem that other tests build on.
+
+Three layers, inactive decisions, 36 networks, holes in the seeds.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def tiny_space() -> DescribedSpace:
 
 
 def tiny_table(*, canonical: bool = False, shift: float = 0.0) -> Table:
-    """Fidelities 1 (search) and 4 (report), three seeds with holes in all but the first; two devices and an energy."""
+    """Fidelities 1 (search) and 4 (report), two devices and an energy.
+
+    There are three seeds, with holes in all but the first.
+    """
     rng = np.random.default_rng(7)
     clean = rng.permutation(SIZE) / SIZE * 0.8 + 0.1 + shift
     accuracy = {}
@@ -74,7 +80,7 @@ def tiny_problem(
     objectives: list[Objective] | None = None,
     restrict: dict[str, list[Any]] | None = None,
 ) -> Problem:
-    """A problem on the tiny table; costs are the phone's latency (1 to 36, each once) and the energy."""
+    """A problem on the tiny table; costs are the phone's latency (1 to 36, once each), energy."""
     table, whole = table or tiny_table(), tiny_space()
     costs = [TableCost(table, whole, name, "toy") for name in ("latency_ms@phone", "energy_mj")]
     space = whole if restrict is None else whole.restrict(restrict)
@@ -89,7 +95,7 @@ def tiny_ledger(budget: Budget | float | None = 10, *, seed: SeedChoice = "mean"
 
 
 def partial_archs(space: Any, rng: np.random.Generator, n: int, *, prefixes: bool = False) -> np.ndarray:
-    """``(n, D)`` valid architectures with decisions opened: at random places, or all behind a random one."""
+    """``(n, D)`` valid architectures with decisions opened: random ones, or all from one on."""
     archs = space.sample(rng, n)
     if prefixes:
         open_from = rng.integers(0, space.num_decisions + 1, n)

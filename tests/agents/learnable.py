@@ -1,4 +1,4 @@
-"""A problem that a policy can learn within a few dozen evaluations: every decision has a better choice."""
+"""Problems that a policy learns in a few dozen evaluations: all decisions have a better choice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def learnable_problem() -> Problem:
 
 
 def digits_problem(*, constrained: bool = False) -> Problem:
-    """The Digits space with made-up accuracies: 15 decisions, ten of them inactive where a layer is skipped."""
+    """The Digits space with made-up accuracies: 15 decisions, of which skips make ten inactive."""
     space = DigitsSpace()
     cost = counted_cost(space, "macs", "digits")
     macs = cost.cost(space.enumerate())

@@ -112,33 +112,33 @@ class TestRandomSearch:
 
 
 class Scripted(AskTellAgent):
-    """Asks for the batches that it was given, and keeps what it is told."""
+    """Asks for the batches that it was given, and keeps the answers."""
 
     name = "scripted"
 
     def start(self, ledger, rng):
-        self.left, self.told = [ledger.space.enumerate()[:3], ledger.space.enumerate()[3:5]], []
+        self.left, self.answers = [ledger.space.enumerate()[:3], ledger.space.enumerate()[3:5]], []
 
     def ask(self):
         return self.left.pop(0) if self.left else np.empty((0, 5), dtype=np.int8)
 
     def tell(self, archs, evaluations):
-        self.told.append((archs, evaluations.reward))
+        self.answers.append((archs, evaluations.reward))
 
 
 def test_ask_and_tell_alternate_until_nothing_is_asked():
     agent, problem = Scripted(), tiny_problem()
     result = agent.search(Ledger(problem, 10))
     assert result.ended == "agent"
-    assert [len(archs) for archs, _ in agent.told] == [3, 2]
+    assert [len(archs) for archs, _ in agent.answers] == [3, 2]
     expected = problem.evaluate(problem.space.enumerate()[:5]).reward
-    assert (np.concatenate([reward for _, reward in agent.told]) == expected).all()
+    assert (np.concatenate([reward for _, reward in agent.answers]) == expected).all()
 
 
-def test_an_agent_that_evaluates_nothing_is_told_so():
+def test_an_agent_that_evaluates_nothing_is_refused():
     class Idle(Scripted):
         def start(self, ledger, rng):
-            self.left, self.told = [], []
+            self.left, self.answers = [], []
 
     with pytest.raises(InvalidValue, match="evaluated nothing"):
         Idle().search(tiny_ledger(3))

@@ -88,7 +88,7 @@ def test_restrictions_are_kept(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tiny_space_is_survived(name):
-    """36 networks, budget for more: an agent ends by itself, or is ended because it repeats itself."""
+    """36 networks, budget for more: an agent ends itself, or is ended for repeating itself."""
     problem = tiny_problem(rule=Constrained(), target=20.0)
     result = make_agent(name).search(problem, budget=Budget("distinct", 40, max_proposals=200), seed=0)
     assert result.ended in ("agent", "max_proposals")

@@ -1,4 +1,4 @@
-"""LayerNAS: the dynamic programme against brute force, the filter, buckets, and the published table."""
+"""LayerNAS: dynamic programming against brute force, filter, buckets and the published table."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,10 @@ WIDE = {
 
 
 def additive_problem(rng, *, target=None, lower=None, column=False, space=None):
-    """Whole-numbered costs and accuracies are sums over the layers; dearer options tend to be better ones."""
+    """A problem whose costs, whole numbers, and accuracies are sums over the layers.
+
+    More expensive options tend to be better ones.
+    """
     space = space_from_description(WIDE) if space is None else space
     options = space.to_options(space.enumerate())
     terms = [rng.integers(1, 40, len(layer.options)).astype(np.float64) for layer in space.layers]
@@ -54,7 +57,7 @@ def best_found(problem, result):
 
 
 class TestExactness:
-    """With a bucket for every cost, and accuracies and costs that are sums, the programme is exact."""
+    """The programme is exact with a bucket for every cost, if accuracies and costs are sums."""
 
     @pytest.mark.parametrize("seed", range(12))
     @pytest.mark.parametrize("column", [False, True])
@@ -86,7 +89,10 @@ class TestExactness:
     )
     @pytest.mark.parametrize("seed", range(4))
     def test_by_least_cost_and_by_decisions(self, fields, seed):
-        """Layers of one decision: to cut them changes nothing, and the least cost of a sum orders as its cost does."""
+        """Layers have one decision, so cutting them changes nothing.
+
+        The least cost of a sum orders as its cost does.
+        """
         problem, worth, prices = additive_problem(np.random.default_rng(seed), target=(0.3, 0.5, 0.8, None)[seed])
         result = LayerNAS(buckets=10_000, **fields).search(problem, budget=200)
         assert best_found(problem, result) == pytest.approx(best_within(problem, worth, prices))
@@ -123,7 +129,7 @@ class TestFilter:
         # hand-computed: layer 0 costs 1 or 6, layer 1 costs 1 or 6; the limit is 6, so a 6 fits
         # nowhere (6 + 1 > 6)
         space = space_from_description(
-            {"name": "s", "decisions": [{"name": n, "role": "op", "choices": ["cheap", "dear"]} for n in ("x", "y")]}
+            {"name": "s", "decisions": [{"name": n, "role": "op", "choices": ["cheap", "costly"]} for n in ("x", "y")]}
         )
         card = {"name": "t", "space": "s", "datasets": ["d"], "search_fidelity": 1, "report_fidelity": 1}
         card |= {"search_metric": "validation", "canonical": False}
@@ -131,8 +137,8 @@ class TestFilter:
         cost = ChainCost(space, "macs", 0.0, [np.array([1.0, 6.0])] * 2)
         problem = Problem(space, TableOracle(table, space), [cost], Constrained(), target=6.0)
         result = LayerNAS().search(problem, budget=10)
-        # (cheap, dear) is the first layer's child, over the limit itself but with a cheaper
-        # completion; (dear, *) never is
+        # (cheap, costly) is the first layer's child, over the limit itself but with a cheaper
+        # completion; (costly, *) never is
         assert result.history.archs.tolist() == [[0, 1], [0, 0]]
         assert result.best_arch.tolist() == [0, 0]
 
@@ -188,7 +194,7 @@ class TestBuckets:
             monkeypatch.setattr("nasgym.spaces.space.ENUMERATION_LIMIT", 10)
             assert reachable_costs(Ledger(problem, 1), make_steps(space, "layers")) == (least, largest)
 
-    def test_buckets_are_of_equal_width_and_the_dearest_lies_in_the_last(self):
+    def test_buckets_are_of_equal_width_and_the_largest_cost_lies_in_the_last(self):
         problem = tiny_problem()  # costs 1 to 36, each once; the last layer reaches all of them
         bucketize = LayerNAS(buckets=5)._bucketize(Ledger(problem, 1), make_steps(problem.space, "layers"))
         archs = problem.space.enumerate()
@@ -211,7 +217,7 @@ class TestBuckets:
 
 class TestCut:
     def test_a_decision_that_is_switched_off_has_one_option(self):
-        """Digits' layers are an operation, a kernel and an expansion; a skipped layer has neither."""
+        """Digits' layers are operation, kernel and expansion; a skipped one has only the first."""
         problem, _, _ = additive_problem(np.random.default_rng(0), space=DigitsSpace())
         archs = LayerNAS(cut="decisions", buckets=10_000).search(problem, budget=3_125).history.archs
         space = problem.space
@@ -290,7 +296,7 @@ def regret(problem, history, n):
 class TestNASBenchMacro:
     @pytest.mark.parametrize(("unit", "after"), [("distinct", 89), ("total", 94)])
     def test_the_optimum_at_half_the_range_is_found_early(self, macro, unit, after):
-        """94 encodings, 89 of which are different networks, which is what a distinct budget counts on this table."""
+        """A distinct budget counts different networks: 94 encodings are 89 of them here."""
         problem = make_problem("nasgym/NASBenchMacro-v0", reward="constrained", cost="macs")  # its default target
         assert problem.constraint.upper == pytest.approx(56.69e6, rel=1e-3)
         result = LayerNAS().search(problem, budget=Budget(unit, after))

@@ -128,7 +128,7 @@ def test_survivors_are_the_feasible_ones_and_then_those_that_miss_the_limit_by_l
     assert set(problem.space.index_of(survivors)) == {*near, *feasible}
 
 
-def test_a_limit_keeps_the_population_from_dear_networks():
+def test_a_limit_keeps_the_population_from_expensive_networks():
     # only accuracy is optimised: without the limit, nothing draws generations to cheap networks
     free, bound = make(DigitsSpace(), objectives=["accuracy"]), make(DigitsSpace(), target=0.3, objectives=["accuracy"])
     limit = bound.constraint.upper

@@ -15,18 +15,18 @@ from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from tests.tiny import tiny_problem
 
 
-def told(rewards):
-    """Evaluations of which evolution reads the rewards only."""
+def rewarded(rewards):
+    """Evaluations with these rewards, which are all that evolution reads."""
     rewards = np.asarray(rewards, dtype=np.float64)
     return Evaluations(rewards, {}, rewards, np.ones(len(rewards), dtype=bool), rewards)
 
 
 def begun(problem=None, rewards=None, seed=0, **fields):
-    """An agent that has been told its first population, and that population."""
+    """An agent that knows the rewards of its first population, and that population."""
     agent = OFAEvolution(**fields)
     agent.start(Ledger(problem or make_problem("nasgym/Digits-v0"), 1), np.random.default_rng(seed))
     first = agent.ask()
-    agent.tell(first, told(np.arange(len(first)) if rewards is None else rewards))
+    agent.tell(first, rewarded(np.arange(len(first)) if rewards is None else rewards))
     return agent, first
 
 
@@ -45,14 +45,14 @@ def test_the_best_of_parents_and_children_become_parents():
     agent, first = begun(population=8, rewards=[3, 1, 4, 1, 5, 9, 2, 6])
     assert (shown(agent) == first[[5, 7]]).all()
     children = agent.ask()
-    agent.tell(children, told([0, 7, 0, 0, 0, 8, 0, 0]))
+    agent.tell(children, rewarded([0, 7, 0, 0, 0, 8, 0, 0]))
     assert (shown(agent) == np.stack([first[5], children[5]])).all()  # 9 survives its children
 
 
 def test_of_equals_the_earlier_stay():
     agent, first = begun(population=4, rewards=[1, 1, 1, 1])
     assert (shown(agent) == first[0]).all()
-    agent.tell(agent.ask(), told([1, 1, 1, 1]))
+    agent.tell(agent.ask(), rewarded([1, 1, 1, 1]))
     assert (shown(agent) == first[0]).all()
 
 
@@ -90,7 +90,10 @@ def test_genes():
 
 
 def test_inactive_choices_are_inherited():
-    """A first population of Digits has skipped layers whose kernels are not 0; their children bring them back."""
+    """Skipped layers of a first population of Digits have kernels that are not 0.
+
+    Children bring them back.
+    """
     agent, first = begun(mutation=0.0)
     hidden = agent._parents != agent._space.clear_inactive(agent._parents)
     assert hidden.any()

@@ -13,8 +13,8 @@ from tests.tiny import tiny_ledger, tiny_problem, tiny_space
 SPACE = tiny_space()
 
 
-def told(rewards):
-    """Evaluations of which evolution reads the rewards only."""
+def rewarded(rewards):
+    """Evaluations with these rewards, which are all that evolution reads."""
     rewards = np.asarray(rewards, dtype=np.float64)
     return Evaluations(rewards, {}, rewards, np.ones(len(rewards), dtype=bool), rewards)
 
@@ -24,7 +24,7 @@ def begun(rewards, **fields):
     agent = RegularizedEvolution(population=len(rewards), **fields)
     agent.start(tiny_ledger(10), np.random.default_rng(0))
     members = agent.ask().copy()
-    agent.tell(members, told(rewards))
+    agent.tell(members, rewarded(rewards))
     return agent, members
 
 
@@ -56,12 +56,12 @@ def test_the_oldest_dies_even_if_it_is_the_best():
     agent, members = begun([0.9, 0.5, 0.4], sample=200)
     child = agent.ask()
     assert is_neighbour(child[0], members[0])
-    agent.tell(child, told([0.1]))  # takes the place of the first and best
+    agent.tell(child, rewarded([0.1]))  # takes the place of the first and best
     assert is_neighbour(agent.ask()[0], members[1])
-    agent.tell(agent.ask(), told([0.2]))  # the second leaves
+    agent.tell(agent.ask(), rewarded([0.2]))  # the second leaves
     assert is_neighbour(agent.ask()[0], members[2])
     newest = agent.ask()
-    agent.tell(newest, told([0.3]))  # the third leaves; all are children now, and the newest is the best
+    agent.tell(newest, rewarded([0.3]))  # the third leaves; all are children now, and the newest is the best
     assert is_neighbour(agent.ask()[0], newest[0])
 
 
@@ -122,7 +122,7 @@ def test_a_batch_has_children_of_several_parents(repeats):
     children = agent.ask()
     assert children.shape == (6, 5)
     assert all(any(is_neighbour(child, parent) for parent in members) for child in children)
-    agent.tell(children, told(np.arange(6)))  # the last four of them are the population now
+    agent.tell(children, rewarded(np.arange(6)))  # the last four of them are the population now
     assert (agent._fitness == [4, 5, 2, 3]).all()
     if not repeats:
         assert len(np.unique(children, axis=0)) == 6

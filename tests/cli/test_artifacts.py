@@ -1,4 +1,7 @@
-"""What ``nasgym data list`` and ``nasgym data verify`` say of tables, devices, cost columns, predictors and surrogates."""
+"""What ``nasgym data list`` and ``nasgym data verify`` say of every kind of file.
+
+These are tables, devices, cost columns, predictors and surrogates.
+"""
 
 import json
 from dataclasses import replace

@@ -23,7 +23,10 @@ DIGITS = "k3e3,skip,k5e6,skip,k3e3"
 
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
-    """``call("export", ...)``: exit code, stdout and stderr of the command, in this process and an empty folder."""
+    """``call("export", ...)``: exit code, stdout and stderr of the command.
+
+    It runs in this process and in an empty folder.
+    """
 
     def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["nasgym", *arguments])
@@ -152,7 +155,7 @@ def test_files_that_are_not_named(call, tmp_path):
     for kind, name in (("pytorch", "digits_network.py"), ("json", "digits_network.json")):
         assert call("export", DIGITS, "--to", kind)[0] == 0
         assert (tmp_path / name).is_file()
-    # the weights beside the source are as dear as the source
+    # the weights beside the source are as costly as the source
     (tmp_path / "mnasnet_small.pt").write_bytes(b"trained for a week")
     code, _, err = call("export", "mnasnet-small", "--to", "pytorch", "--seed", "1")
     assert (code, "mnasnet_small.pt is there already" in err) == (2, True)

@@ -68,7 +68,7 @@ def predictor_file(imported):
 
 
 def test_a_device_written_by_hand_plays_once_for_all(predictor_file, call, tmp_path):
-    """docs/device-file.md, step by step: a template, a column filled with what somebody measured, a comparison."""
+    """docs/device-file.md, step by step: a template, a column of measurements, a comparison."""
     (tmp_path / "data" / "predictors").mkdir(parents=True)
     for path in (predictor_file, predictor_file.with_name(predictor_file.name + ".sha256")):
         (tmp_path / "data" / "predictors" / path.name).write_bytes(path.read_bytes())
@@ -170,7 +170,7 @@ def test_latencies_of_a_whole_table(call, tmp_path):
         shutil.copyfile(shipped / name, tmp_path / name)
     seen = []
 
-    def fake(models, options, log, told):
+    def fake(models, options, log, progress):
         seen.append(len(models))
         log.touch()
         return {name: Timing(1.0 + i, 0.0, 2.0, 0.0, 9, False) for i, name in enumerate(models)}

@@ -1,1 +1,4 @@
-"""Other libraries on our environments; `make test-clients` runs all of them, each where it can be installed."""
+"""Other libraries on our environments.
+
+`make test-clients` runs all of them, each where it can be installed.
+"""

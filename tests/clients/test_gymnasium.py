@@ -1,4 +1,7 @@
-"""Gymnasium's own checks, in every environment that has nasgym: the clients bring different versions of it."""
+"""Gymnasium's own checks, in every environment that has nasgym.
+
+The clients bring different versions of Gymnasium.
+"""
 
 import gymnasium
 import numpy as np

@@ -28,7 +28,10 @@ def episodes(env, number, seed):
 
 
 class FreshWeights(LinearReward):
-    """LinearReward puts the same array of weights into every info, which Gymnasium's checker does not allow."""
+    """Gymnasium's checker wants a new array of weights in every info.
+
+    LinearReward puts the same one into all.
+    """
 
     def step(self, action):
         *transition, info = super().step(action)
@@ -50,16 +53,15 @@ def test_a_weight_on_accuracy_alone_is_the_accuracy_rule():
 
 @pytest.mark.parametrize("weight", [0.1, 0.5, 2.0])
 def test_a_weighted_sum_is_the_scalar_rule(weight):
-    # with the dearest cost as target the rule is A + w (1 - C / T), and the weighted sum A - w C /
-    # T
-    dearest = nasgym.make_problem(DIGITS).scale.largest
+    # with the largest cost as target the rule is A + w (1 - C / T), the weighted sum A - w C / T
+    largest = nasgym.make_problem(DIGITS).scale.largest
     rule = {"rule": "weighted-sum", "alpha": weight}
     linear = episodes(LinearReward(mo_gymnasium.make(MO), np.array([1.0, weight])), 20, 1)
-    scalar = episodes(gymnasium.make(DIGITS, reward=rule, target=dearest), 20, 1)
+    scalar = episodes(gymnasium.make(DIGITS, reward=rule, target=largest), 20, 1)
     for (sums, info), (reward, other) in zip(linear, scalar, strict=True):
         assert info["arch"] == other["arch"]
         assert sums + weight == pytest.approx(reward, abs=1e-6)
-        assert sums == pytest.approx(info["accuracy"] - weight * info["macs"] / dearest, abs=1e-6)
+        assert sums == pytest.approx(info["accuracy"] - weight * info["macs"] / largest, abs=1e-6)
 
 
 def test_their_vector_environment_takes_ours():

@@ -1,4 +1,7 @@
-"""An own table that is large enough to be killed in the middle of: 1,024 networks, three training seeds, noise."""
+"""A table of our own that is large enough to kill a comparison in the middle.
+
+It has 1,024 networks, three training seeds and noise.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def _listen_to_ctrl_c() -> None:
 
 @contextmanager
 def start(data: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The running command; one that a failing test leaves behind is killed."""
+    """The running command; one that a failing test left running is killed."""
     pipe, listen = subprocess.PIPE, _listen_to_ctrl_c
     with subprocess.Popen(
         command(*arguments), env=environment(data), stdout=pipe, stderr=pipe, text=True, preexec_fn=listen

@@ -1,4 +1,7 @@
-"""Comparisons whose latencies are measured while they run: said so in every result, and nothing is measured twice."""
+"""Comparisons whose latencies are measured while they run.
+
+Every result says so, and nothing is measured twice.
+"""
 
 from __future__ import annotations
 
@@ -89,4 +92,4 @@ def test_live_refuses_company(tmp_path, monkeypatch):
     assert "MEASURED LIVE, each whole network" in text
     assert "answers' latencies stayed noisy" in text
     assert "no exact answer where latency_ms is measured" in text
-    assert any(key == "latency_ms" and "MEASURED LIVE" in told for key, told in source_lines(problem))
+    assert any(key == "latency_ms" and "MEASURED LIVE" in text for key, text in source_lines(problem))

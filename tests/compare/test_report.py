@@ -58,7 +58,7 @@ def make_problem(*, metric: str = "validation", target: float | None = None, sec
 
 
 def make_run(agent: str, seed: int, rows: list[int], at: list[int], digest: str, *, seconds: bool = True) -> RunResult:
-    """A search whose incumbents were these rows of the table, found at these evaluations, out of 10."""
+    """A search of 10 evaluations whose incumbents were these rows, found at these evaluations."""
     archs = np.array([[row // 2, row % 2] for row in rows], dtype=np.int8)
     reward = VALIDATION.mean(axis=1)[rows]
     times = 10.0 * np.array(at, dtype=float) if seconds else np.full(len(at), np.nan)

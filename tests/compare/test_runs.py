@@ -93,7 +93,7 @@ def test_jobs_and_failing_searches(tmp_path):
     store.close()
     with pytest.raises(NasgymError, match="proposed something else"):
         run_all(comparison, tmp_path, 2)
-    # a worker that was told to end may still be on its way out
+    # a worker that was asked to end may still be on its way out
     deadline = time.monotonic() + 30
     while multiprocessing.active_children() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -120,7 +120,11 @@ def wait_for_charges(process, out: Path, wanted: int) -> bool:
 
 
 def interrupt(data: Path, out: Path, how: int, after: int) -> tuple[bool, int, str]:
-    """Starts the comparison and ends it behind so many charges: whether it was still running, its code, its stderr."""
+    """Starts the comparison and ends it after so many charges.
+
+    Returns:
+        Whether it was still running, its exit code, its stderr.
+    """
     with start(data, *KILLED, "--out", str(out)) as process:
         running = wait_for_charges(process, out, after)
         if running:

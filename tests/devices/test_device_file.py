@@ -76,8 +76,8 @@ def test_fingerprints_speak_of_contents_not_of_sources():
     assert device(source="elsewhere").fingerprint == device().fingerprint
     for change in ({"runtime": "tflite"}, {"threads": 4}, {"batch": 2}, {"precision": "int8"}, {"space": "other"}):
         assert device(**change).fingerprint != device().fingerprint
-    dearer = {**device().latencies, CONV: Latency(0.5000000001, 0.01, 100)}
-    assert device(latencies=dearer).fingerprint != device().fingerprint
+    slower = {**device().latencies, CONV: Latency(0.5000000001, 0.01, 100)}
+    assert device(latencies=slower).fingerprint != device().fingerprint
 
 
 @pytest.mark.parametrize(

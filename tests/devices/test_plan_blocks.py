@@ -43,7 +43,7 @@ def test_blocks_of_random_networks_have_the_macs_of_their_plans(name: str) -> No
 
 @pytest.mark.parametrize("name", SUMMED)
 def test_a_device_of_these_blocks_gives_the_sum_over_the_plan(name: str) -> None:
-    """Every block takes its position in the layout as milliseconds; the sum is taken by hand over the plan."""
+    """Every block takes its position in the layout in ms; the plan is summed up by hand."""
     space = SPACES.load(name)()
     layout = block_layout(space)
     blocks = list(layout)

@@ -229,7 +229,7 @@ def test_amounts(value, text):
     assert amount(value) == text
 
 
-def test_lines_are_folded_behind_separators_and_long_words_anywhere():
+def test_lines_are_folded_after_separators_and_long_words_anywhere():
     assert fold("a,bb,ccc,dddd", 6) == ["a,bb,", "ccc,", "dddd"]
     assert fold("one two", 7) == ["one two"]
     assert fold("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]

@@ -1,4 +1,4 @@
-"""Frames: one size for an episode, equal bytes, escaped labels, and a cost bar that says what the numbers say."""
+"""Frames: one size per episode, equal bytes, escaped labels, a cost bar true to its numbers."""
 
 import re
 import sys
@@ -75,7 +75,10 @@ def test_frames_of_a_space_have_one_even_size(space):
 
 @pytest.mark.parametrize("space", SPACES[:2], ids=lambda space: space.name)
 def test_bars_of_blocks_keep_their_scale(space):
-    """The stem is the same network part in every frame, so its bar is too, and a dearer block has a higher one."""
+    """The stem is the same network part in every frame, so its bar is the same too.
+
+    A more expensive block has a higher bar.
+    """
     heights = set()
     for frame in episode(space):
         rects = [r for r in ElementTree.fromstring(frame_svg(frame)).iter(f"{SVG}rect") if r.get("rx") == "2"]

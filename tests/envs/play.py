@@ -1,4 +1,4 @@
-"""The native vector environment and Gymnasium's loop over the scalar one, side by side: all that comes back is equal."""
+"""The native vector environment and Gymnasium's loop over the scalar one, played side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The native vector environment of several objectives and a loop over the scalar one, side by side."""
+"""The native vector environment of several objectives and a loop, played side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
 
 
 class Loop:
-    """Gymnasium's three ways of starting anew, over scalar environments, for rewards of any shape."""
+    """Gymnasium's three ways of starting again, over scalar environments, for any rewards."""
 
     def __init__(self, envs, mode):
         self.envs, self.mode, self.ended = envs, mode, [False] * len(envs)

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasgym.envs import episodes as walks
+from nasgym.envs import episodes
 from nasgym.envs.env import NASEnv
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
@@ -221,7 +221,7 @@ def test_ranges_are_checked(make, keywords, says):
 
 
 def assert_refused(evaluator, target, says, error=InvalidValue, **options):
-    """Both environments refuse a target with one sentence, and go on as if nothing had been asked."""
+    """Both environments refuse a target with one sentence, and go on as if it were not asked."""
     for env in (NASEnv(evaluator, **options), NASVectorEnv(evaluator, 2, **options)):
         env.reset(seed=3)
         with pytest.raises(error, match=says) as caught:
@@ -287,14 +287,17 @@ def test_other_options_are_named(option):
 
 
 def follow(env, asked, options=None, target=None):
-    """In every state that optimal actions lead to: they reach the best that masks allow, and no other legal action does."""
+    """Checks every state that optimal actions lead to.
+
+    They reach the best that masks allow, and no other legal action does.
+    """
     ev = asked.everything
     fits = ev.feasible if env._observer.feasibility is not None else np.ones(len(ev), dtype=bool)
     best = ev.reward[fits].max()
     ends = set()
 
     def value(actions):
-        """The best reward behind some actions, by playing on in all ways."""
+        """The best reward after some actions, by playing on in all ways."""
         env.reset(options=options)
         for action in actions:
             _, reward, terminated, _, _ = env.step(np.int64(action))
@@ -365,7 +368,7 @@ def test_optimal_actions_of_limits_below():
 @pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
 def test_optimal_actions_of_rows_are_those_of_scalars(mode, tabled, monkeypatch):
     if not tabled:
-        monkeypatch.setattr(walks, "TABLE_BYTES", 0)
+        monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     problem = tiny_problem(rule=MnasNetSoft(), target=12.0)
     options = {"mask": "feasible"}
     native, scalars = NASVectorEnv(problem, 4, autoreset_mode=mode, **options), [NASEnv(problem, **options) for _ in range(4)]
@@ -378,7 +381,7 @@ def test_optimal_actions_of_rows_are_those_of_scalars(mode, tabled, monkeypatch)
         optimal = native.optimal_actions()
         assert optimal.dtype == bool
         np.testing.assert_array_equal(optimal, [env.optimal_actions() for env in scalars])
-        wild = rng.random(4) < 0.1  # rows that end early stand still, or start anew with the problem's target
+        wild = rng.random(4) < 0.1  # rows that end early stand still, or start again with the problem's target
         actions = np.where(wild, 99, optimal.argmax(axis=1))
         _, _, terminated, _, _ = native.step(actions)
         for i, (env, action) in enumerate(zip(scalars, actions, strict=True)):
@@ -404,7 +407,7 @@ def test_digits_is_solved_by_its_optimal_actions():
 
 
 @pytest.mark.parametrize("env", [NASEnv, NASVectorEnv])
-def test_exact_answers_are_refused_behind_a_budget(env):
+def test_exact_answers_are_refused_under_a_budget(env):
     for made in (env(tiny_ledger()), env(DIGITS, budget=5)):
         made.reset()
         with pytest.raises(InvalidValue, match=r"with a budget every evaluation is counted.*leave out budget="):

@@ -1,4 +1,4 @@
-"""The environment against the checkers, against the problem behind it, and in the hands of an agent."""
+"""The environment against the checkers, against its problem, and in the hands of an agent."""
 
 from __future__ import annotations
 

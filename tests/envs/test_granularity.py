@@ -57,7 +57,7 @@ def test_the_same_architectures_with_the_same_rewards(restrict, mask):
     assert set(layers) == set(problem.space.to_str(problem.space.enumerate()[fits]))
 
 
-# those that train every candidate: `tests/problems/sources/test_mobile.py`
+# those that train every candidate: `tests/problems/sources/test_space.py`
 @pytest.mark.parametrize("env_id", [env_id for env_id, known in IDS.items() if not known.trains])
 def test_every_id_by_layers(imported, env_id):
     imported(IDS[env_id].table)
@@ -93,8 +93,8 @@ def test_observations_by_hand():
     seen, _, _, _, info = env.step(np.int64(1))
     np.testing.assert_array_equal(seen[:-2], [0, 0, 1] + [0, 1, 0] + [0] * 4 + [0, 0, 1])
     np.testing.assert_array_equal(info["action_mask"], [1, 1, 1, 1])
-    behind = completions_of(problem.space, np.array([1, 1, 1, -1, -1]))
-    least = problem.everything.costs["latency_ms@phone"][behind].min()
+    completions = completions_of(problem.space, np.array([1, 1, 1, -1, -1]))
+    least = problem.everything.costs["latency_ms@phone"][completions].min()
     np.testing.assert_allclose(seen[-2:], [least / 15, np.log(15 / 18.5)], rtol=1e-6)
     assert env.step(np.int64(3))[4]["arch"] == "conv:5,16,conv:3"
 

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasgym.envs import episodes as walks
+from nasgym.envs import episodes
 from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget, Ledger
@@ -59,7 +59,7 @@ def test_rewards_of_every_id(imported, env_id):
     env = gymnasium.make(mo_id(env_id), observation="tokens").unwrapped
     assert isinstance(env, MONASEnv)
     assert (env.reward_dim, env.reward_space.shape) == (2, (2,))
-    dearest = env.problem.scale.largest
+    largest = env.problem.scale.largest
     rng = np.random.default_rng(0)
     illegal = 0
     for episode in range(30):
@@ -77,7 +77,7 @@ def test_rewards_of_every_id(imported, env_id):
             np.testing.assert_array_equal(reward, [-1, -2])
             illegal += 1
         else:
-            np.testing.assert_allclose(reward, [info["accuracy"], -info["macs"] / dearest], rtol=1e-6)
+            np.testing.assert_allclose(reward, [info["accuracy"], -info["macs"] / largest], rtol=1e-6)
             np.testing.assert_allclose(reward * env.objective_units, [info["accuracy"], info["macs"]], rtol=1e-6)
         assert "regret" not in info
     assert illegal
@@ -102,7 +102,7 @@ def test_objectives_keep_their_order_and_their_units():
         assert info["latency_ms@phone"] == wanted[2]
 
 
-def test_a_restriction_has_its_own_dearest():
+def test_a_restriction_has_its_own_largest_cost():
     problem = tiny_problem(restrict={"b.width": [16]}, objectives=TWO)
     env = MONASEnv(problem)
     assert env.objective_units[1] == -problem.everything.costs["latency_ms@phone"].max() != -36
@@ -145,7 +145,7 @@ def play_both(evaluator, mode, start, illegal, steps=25, **options):
 @pytest.mark.parametrize("illegal", [0.0, 0.2])
 def test_native_equals_the_loop(mode, tabled, illegal, monkeypatch):
     if not tabled:
-        monkeypatch.setattr(walks, "TABLE_BYTES", 0)
+        monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     play_both(tiny_problem(objectives=THREE), mode, 0, illegal)
     play_both(tiny_problem(target=15.0, seed="sampled"), mode, 1, illegal)
     play_both(tiny_problem(rule=Constrained(), target=15.0), mode, 2, illegal, mask="feasible", granularity="layer")
@@ -244,7 +244,7 @@ def test_the_front_of_feasible_masks_is_that_of_feasible_architectures(limits):
 
 
 def test_what_float32_makes_equal_does_not_stay_in_the_front():
-    """Of two costs that only differ behind the seventh digit the better accuracy is left."""
+    """Of two costs that only differ after the seventh digit the better accuracy is left."""
     whole = tiny_problem()
     shapes = [len(layer.options) for layer in whole.space.layers]
     terms = [np.zeros(shapes[0]), np.zeros(shapes[1]), np.arange(4.0)]

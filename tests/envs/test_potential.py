@@ -1,4 +1,4 @@
-"""Shaping leaves the optimal policy as it is: solved by stepping the environment through every state."""
+"""Shaping leaves the optimal policy as it is: solved by stepping through every state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COSTLY = [name for name in RULES.builtin if RULES.load(name).needs_target]
 
 
 def replay(env, actions, target=None):
-    """Steps to a state; the last reward and whether that ended the episode, or (0, False) at the start."""
+    """Steps to a state; its reward and whether it ended the episode, (0, False) at the start."""
     env.reset(options=None if target is None else {"target": target})
     reward, terminated = 0.0, False
     for action in actions:
@@ -25,10 +25,10 @@ def replay(env, actions, target=None):
 
 
 def solve(env, gamma, target=None):
-    """Backward induction: ``{state: (every action's value)}``, a state being the legal actions before it.
+    """Backward induction: ``{state: (every action's value)}``; a state is the actions before it.
 
-    Every action is tried in every state, illegal ones too; all rewards are those that the
-    environment pays.
+    The actions before a state are legal. Every action is tried in every state, illegal ones too;
+    all rewards are those that the environment pays.
     """
     values = {}
 
@@ -53,7 +53,10 @@ def optimal(values):
 
 
 def assert_invariant(make, kind, gamma, target=None):
-    """The values of the shaped problem are those of the plain one minus a potential, so the best actions are the same."""
+    """The values of the shaped problem are those of the plain one minus a potential.
+
+    So the best actions are the same.
+    """
     plain = solve(make(), gamma, target)
     env = make(shaping={"potential": kind, "gamma": gamma})
     shaped = solve(env, gamma, target)
@@ -148,10 +151,10 @@ def test_potentials_by_hand():
     cost, value = (Potential.of(problem, {"potential": kind}) for kind in ("cost", "value"))
     latency, rewards = problem.everything.costs["latency_ms@phone"], problem.everything.reward
     prefixes = np.array([[-1] * 5, [1, 1, -1, -1, -1], [0, 0, 2, 2, -1]], dtype=np.int8)
-    behind = [completions_of(problem.space, prefix) for prefix in prefixes]
-    least = np.array([latency[rows].min() for rows in behind])
+    completions = [completions_of(problem.space, prefix) for prefix in prefixes]
+    least = np.array([latency[rows].min() for rows in completions])
     np.testing.assert_allclose(cost.of_prefixes(prefixes), np.where(least <= 12, 1, -np.minimum(1, least / 12 - 1)))
-    np.testing.assert_array_equal(value.of_prefixes(prefixes), [rewards[rows].max() for rows in behind])
+    np.testing.assert_array_equal(value.of_prefixes(prefixes), [rewards[rows].max() for rows in completions])
     assert Potential.of(problem, None) is None
     assert Potential.of(problem, "potential") == Potential(problem, "cost", 1.0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from nasgym.envs import episodes as walks
+from nasgym.envs import episodes
 from nasgym.envs.env import NASEnv
 from nasgym.envs.mo_env import MONASEnv, MONASVectorEnv
 from nasgym.envs.rendering import RENDER_MODES, check_render_mode
@@ -48,7 +48,10 @@ def looks(frame, mode, *words):
 
 
 def stages(env, first, step):
-    """Frames of an episode: start, after two decisions, the end; of another one with an illegal action, and with a target."""
+    """Frames of an episode: start, after two decisions, the end.
+
+    Then of one with an illegal action, and of one with a target.
+    """
     frames = {}
     env.reset()
     frames["start"] = first(env.render())
@@ -102,7 +105,7 @@ def test_every_stage_of_a_scalar_environment(mode):
 @pytest.mark.parametrize(("mode", "tabled"), [*((mode, True) for mode in RENDER_MODES), ("ansi", False)])
 def test_every_stage_of_a_vector_environment(mode, tabled, monkeypatch):
     if not tabled:
-        monkeypatch.setattr(walks, "TABLE_BYTES", 0)
+        monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     problem = aimed()
     env = NASVectorEnv(problem, 2, render_mode=mode, autoreset_mode="Disabled")
     check_stages(stages(env, lambda frames: frames[0], lambda choice: env.step([choice, choice])), mode, problem)
@@ -122,7 +125,7 @@ def test_rows_are_drawn_as_scalar_environments_draw_them():
                 if action is not None:
                     scalar.step(action)
             if actions[2] is None:
-                scalars[2].reset()  # the step after the end starts anew, the one after that ends again
+                scalars[2].reset()  # the step after the end starts again, the one after that ends the episode
                 if "ended" in env.render()[2]:
                     scalars[2].step(99)
         assert [frame.splitlines()[0] for frame in env.render()[:2]] == ["conv:5,24,conv:3", "skip,16,pool"]

@@ -1,4 +1,4 @@
-"""The native vector environment against Gymnasium's loop over the scalar one, and against misuse."""
+"""The native vector environment against Gymnasium's loop over scalar ones, and misuse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gymnasium.utils.env_match import check_environments_match
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from nasgym.envs import episodes as walks
+from nasgym.envs import episodes
 from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
 from nasgym.envs.granularity import Steps
@@ -111,12 +111,12 @@ def tiny_evaluators():
 @pytest.mark.parametrize("name", tiny_evaluators())
 def test_inactive_decisions_limits_and_ledgers(name, tabled, mode, observation, monkeypatch):
     if not tabled:
-        monkeypatch.setattr(walks, "TABLE_BYTES", 0)
+        monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     evaluator = tiny_evaluators()[name]
     if name == "distinct":  # the loop stops in the middle of a batch that overflows; here nothing does
         evaluator.budget = Budget("distinct", 36, max_proposals=10_000)
     native, _ = both(evaluator, mode, observation=observation)
-    assert isinstance(native._episodes, walks.TabularEpisodes if tabled else walks.ComputedEpisodes)
+    assert isinstance(native._episodes, episodes.TabularEpisodes if tabled else episodes.ComputedEpisodes)
     play_evaluator(evaluator, mode, range(9), episodes=4, observation=observation)
 
 
@@ -152,7 +152,7 @@ def test_a_vector_of_one_passes_the_checker_of_gymnasium(observation):
     check_environments_match(scalar, One(vector), 300)
 
 
-# ---- the tree behind it ------------------------------------------------------------------------
+# ---- its tree ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("restrict", [None, {"b.width": [8, 24], "a.kernel": [3]}, {"a.op": ["skip"], "c.kernel": [1]}])
@@ -173,10 +173,10 @@ def test_the_tree_has_every_prefix_once(restrict):
 
 def test_large_spaces_get_no_tables(monkeypatch):
     problem = tiny_problem()
-    view = Observer(problem, "onehot", Steps.of(problem.space, "decision"))
-    assert isinstance(walks.make_episodes(view, 2), walks.TabularEpisodes)
-    monkeypatch.setattr(walks, "TABLE_BYTES", 1000)
-    assert isinstance(walks.make_episodes(view, 2), walks.ComputedEpisodes)
+    observer = Observer(problem, "onehot", Steps.of(problem.space, "decision"))
+    assert isinstance(episodes.make_episodes(observer, 2), episodes.TabularEpisodes)
+    monkeypatch.setattr(episodes, "TABLE_BYTES", 1000)
+    assert isinstance(episodes.make_episodes(observer, 2), episodes.ComputedEpisodes)
 
 
 # ---- budget ------------------------------------------------------------------------------------

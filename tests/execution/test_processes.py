@@ -155,7 +155,7 @@ def start_owner(folder: Path, stop_seconds: float, when: str) -> subprocess.Pope
 
 @contextlib.contextmanager
 def owner(folder: Path, stop_seconds: float) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process, leader of its group, with two busy workers and an idle one: it, and the workers' ids."""
+    """A process, leader of its group, and the ids of its workers: two busy ones and an idle one."""
     process = start_owner(folder, stop_seconds, "never")
     try:
         assert process.stdout is not None

@@ -1,4 +1,7 @@
-"""Exported PyTorch files: what they hold, and that they are the networks that ONNX files of the same weights are."""
+"""Exported PyTorch files: what they hold.
+
+They are the same networks as ONNX files of the same weights.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ NOTHING = NetworkPlan("nothing", (2, 4, 4), (), (), (), Head(2, 2))
 
 
 def check(plan, folder, space="", batch=4, seed=0):
-    """Both exports of the same weights give the same outputs, and a step of training moves the parameters."""
+    """Both exports of the same weights give equal outputs, and training moves parameters."""
     rng = np.random.default_rng(seed)
     images = rng.normal(size=(batch, *plan.input_shape)).astype(np.float32)
     weights = settled_weights(plan, images, rng)
@@ -70,7 +73,10 @@ def check(plan, folder, space="", batch=4, seed=0):
 
 
 def settled_weights(plan, images, rng):
-    """Random weights whose normalisations bring what these images cause to size 1: signals reach the end of deep networks."""
+    """Random weights whose normalisations bring what these images cause to size 1.
+
+    So signals reach the end of deep networks.
+    """
     module = build_module(plan).eval()
     weights = random_weights(weight_shapes(plan), rng)
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=False)

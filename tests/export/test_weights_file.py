@@ -40,7 +40,7 @@ class Evil:
         return (open, ("broken-into", "w"))
 
 
-def test_every_damage_to_an_npz_is_told_as_such(tmp_path):
+def test_every_damage_to_an_npz_is_named_as_such(tmp_path):
     np.savez_compressed(tmp_path / "w.npz", a=np.arange(40, dtype=np.float32), b=np.ones(3))
     whole = (tmp_path / "w.npz").read_bytes()
     rng, refused = np.random.default_rng(0), 0

@@ -1,4 +1,4 @@
-"""Reading exported files back, as somebody without nasgym would."""
+"""Reading exported files back, as a user without nasgym would."""
 
 from __future__ import annotations
 

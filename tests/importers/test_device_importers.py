@@ -1,4 +1,4 @@
-"""Importers of published latencies: golden sums of the published files, and one thing wrong at a time."""
+"""Importers of published latencies: golden sums of the files, and one thing wrong at a time."""
 
 import base64
 
@@ -52,7 +52,7 @@ def test_once_for_all_latencies(note10, resolution, block, depth, ms):
 def test_once_for_all_has_each_block_once(note10):
     assert len(note10.latencies) == 480
     assert set(note10.latencies) == set(block_layout(OnceForAllSpace()))
-    # measured anew for each resolution: the same block, two latencies
+    # measured again for each resolution: the same block, two latencies
     last = {
         b.resolution: v.latency_ms for b, v in note10.latencies.items() if b.op == "conv" and b.out_ch == 1152 and b.in_hw == 6
     }
@@ -168,7 +168,10 @@ def test_an_incomplete_proxylessnas_file(shared, tmp_path):
 
 
 def test_tunas_latencies(shared):
-    """The file has its numbers rounded to seven digits, so that sums of 23 differ in the sixth one; published are exact ones."""
+    """The file rounds its numbers to seven digits, so sums of 23 differ in the sixth one.
+
+    The published sums are exact.
+    """
     device = read_tunas_device(shared / "devices" / "tunas_pixel1_proxylessnas_costmodel.csv")
     assert device.model == "linear"
     assert len(device.latencies) == 145

@@ -11,7 +11,7 @@ from nasgym.tables.table_folder import find_table, table_path
 
 
 def entry(text):
-    """Numbers that tell which architecture they belong to and do not depend on where the identities stand."""
+    """Numbers that show their architecture, and do not depend on where the identities stand."""
     value = 10 * text.count("2") + text.count("1")
     accuracies = [value, value + 0.5, value + 1.0]
     return {"test_acc": accuracies, "mean_acc": value + 0.5, "std": 0.4, "params": 1000 + value, "flops": 5000 + value}

@@ -1,4 +1,4 @@
-"""The reader against published numbers (three architectures of each space), and against damaged archives."""
+"""The reader against published numbers (three architectures a space) and damaged archives."""
 
 import warnings
 

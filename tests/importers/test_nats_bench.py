@@ -1,4 +1,4 @@
-"""The whole way from an archive to a table, on small synthetic archives and on the published samples."""
+"""The whole way from an archive to a table, on small synthetic archives and published samples."""
 
 import hashlib
 
@@ -31,7 +31,10 @@ def kind(request):
 
 @pytest.fixture
 def small(kind, monkeypatch):
-    """The kind, its four texts in another order than the space's, and importers that take these four for everything."""
+    """The space of a kind, and its four texts in another order than the space's.
+
+    Importers take these four for everything.
+    """
     space = small_space(kind)
     monkeypatch.setattr(nats_bench, "TopologySpace", lambda: small_space("tss"))
     monkeypatch.setattr(nats_bench, "SizeSpace", lambda: small_space("sss"))

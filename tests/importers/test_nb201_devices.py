@@ -177,7 +177,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
     assert read_meanings(tmp_path / "m.json").texts == {"a": "words"}
 
 
-def test_sentences_are_kept_and_notes_told(sheet, tmp_path):
+def test_sentences_are_kept_and_notes_reported(sheet, tmp_path):
     (tmp_path / "m.json").write_text(json.dumps({"_about": "mine", "phone_ms": {"dataset": "toy", "note": "measured twice"}}))
     columns = read_columns(import_cost_columns(sheet(), tmp_path / "m.json", space="tiny"))
     assert columns.card["published"] == {"_about": "mine"}

@@ -276,7 +276,7 @@ WRONG_SPECS = [
 
 
 @pytest.mark.parametrize(("change", "error", "message"), WRONG_SPECS)
-def test_a_wrong_spec_is_told(files, change, error, message):
+def test_a_wrong_spec_is_refused(files, change, error, message):
     change(files.spec)
     files.refused(message, error)
 
@@ -318,7 +318,7 @@ def test_too_many_architectures_are_refused(files):
 
 
 def test_the_page_quotes_messages_that_exist(files):
-    """Each message of the page's last table, numbers aside, is one that the cases of this file provoke."""
+    """The cases of this file provoke each message of the page's last table, numbers aside."""
     said = []
     for old, new, _, _ in WRONG_CELLS:
         files.text = CSV.replace(old, new)

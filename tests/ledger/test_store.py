@@ -31,7 +31,7 @@ def path(tmp_path):
 
 
 def search(store, *, stop_after=None, picks=3, run="r", budget=None, problem=None):
-    """Random proposals in batches of three; the history, or None where it was killed before the end."""
+    """Random proposals in batches of three; the history, or None if killed before the end."""
     problem = problem or tiny_problem(seed="sampled")
     ledger = Ledger(problem, budget or Budget("total", 30), seed=1, store=store, run=run, run_spec={"agent": "toy"})
     rng = np.random.default_rng(picks)

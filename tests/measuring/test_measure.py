@@ -55,7 +55,7 @@ def test_the_interval_holds_the_latency_of_uneven_rounds() -> None:
 
 
 def test_the_interval_holds_the_truth_most_of_the_time() -> None:
-    """Ten rounds of 20 runs from a known distribution: nominally 95 %, a little less with so few rounds."""
+    """Ten rounds of 20 runs from a known distribution: nominally 95 %, a bit less for so few."""
     rng, truth = np.random.default_rng(1), 1 + 0.1 * 0.5318  # 10 % quantile of a gamma distribution of shape 2
     found = [timing_of((1 + rng.gamma(2, 0.1, (10, 20))).tolist(), 0.02) for _ in range(300)]
     share = np.mean([timing.low_ms <= truth <= timing.high_ms for timing in found])
@@ -80,12 +80,12 @@ def test_unit_and_order_of_rounds(rounds: list[list[float]], factor: float) -> N
 
 
 def test_every_model_is_timed_in_every_round(tmp_path: Path) -> None:
-    told = []
-    found = measure(models(), QUICK, log=tmp_path / "log", progress=lambda done, total: told.append((done, total)))
+    reported = []
+    found = measure(models(), QUICK, log=tmp_path / "log", progress=lambda done, total: reported.append((done, total)))
     assert list(found) == ["conv0", "conv1", "conv2"]
     assert all(timing.latency_ms > 0 and timing.count >= 10 for timing in found.values())
-    assert told[-1] == (3, 3)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert reported[-1] == (3, 3)
+    assert [done for done, _ in reported] == sorted(done for done, _ in reported)
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     rounds = [{line["model"] for line in lines[1 + 3 * i : 4 + 3 * i]} for i in range(2)]
     assert rounds == [{"conv0", "conv1", "conv2"}] * 2
@@ -165,7 +165,7 @@ def test_a_model_that_loads_and_does_not_run_is_named() -> None:
 
 
 def test_a_provider_that_is_not_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """onnxruntime goes back to the processor without an error where a provider's libraries are missing."""
+    """If a provider's libraries are missing, onnxruntime takes the processor without an error."""
     import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])

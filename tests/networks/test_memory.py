@@ -1,4 +1,7 @@
-"""Size and peak memory: by hand, against the lifetimes of the tensors of ONNX graphs, and against folded graphs."""
+"""Size and peak memory.
+
+By hand, against the lifetimes of the tensors of ONNX graphs, and against folded graphs.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def elements(value):
 
 
 def stored_by_block(graph, width):
-    """Bytes of each block of a plan, and of each linear layer of the head, with normalisations folded away."""
+    """Bytes of each block of a plan and each linear layer of the head, normalisations folded."""
     stored = Counter()
     for tensor in graph.initializer:
         parts = tensor.name.split(".")
@@ -163,7 +166,7 @@ def test_a_gate_by_hand():
 
 
 def test_a_head_by_hand():
-    # pooling, hidden layer and classifier have their own weights: the dearest of them counts
+    # pooling, hidden layer and classifier have their own weights: the largest of them counts
     assert head_peak(Head(100, 2, hidden=3), 1) == 4 * (100 + 3 + 300 + 3)
     assert head_peak(Head(100, 2, hidden=3, hidden_bias=False), 1, "int8") == 100 + 3 + 300
     assert head_peak(Head(100, 2, hidden=3), 2) == 4 * (400 + 100)
@@ -172,7 +175,7 @@ def test_a_head_by_hand():
     assert head_peak(Head(10, 2, "swish"), 9) == 3 * 4 * 810
 
 
-def test_a_plan_is_its_dearest_step():
+def test_a_plan_is_its_largest_step():
     space = DigitsSpace()
     plan = plan_of(space, space.from_str("skip,skip,skip,skip,k5e6")[0])
     # 12 channels at 8 x 8 are expanded to 72

@@ -1,4 +1,4 @@
-"""The Once-for-All networks: by hand, and against the blocks that the published latencies are about."""
+"""The Once-for-All networks: by hand, and against the blocks of the published latencies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_largest_and_the_smallest():
 
 
 def test_blocks_are_those_of_the_published_latencies():
-    """Order, sizes, gates and activations; MACs but for two things that tables of blocks count otherwise."""
+    """Order, sizes, gates, activations; MACs but for two things that tables count otherwise."""
     blocks = layout(SPACE)
     for arch, options in zip(archs := SPACE.sample(np.random.default_rng(0), 200), SPACE.to_options(archs), strict=True):
         plan, case = plan_of(SPACE, arch), options[0]

@@ -25,7 +25,10 @@ each_space = pytest.mark.parametrize("space", MOBILE, ids=lambda space: space.na
 
 
 def counted_by_torch(plan, device):
-    """(MACs, parameters); the counter gives two FLOPs for each multiply-accumulate. On "meta" nothing is computed."""
+    """(MACs, parameters); the counter gives two FLOPs for each multiply-accumulate.
+
+    On "meta" nothing is computed.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     from nasgym.networks.torch_modules import build_module

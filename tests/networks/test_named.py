@@ -1,4 +1,7 @@
-"""Named architectures against the published counts, and against their encodings in the spaces they were found in."""
+"""Named architectures against published counts and their encodings.
+
+The encodings are those of the spaces they were found in.
+"""
 
 from __future__ import annotations
 

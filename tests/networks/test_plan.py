@@ -62,7 +62,7 @@ def test_out_size_rounds_up():
 
 
 def test_fields_that_came_later_show_only_where_they_are_used():
-    """Fingerprints of trainings hash what plans show; those of the shipped table must not change."""
+    """Fingerprints of trainings hash what plans show; the shipped table's must not change."""
     before = "MBConv(in_channels=4, mid_channels=24, out_channels=8, kernel=5, stride=2, activation='relu', se_channels=0, residual=False)"
     assert repr(MBConv(4, 24, 8, 5, 2)) == before
     assert repr(MBConv(4, 24, 8, 5, 2, se_gate="sigmoid")) == f"{before[:-1]}, se_gate='sigmoid')"

@@ -19,7 +19,10 @@ ENV = "nasgym/NATS-TSS-v0"
 
 @pytest.fixture(scope="module")
 def made_up(imported, tmp_path_factory):
-    """A data folder with the table and three devices, of which one is measured for a part, and one for CIFAR-100."""
+    """A data folder with the table and three devices.
+
+    One of them is measured for a part, and one for CIFAR-100.
+    """
     imported("nats-tss")
     table, folder = table_path("nats-tss"), tmp_path_factory.mktemp("devices")
     with pytest.MonkeyPatch.context() as patch:

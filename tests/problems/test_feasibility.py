@@ -1,4 +1,4 @@
-"""Masks that know the constraint, against looking at every completion; and episodes that follow them."""
+"""Masks that know the constraint, against every completion; and episodes that follow them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nasgym.envs import episodes as walks
+from nasgym.envs import episodes
 from nasgym.envs.core import EnvCore
 from nasgym.envs.env import NASEnv
 from nasgym.envs.granularity import Steps
@@ -45,7 +45,10 @@ def some_space(rng):
 
 
 def some_cost(rng, space):
-    """A chain or a plain sum over the layers, of fractions, so that sums in another order differ in the last digits."""
+    """A chain or a plain sum over the layers.
+
+    Terms are fractions, so sums in another order differ in the last digits.
+    """
     sizes = [len(layer.options) for layer in space.layers]
     unary = [rng.uniform(0.1, 5, size) for size in sizes]
     pair = [rng.uniform(0, 5, ends) for ends in itertools.pairwise(sizes)] if rng.random() < 0.7 else None
@@ -79,7 +82,10 @@ def prefixes_of(space, step):
 
 
 def states_of(steps):
-    """Every prefix that is not complete, as rows, steps, and its children as ``(row, choice, architecture)``."""
+    """Every prefix that is not complete: rows, steps and children.
+
+    A child is ``(row, choice, architecture)``.
+    """
     for step in range(steps.space.num_decisions):
         rows = prefixes_of(steps.space, step)
         children = []
@@ -91,7 +97,10 @@ def states_of(steps):
 
 
 def by_looking(problem, steps, limits):
-    """``[(rows, at, masks)]`` from the costs of all completions; `limits`: the least and largest allowed cost."""
+    """``[(rows, at, masks)]`` from the costs of all completions.
+
+    `limits` are the least and the largest allowed cost.
+    """
     costs = costs_of(problem)
     fine = (costs >= limits[0]) & (costs <= limits[1])
     for rows, at, children in states_of(steps):
@@ -106,7 +115,7 @@ def limits_of(problem):
     return -np.inf if lower is None else lower, np.inf if upper is None else upper
 
 
-def feasible_view(evaluator, granularity):
+def feasible_observer(evaluator, granularity):
     return Observer(evaluator, "tokens", Steps.of(evaluator.space, granularity), Feasibility(evaluator))
 
 
@@ -121,9 +130,9 @@ def test_a_choice_is_unmasked_where_a_completion_meets_the_constraint(seed, chai
         with pytest.raises(InvalidValue, match="leaves nothing"):
             Feasibility(problem)
         return
-    view = feasible_view(problem, granularity)
-    for rows, at, masks in by_looking(problem, view.steps, limits_of(problem)):
-        np.testing.assert_array_equal(view.masks(rows, at), masks)
+    observer = feasible_observer(problem, granularity)
+    for rows, at, masks in by_looking(problem, observer.steps, limits_of(problem)):
+        np.testing.assert_array_equal(observer.masks(rows, at), masks)
 
 
 @settings(max_examples=20, deadline=None)
@@ -131,10 +140,10 @@ def test_a_choice_is_unmasked_where_a_completion_meets_the_constraint(seed, chai
 def test_targets_of_an_episode_take_the_place_of_the_problems(seed, chain, granularity):
     rng = np.random.default_rng(seed)
     problem = some_problem(rng, chain=chain, kinds=("upper",))
-    view, costs = feasible_view(problem, granularity), costs_of(problem)
+    observer, costs = feasible_observer(problem, granularity), costs_of(problem)
     for target in (costs.min(), rng.choice(costs), rng.uniform(costs.min(), 2 * costs.max())):
-        for rows, at, masks in by_looking(problem, view.steps, (-np.inf, target)):
-            np.testing.assert_array_equal(view.masks(rows, at, np.full(len(rows), target)), masks)
+        for rows, at, masks in by_looking(problem, observer.steps, (-np.inf, target)):
+            np.testing.assert_array_equal(observer.masks(rows, at, np.full(len(rows), target)), masks)
 
 
 def shifted(limits, by):
@@ -156,8 +165,8 @@ def test_large_spaces_give_up_what_is_a_billionth_from_a_limit_and_nothing_else(
         assert not problem.space.can_enumerate
         if limits[1] < costs.min() * (1 + 3e-9) or limits[0] > costs.max() * (1 - 3e-9):
             return  # the whole space may be given up; see below
-        view = feasible_view(problem, granularity)
-        found = [view.masks(rows, at) for rows, at, _ in exact]
+        observer = feasible_observer(problem, granularity)
+        found = [observer.masks(rows, at) for rows, at, _ in exact]
     for masks, (_, _, most), (_, _, least) in zip(found, exact, sure, strict=True):
         assert not (masks & ~most).any()
         assert not (least & ~masks).any()
@@ -198,14 +207,14 @@ def test_the_cheapest_architectures_own_cost_is_a_target(seed):
 # ---- episodes ----------------------------------------------------------------------------------
 
 
-def reached(view):
-    """The complete architectures behind the masks, as positions in the space: level by level, over all prefixes."""
-    rows = np.full((1, view.steps.space.num_decisions), -1, dtype=np.int8)
-    for step in range(view.steps.space.num_decisions):
-        row, choice = np.nonzero(view.masks(rows, np.full(len(rows), step)))
+def reached(observer):
+    """Positions of the architectures that masks leave: level by level, over all prefixes."""
+    rows = np.full((1, observer.steps.space.num_decisions), -1, dtype=np.int8)
+    for step in range(observer.steps.space.num_decisions):
+        row, choice = np.nonzero(observer.masks(rows, np.full(len(rows), step)))
         rows = rows[row]
         rows[:, step] = choice
-    return view.evaluator.space.index_of(view.steps.to_archs(rows))
+    return observer.evaluator.space.index_of(observer.steps.to_archs(rows))
 
 
 @pytest.mark.parametrize("granularity", ["decision", "layer"])
@@ -213,15 +222,15 @@ def reached(view):
 @pytest.mark.parametrize("env_id", TABLES)
 def test_exactly_the_feasible_architectures_are_reached(imported, env_id, target, granularity):
     imported(IDS[env_id].table)
-    setting = EnvCore.open(env_id, mask="feasible", granularity=granularity, keywords={"target": target, "reward": "accuracy"})
-    problem = setting.problem
+    core = EnvCore.open(env_id, mask="feasible", granularity=granularity, keywords={"target": target, "reward": "accuracy"})
+    problem = core.problem
     feasible = np.flatnonzero(costs_of(problem) <= problem.constraint.upper)
     assert 0 < len(feasible) < problem.space.size
-    np.testing.assert_array_equal(np.sort(reached(setting.observer)), feasible)
+    np.testing.assert_array_equal(np.sort(reached(core.observer)), feasible)
 
 
 def random_episodes(env, episodes, rng, seen=None):
-    """Plays random unmasked actions until so many episodes have ended; every one must end feasible."""
+    """Plays random unmasked actions until so many episodes have ended, each of them feasible."""
     observations, info = env.reset(seed=0)
     ended = 0
     while ended < episodes:
@@ -256,11 +265,11 @@ def test_a_million_random_episodes_end_feasible(imported, env_id):
 @pytest.mark.parametrize("granularity", ["decision", "layer"])
 def test_every_row_ends_within_its_own_target(tabled, granularity, monkeypatch):
     if not tabled:
-        monkeypatch.setattr(walks, "TABLE_BYTES", 0)
+        monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     targets = np.concatenate([[1.0, 1.0, 2.0, 36.0], np.linspace(1, 36, 28)])
     env = NASVectorEnv(tiny_problem(target=20.0), 32, mask="feasible", granularity=granularity, autoreset_mode="Disabled")
     rng = np.random.default_rng(0)
-    dearest = np.zeros(32)
+    largest = np.zeros(32)
     for _ in range(30):
         _, info = env.reset(options={"target": targets})
         terminated = np.zeros(32, dtype=bool)
@@ -270,9 +279,9 @@ def test_every_row_ends_within_its_own_target(tabled, granularity, monkeypatch):
         np.testing.assert_array_equal(info["target"], targets)
         assert (info["latency_ms@phone"] <= targets).all()
         assert info["feasible"].all()
-        dearest = np.maximum(dearest, info["latency_ms@phone"])
-    assert dearest[3] > 20  # a target beyond the problem's opens what that one rules out
-    assert (dearest[:2] == 1).all()
+        largest = np.maximum(largest, info["latency_ms@phone"])
+    assert largest[3] > 20  # a target beyond the problem's opens what that one rules out
+    assert (largest[:2] == 1).all()
 
 
 def test_drawn_targets_hold_for_the_episodes_that_drew_them():
@@ -289,7 +298,7 @@ def test_random_episodes_see_every_feasible_architecture():
     assert seen == set(problem.space.to_str(problem.space.enumerate()[feasible]))
 
 
-def test_behind_a_budget_the_masks_cost_nothing():
+def test_under_a_budget_the_masks_cost_nothing():
     ledger = Ledger(tiny_problem(target=9.0), 36)
     env = NASEnv(ledger, mask="feasible")
     _, info = env.reset()

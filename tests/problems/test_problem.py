@@ -1,4 +1,4 @@
-"""A problem's answers against the table behind it."""
+"""A problem's answers against its table."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_values_are_computed_once(folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"half a fi", b"\x93NUMPY\x01\x00"])
-def test_a_damaged_file_is_written_anew(folder, content):
+def test_a_damaged_file_is_written_again(folder, content):
     kept_values("one", SIZE, lambda: np.zeros(SIZE))
     (path,) = folder.iterdir()
     path.write_bytes(content)
@@ -46,7 +46,7 @@ def test_a_damaged_file_is_written_anew(folder, content):
     np.testing.assert_array_equal(np.load(path), np.ones(SIZE))
 
 
-def test_a_file_of_another_shape_is_written_anew(folder):
+def test_a_file_of_another_shape_is_written_again(folder):
     kept_values("one", SIZE + 1, lambda: np.zeros(SIZE + 1))
     np.testing.assert_array_equal(kept_values("one", SIZE, lambda: np.ones(SIZE)), np.ones(SIZE))
 

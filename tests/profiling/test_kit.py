@@ -1,4 +1,4 @@
-"""Kits: written, measured by their own script, brought back; and profiles, which are kits measured here."""
+"""Kits: written, measured by their own script, brought back; profiles are kits measured here."""
 
 import csv
 import json
@@ -175,11 +175,11 @@ def run_profile(tmp_path: Path, **options):
 
 
 def test_a_profile_is_a_device_that_plays(tmp_path: Path) -> None:
-    told = []
-    done = run_profile(tmp_path, progress=lambda *now: told.append(now))
+    reported = []
+    done = run_profile(tmp_path, progress=lambda *now: reported.append(now))
     device = read_device(tmp_path / "toy.csv", "digits")
     assert device == done.device
-    assert list(dict.fromkeys(words for words, *_ in told)) == [
+    assert list(dict.fromkeys(words for words, *_ in reported)) == [
         "waiting for another measurement",
         "building models",
         "measuring",
@@ -275,7 +275,7 @@ def test_without_the_packages_of_the_check_nothing_is_measured(tmp_path: Path, m
 
 
 def test_two_profiles_are_measured_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes share one work folder; the second waits, and builds anew."""
+    """Two processes share one work folder; the second waits, and builds again."""
     monkeypatch.setenv("NASGYM_DATA", str(tmp_path / "data"))
     code = (
         "import sys; from pathlib import Path; from nasgym.profiling.profile import profile; from nasgym.measuring.measure import Options\n"

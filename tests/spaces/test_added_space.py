@@ -1,4 +1,7 @@
-"""A space of rows of MBConv blocks is a class and a line in three lists; everything else finds it by itself."""
+"""A space of rows of MBConv blocks is a class and a line in three lists.
+
+Everything else finds it by itself.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_spaces_without_identities_of_their_own(space):
 def test_macro_text_and_identities():
     space = NASBenchMacroSpace()
     np.testing.assert_array_equal(space.from_str(["22212220"]), [[2, 2, 2, 1, 2, 2, 2, 0]])
-    # an identity moves behind the other layers of its stage, but never past the strided first one
+    # an identity moves after the other layers of its stage, but never past the strided first one
     assert space.to_str(space.canonical(space.from_str(["20010010", "02100201"]))) == ["20010010", "02100210"]
     assert space.to_str(space.canonical(space.from_str(["00001001"]))) == ["00010010"]
 

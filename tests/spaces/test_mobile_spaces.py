@@ -1,4 +1,4 @@
-"""The mobile spaces: sizes, text forms, networks with several encodings, and their counted costs."""
+"""The mobile spaces: sizes, text forms, networks with several encodings, and counted costs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_texts_by_hand():
 
 
 @each_space
-def test_the_default_is_the_dearest(name):
+def test_the_default_has_the_largest_costs(name):
     space, cost = space_of(name), cost_of(name, "macs")
     _, largest = cost.bounds(space.empty())
     assert cost.cost(space.default[None])[0] == largest[0]

@@ -35,7 +35,7 @@ def space_named(name: str) -> SearchSpace:
 
 
 def by_hand(space: SearchSpace) -> list[tuple[int, ...]]:
-    """Every combination of choices that is allowed, inactive decisions at 0; straight from the decisions."""
+    """All allowed combinations of choices, inactive ones 0; straight from the decisions."""
     found = []
     names = list(space.names)
     for row in itertools.product(*(range(len(d.choices)) for d in space.decisions)):

@@ -34,8 +34,8 @@ def _quick(tmp_path, monkeypatch):
 
 
 def test_every_column_is_fitted_and_judged():
-    told = []
-    surrogate = fit_table(sampled_table(), progress=lambda done, total: told.append((done, total)))
+    reported = []
+    surrogate = fit_table(sampled_table(), progress=lambda done, total: reported.append((done, total)))
     assert list(surrogate.targets) == [
         "accuracy/toy/20/test",
         "accuracy/toy/5/test",
@@ -44,7 +44,7 @@ def test_every_column_is_fitted_and_judged():
         "cost/toy/latency_ms@phone",
         "train_seconds/toy/5",
     ]
-    assert told[-1] == (36, 36)
+    assert reported[-1] == (36, 36)
     target = surrogate.targets[VALIDATION]
     assert target.r2[0] > 0.8
     assert target.kendall_tau[0] > 0.7
@@ -64,7 +64,7 @@ def test_every_column_is_fitted_and_judged():
 
 
 def test_seeds_are_averaged_and_folds_are_not_seen():
-    """One model by hand: the mean over the seeds that are there; a fold's models know nothing of the fold."""
+    """The mean over the seeds that are there, by hand; a fold's models know nothing of the fold."""
     table = sampled_table()
     wanted = np.nanmean(table.accuracy["toy", 5, "validation"].astype(np.float64), axis=1)
     np.testing.assert_allclose(fitting._columns(table)[VALIDATION], wanted)
@@ -144,7 +144,7 @@ def test_playing_needs_neither_scikit_learn_nor_scipy(written, tmp_path):
     assert 0.5 < float(done.stdout) < 1
 
 
-def test_a_damaged_file_is_told(written):
+def test_a_damaged_file_is_refused(written):
     whole = written.read_bytes()
     written.write_bytes(whole[:-50] + bytes(50))
     remedy = r"fit it again with `nasgym data fit-surrogate mine`\.$"
@@ -204,7 +204,7 @@ def test_what_a_card_and_a_sample_cannot_be():
 
 
 def test_a_fold_lends_nothing_to_the_range_of_its_predictions():
-    """Of 0, 1, ..., 79 the fold that holds 79 is predicted at most the largest number of the others."""
+    """Of 0, 1, ..., 79 the fold with 79 is predicted at most the largest of the others."""
     values = np.arange(ROWS, dtype=np.float64)
     fitter = fitting._Fitter(values[:, None], 5, 1, 0, None, total=6)
 

@@ -1,4 +1,7 @@
-"""The predictor of Once-for-All and its file; its published numbers are in tests/importers/test_ofa_predictor.py."""
+"""The predictor of Once-for-All and its file.
+
+Its published numbers are in tests/importers/test_ofa_predictor.py.
+"""
 
 import numpy as np
 import pytest

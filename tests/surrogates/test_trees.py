@@ -1,4 +1,4 @@
-"""Trees as look-ups: a tree by hand, scikit-learn's own predictions, and arrays that do not fit together."""
+"""Trees as look-ups: one by hand, scikit-learn's own predictions, arrays that do not fit."""
 
 from dataclasses import replace
 
@@ -17,7 +17,10 @@ KERNEL, DEPTH = 3, 7
 
 
 def by_hand():
-    """depth at most 2 (position 1)? then 0.1, else: kernel 3 or missing? then 0.2 else 0.4. And a tree of one leaf."""
+    """Depth at most 2 (position 1)? Then 0.1; else kernel 3 or missing? Then 0.2, else 0.4.
+
+    And a tree of one leaf.
+    """
     return Trees(
         feature=np.array([DEPTH, -1, KERNEL, -1, -1, -1]),
         threshold=np.array([1.5, 0, 0.5, 0, 0, 0]),

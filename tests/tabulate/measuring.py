@@ -15,7 +15,7 @@ from nasgym.tabulate.train import MALLOC, measure_all, open_trainings
 
 
 def main(path: Path) -> None:
-    """Says which workers it has when the short training is done; the long one goes on for seconds."""
+    """Prints its workers when the short training is done; the long one goes on for seconds."""
     oracle, store = training_oracle(DigitsSpace()), Store(path)
     trainings = open_trainings(oracle, store)
     long = max(trainings, key=lambda training: (training.fidelity, len(training.archs)))

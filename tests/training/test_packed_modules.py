@@ -35,7 +35,10 @@ def packed_and_plain(texts: list[str]):
 
 
 def pack_of(plans):
-    """A packed network and its plain twins, with random weights and statistics; in double, where rounding hides nothing."""
+    """A packed network and its plain twins, with random weights and statistics.
+
+    They compute in double precision, where rounding hides nothing.
+    """
     from nasgym.networks.torch_modules import build_module
     from nasgym.training.packed_modules import PackedNetwork
 
@@ -58,7 +61,7 @@ def test_outputs_and_gradients(texts, training):
 
 @pytest.mark.parametrize("name", ["proxylessnas", "mnasnet", "mobilenetv3", "moga", "fairnas", "tunas"])
 def test_mobile_networks(name):
-    """Gates, pooled residuals, larger convolutions and hidden layers of heads; other kernels in one pack."""
+    """Gates, pooled residuals, larger convolutions, hidden layers; other kernels in one pack."""
     space = SPACES.load(name)()
     arch = space.sample(np.random.default_rng(1), 1)
     other = arch.copy()

@@ -1,4 +1,7 @@
-"""The mask beside the observation: scalar against the bare environment, vector against a loop over the scalar one."""
+"""The mask beside the observation.
+
+Scalar against the bare environment, vector against a loop over the scalar one.
+"""
 
 from __future__ import annotations
 

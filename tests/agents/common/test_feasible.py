@@ -32,9 +32,9 @@ def test_proposals_are_feasible_and_in_order():
 
 def test_nothing_feasible_is_said():
     ledger = limited()
-    dear = ledger.space.enumerate()[~within_limits(ledger, ledger.space.enumerate())][:1]
+    infeasible = ledger.space.enumerate()[~within_limits(ledger, ledger.space.enumerate())][:1]
     with pytest.raises(InvalidValue, match="reject=False"):
-        propose_feasible(ledger, 3, lambda n: np.repeat(dear, n, axis=0))
+        propose_feasible(ledger, 3, lambda n: np.repeat(infeasible, n, axis=0))
 
 
 @pytest.mark.parametrize("agent", ["random", "regularized-evolution"])
@@ -81,9 +81,9 @@ def test_a_child_is_made_again_from_its_own_parent():
 
 def test_hopeless_children_are_said():
     ledger = limited()
-    dear = ledger.space.enumerate()[~within_limits(ledger, ledger.space.enumerate())]
+    infeasible = ledger.space.enumerate()[~within_limits(ledger, ledger.space.enumerate())]
     with pytest.raises(InvalidValue, match="1000 rounds left 2 of 2"):
-        make_feasible(ledger, dear[:2], lambda of: of)
+        make_feasible(ledger, infeasible[:2], lambda of: of)
 
 
 @pytest.mark.parametrize("target", [1.0, 3.0, 20.0])

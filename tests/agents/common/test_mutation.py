@@ -120,7 +120,7 @@ class TestDecisionByDecision:
         assert (parents == kept).all()
 
     def test_every_active_decision_is_as_likely(self):
-        """Of (conv, 5), 16, (pool): three active decisions with several choices, one of which switches a kernel off."""
+        """(conv, 5), 16, (pool) has four active decisions; one of them can switch a kernel off."""
         space = tiny_space()
         parents = np.repeat(np.array([[1, 1, 1, 1, 0]], dtype=np.int8), DRAWS, axis=0)
         children = mutate_choice(space, parents, np.random.default_rng(2))

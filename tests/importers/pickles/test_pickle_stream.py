@@ -23,7 +23,10 @@ def write(path, content, protocol=4):
 
 
 def curves(number, epochs=30):
-    """What an architecture's record is made of; texts of one epoch are new objects or the same, as `number` says."""
+    """What an architecture's record is made of.
+
+    Texts of one epoch are new objects or the same, as `number` says.
+    """
     names = [f"{split}@{epoch}" for epoch in range(epochs) for split in ("x-valid", "ori-test")]
     apart = [f"x-valid@{epoch}" for epoch in range(epochs)]
     return OrderedDict(
@@ -158,7 +161,7 @@ def test_what_no_archive_says_is_refused(tmp_path, raw, reason):
         list(EntryStream(write(tmp_path / "f.pbz2", raw), "entries"))
 
 
-def test_damage_is_told(tmp_path):
+def test_damage_is_reported(tmp_path):
     entries = {number: curves(number) for number in range(5)}
     whole = write(tmp_path / "f.pbz2", {"total": 0, "entries": entries}).read_bytes()
     cases = {

@@ -67,7 +67,7 @@ def test_attributes_of_the_allowed_names_cannot_be_set(tmp_path):
     assert load_pickle(write(tmp_path / "good.pbz2", pickle.dumps(np.float64(2), protocol=4))) == 2
 
 
-def test_damage_is_told(tmp_path):
+def test_damage_is_reported(tmp_path):
     whole = bz2.compress(pickle.dumps(list(range(5000)), protocol=4))
     cases = {
         "cut": whole[: len(whole) // 2],

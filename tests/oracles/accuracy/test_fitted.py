@@ -181,9 +181,9 @@ def test_one_warning_outside_of_the_sample(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         oracle.report(inside)
-    with pytest.warns(OutsideSampleWarning, match="2 of 5 architectures .*'pool,64,1,160' for one, lie outside") as told:
+    with pytest.warns(OutsideSampleWarning, match="2 of 5 architectures .*'pool,64,1,160' for one, lie outside") as caught:
         oracle.report(np.concatenate([inside, outside]))
-    assert len(told) == 1
+    assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         oracle.report(outside)

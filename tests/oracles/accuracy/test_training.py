@@ -1,4 +1,4 @@
-"""Training: the same seed gives the same network, alone or in company; short trainings on a few images."""
+"""Training: one seed gives one network, alone or in company; short trainings on a few images."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_errors_teach(oracle, images):
 
 
 def test_the_shipped_table_can_be_trained_again():
-    """Three networks of the shipped table, trained once more: the short training, up to what rounding does to it."""
+    """The short training of three networks of the shipped table, up to rounding."""
     oracle, table = training_oracle(DigitsSpace()), find_table("digits")
     rows, seeds = np.array([5, 700, 2500]), np.array([0, 1, 2])
     found = oracle.measure(oracle.space.enumerate()[rows], 3, seeds)
@@ -129,7 +129,10 @@ def test_the_shipped_table_can_be_trained_again():
 
 
 def test_running_statistics_follow_as_quickly_as_the_schedule_says(oracle, images):
-    """The field came later: a schedule with its default has the fingerprint of before, and others have their own."""
+    """The field came later: a schedule with its default has the fingerprint of before.
+
+    Other values have fingerprints of their own.
+    """
     quick = TrainingOracle(
         oracle.space,
         oracle.plan_of,

@@ -1,4 +1,4 @@
-"""A measured cost without a clock: the latency of a network is 0.01 ms a thousand multiply-accumulates."""
+"""A measured cost without a clock: latency is 0.01 ms per thousand multiply-accumulates."""
 
 from __future__ import annotations
 

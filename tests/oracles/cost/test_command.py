@@ -1,4 +1,4 @@
-"""The command device: what it reads, and that no command can break a search or lose what was measured."""
+"""The command device: what it reads; no command can break a search or lose measurements."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ print(len(model.read_bytes()) / 1000)
 
 @pytest.fixture
 def device(tmp_path):
-    """``device(script, **options)``: a cost whose command is a Python script; `name` is the file of its cache."""
+    """``device(script, **options)``: a cost whose command is a Python script.
+
+    `name` is the file of its cache.
+    """
 
     def make(script: str, *before: str, **options) -> CommandLatency:
         file = tmp_path / "bench.py"

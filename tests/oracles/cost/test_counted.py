@@ -1,4 +1,4 @@
-"""Closed forms: golden values, the published columns, and bounds against looking at every completion."""
+"""Closed forms: golden values, the published columns, and bounds against every completion."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_narrowing_changes_bounds_and_not_costs(space, name):
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_any_chain(seed):
-    """Random terms, negative ones among them, over layers of several decisions; their sum or the largest of them."""
+    """The sum or the largest of random terms, also negative, of layers of several decisions."""
     rng, space = np.random.default_rng(seed), tiny_space()
     combine, together = (("sum", sum), ("max", max))[seed // 2 % 2]
     sizes = [len(layer.options) for layer in space.layers]

@@ -13,7 +13,9 @@ from nasgym.agents import Agent
 
 @dataclass
 class CoordinateSearch(Agent):
-    """From a random architecture, the best choice of one decision after the other, in random order; then from another one.
+    """Takes the best choice of one decision after the other, in random order.
+
+    It starts from a random architecture, and then from another one.
 
     Attributes:
         rounds: How often the decisions are gone through at most; a round without a gain is the

@@ -12,7 +12,9 @@ from nasgym.rewards import CostScale, RewardRule
 
 @dataclass(frozen=True)
 class SoftLimit(RewardRule):
-    """R = A - slope max(0, C / T - 1): free below the target T, a fixed price for every part of it above.
+    """R = A - slope max(0, C / T - 1).
+
+    Cost is free below the target T and has a fixed price above.
 
     Attributes:
         slope: Accuracy that an excess of the whole target costs.

@@ -1,4 +1,4 @@
-"""``nasgym/OFA-v0``: the checkers, the vector environment against the loop, agents, and what is refused."""
+"""``nasgym/OFA-v0``: checkers, the vector environment against the loop, agents, refusals."""
 
 import json
 import subprocess

@@ -1,4 +1,7 @@
-"""The environments of the mobile spaces: real trainings, accuracies of tables and surrogates, devices, and what is refused."""
+"""The environments of the mobile spaces.
+
+Real trainings, accuracies of tables and surrogates, devices, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ def space_of(env_id):
 
 
 def sample_table(space, rows=30):
-    """Accuracies that depend on the choices, for a sample of a space that its owner describes under another name."""
+    """Accuracies that depend on the choices, for a sample of a space.
+
+    The table describes the space under another name.
+    """
     archs = np.unique(space.canonical(space.sample(np.random.default_rng(0), rows)), axis=0)
     values = (0.3 + 0.4 * (archs / space.num_choices).mean(axis=1)).astype(np.float32)[:, None]
     decisions = []
@@ -85,7 +91,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def own(folder, monkeypatch):
-    """Puts the sampled table of a space into an empty data folder, with its surrogate on request."""
+    """Puts a space's sampled table into an empty data folder, with its surrogate on request."""
     quicken(monkeypatch)
 
     def put(env_id, *, fit=True):
@@ -285,7 +291,7 @@ def test_missing_blocks_are_refused_or_marked(folder):
 
 
 def test_a_device_of_a_restriction(folder):
-    """It has the blocks of the networks with kernel 3 only, which are all that such a problem needs."""
+    """It has only the blocks of networks with kernel 3; such a problem needs no others."""
     whole, only = space_of("nasgym/MoGA-v0"), {"*.kernel": [3]}
     blocks = put_device(whole.restrict(only), "small")
     assert set(blocks) < set(block_layout(whole))
@@ -361,7 +367,7 @@ def test_refusals(own, keywords, message):
         nasgym.make_problem("nasgym/MoGA-v0", **keywords)
 
 
-def test_tables_of_another_space_are_told_apart(own, folder):
+def test_tables_of_another_space_are_distinguished(own, folder):
     table = own("nasgym/FairNAS-v0", fit=False)
     with pytest.raises(NasgymError, match=r"the (name|choices|active_if) of its decision"):
         nasgym.make_problem("nasgym/ProxylessNAS-v0", accuracy="table", table="mine")
