@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.before_after ../before --pairs 11
 
-A pair is one process of the other checkout and one of this one, in alternating order; each does all
-the work and says how long every part took. The ratio (after over before) is taken within pairs,
-because a machine's speed drifts. The interval is a t interval of the mean logarithm over the pairs,
-95 %. A change is too slow where the whole interval lies above 1.03. Only names that users know are
-imported, so that the two checkouts may differ inside.
+Two processes, one of each checkout and both on one core, do the same short blocks of work in turn.
+A pair is nine such turns, in alternating order; its ratio (after over before) is the median over
+them, because a machine's speed drifts. The interval is a t interval of the mean logarithm over the
+pairs, 95 %. A change is too slow where the whole interval lies above 1.03. Only names that users
+know are imported, so that the two checkouts may differ inside.
 """
 
 from __future__ import annotations
@@ -18,28 +18,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve()
+Block = Callable[[], float]
 ALLOWED = 1.03
+# of a pair
+TURNS = 9
+# one search of these is long enough
+SLOW = ("reinforce", "ppo")
 AGENTS = ("random", "local-search", "regularized-evolution", "layernas", "reinforce", "nsga2", "ppo")
 TABLES = ("nasgym/Digits-v0", "nasgym/NASBenchMacro-v0", "nasgym/NATS-TSS-v0")
 
 
-def least(work: Callable[[], object], times: int, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds of the fastest of some runs, after one that does not count."""
-    work()
+def least(work: Callable[[], object], times: int) -> float:
+    """Seconds of the fastest of some runs."""
     found = []
     for _ in range(times):
-        start = clock()
+        start = time.perf_counter()
         work()
-        found.append(clock() - start)
+        found.append(time.perf_counter() - start)
     return min(found)
 
 
-def environments() -> Iterator[tuple[str, float]]:
+def environments() -> Iterator[tuple[str, Block]]:
     """Episodes of the vector environment with 1,024 architectures, and of the scalar one."""
     import gymnasium
 
@@ -63,33 +68,33 @@ def environments() -> Iterator[tuple[str, float]]:
             for action in actions:
                 envs.step(action)
 
-        yield f"vector environment, {env_id}, {json.dumps(options)}", least(episode, 60)
+        yield f"vector environment, {env_id}, {json.dumps(options)}", partial(least, episode, 30)
     env = gymnasium.make(TABLES[0], disable_env_checker=True)
 
     def scalar() -> None:
-        for seed in range(20):
+        for seed in range(3):
             _, info = env.reset(seed=seed)
             terminated = False
             while not terminated:
                 _, _, terminated, _, info = env.step(np.flatnonzero(info["action_mask"])[-1])
 
-    yield f"scalar environment, {TABLES[0]}", least(scalar, 8)
+    yield f"scalar environment, {TABLES[0]}", partial(least, scalar, 2)
 
 
-def lookups() -> Iterator[tuple[str, float]]:
+def lookups() -> Iterator[tuple[str, Block]]:
     """Evaluations of tables: 4,096 at once, and one by one."""
     import nasgym
 
     for env_id in TABLES:
         problem = nasgym.make_problem(env_id)
         archs = problem.space.sample(np.random.default_rng(0), 4096)
-        yield f"4,096 evaluations at once, {env_id}", least(lambda p=problem, a=archs: p.evaluate(a), 20)
-        rows = [arch[None] for arch in archs[:200]]
-        yield f"200 evaluations one by one, {env_id}", least(lambda p=problem, r=rows: [p.evaluate(a) for a in r], 8)
+        rows = [arch[None] for arch in archs[:100]]
+        yield f"4,096 evaluations at once, {env_id}", partial(least, partial(problem.evaluate, archs), 10)
+        yield f"100 evaluations one by one, {env_id}", partial(least, lambda p=problem, r=rows: [*map(p.evaluate, r)], 2)
 
 
-def agents() -> Iterator[tuple[str, float]]:
-    """Processor time of searches of 300 evaluations outside of the ledger."""
+def agents() -> Iterator[tuple[str, Block]]:
+    """Processor time of a search of 300 evaluations outside of the ledger."""
     import nasgym
     from nasgym.agents import make_agent
     from nasgym.ledger import Budget, Ledger
@@ -105,34 +110,53 @@ def agents() -> Iterator[tuple[str, float]]:
                 self.inside += time.process_time() - start
 
     problem = nasgym.make_problem(TABLES[1], objectives=["accuracy", "macs"])
+
+    def own(name: str) -> float:
+        ledger = Timed(problem, Budget("total", 300), seed=0)
+        start = time.process_time()
+        make_agent(name).search(ledger, seed=0)
+        return time.process_time() - start - ledger.inside
+
     for name in AGENTS:
-        own = []
-        for seed in (0, 0, 1):  # the first one warms up
-            ledger = Timed(problem, Budget("total", 300), seed=seed)
-            start = time.process_time()
-            make_agent(name).search(ledger, seed=seed)
-            own.append(time.process_time() - start - ledger.inside)
-        yield f"own time of {name}", min(own[1:])
+        yield f"own time of {name}", lambda name=name: min(own(name) for _ in range(1 if name in SLOW else 3))
 
 
-def work() -> None:
-    """All of it in one process; prints seconds by name as JSON."""
-    start = time.perf_counter()
-    import nasgym  # noqa: F401  # its time is what is asked for
+def serve() -> None:
+    """Names the parts, then does one block of the part that each line of stdin names; seconds."""
+    import nasgym  # noqa: F401  # registers the ids
 
-    found = {"import nasgym": time.perf_counter() - start}
-    for part in (environments, lookups, agents):
-        found.update(part())
-    print(json.dumps(found))
+    if hasattr(os, "sched_setaffinity"):  # one core for both sides, so that they see the same neighbours
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    parts = {name: block for group in (environments, lookups, agents) for name, block in group()}
+    print(json.dumps(list(parts)), flush=True)
+    for line in sys.stdin:
+        print(parts[line.strip()](), flush=True)
 
 
-def one(checkout: Path) -> dict[str, float]:
-    """Seconds by name in a checkout."""
-    command = [sys.executable, str(HERE), "--work"]
+def start(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A process of a checkout."""
     settings = {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, cwd=checkout, env=settings, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    command = [sys.executable, *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=checkout, env=settings, stdin=pipe, stdout=pipe, text=True)
+
+
+def imported(checkout: Path) -> float:
+    """Seconds of ``import nasgym`` in a fresh process."""
+    code = "import time; start = time.perf_counter(); import nasgym; print(time.perf_counter() - start)"
+    said, _ = start(checkout, "-c", code).communicate()
+    return float(said)
+
+
+def paired(ask: Callable[[str], float], pairs: int) -> np.ndarray:
+    """``(pairs,)`` after over before: each the median over some turns in alternating order."""
+    turns = np.empty((pairs, TURNS))
+    for pair in range(-1, pairs):  # the first one warms up
+        for turn in range(TURNS):
+            order = ("before", "after") if turn % 2 else ("after", "before")
+            found = {side: ask(side) for side in order}
+            turns[pair, turn] = found["after"] / found["before"]
+    return np.median(turns, axis=1)
 
 
 def main() -> int:
@@ -140,32 +164,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("before", type=Path, nargs="?", help="the other checkout")
     parser.add_argument("--pairs", type=int, default=11)
-    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.work:
-        work()
+    if options.serve:
+        serve()
         return 0
     if options.before is None or not (options.before / "nasgym").is_dir():
         parser.error(f"{options.before} is no checkout of nasgym")
+    sides = {"before": options.before.resolve(), "after": HERE.parents[1]}
+    found = {"import nasgym": paired(lambda side: imported(sides[side]), options.pairs)}
+    servers = {side: start(checkout, str(HERE), "--serve") for side, checkout in sides.items()}
+    try:
+        names = {side: json.loads(server.stdout.readline()) for side, server in servers.items()}
+        for name in names["after"]:
+
+            def ask(side: str, name: str = name) -> float:
+                print(name, file=servers[side].stdin, flush=True)
+                return float(servers[side].stdout.readline())
+
+            found[name] = paired(ask, options.pairs)
+            print(name, file=sys.stderr, flush=True)
+    finally:
+        for server in servers.values():
+            server.kill()
+            server.wait()
+    return report(found)
+
+
+def report(found: dict[str, np.ndarray]) -> int:
+    """Prints mean ratios with intervals; 1 where one lies wholly above what is allowed."""
     from scipy.stats import t
 
-    sides = {"before": options.before.resolve(), "after": HERE.parents[1]}
-    pairs = []
-    for number in range(options.pairs):
-        order = list(sides) if number % 2 == 0 else list(sides)[::-1]
-        pairs.append({side: one(sides[side]) for side in order})
-        print(f"pair {number + 1} of {options.pairs}", file=sys.stderr, flush=True)
     slow = 0
-    width = float(t.ppf(0.975, options.pairs - 1))
-    for name in pairs[0]["after"]:
-        logs = np.log([pair["after"][name] / pair["before"][name] for pair in pairs])
-        half = width * logs.std(ddof=1) / np.sqrt(len(logs))
+    for name, ratios in found.items():
+        logs = np.log(ratios)
+        half = float(t.ppf(0.975, len(logs) - 1)) * logs.std(ddof=1) / np.sqrt(len(logs))
         middle, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half])
-        mark = "  TOO SLOW" if low > ALLOWED else ""
-        slow += bool(mark)
-        seconds = np.median([pair["after"][name] for pair in pairs])
-        print(f"{name}: {middle:.3f} [{low:.3f}, {high:.3f}], {1e3 * seconds:.3g} ms{mark}")
-    return 1 if slow else 0
+        slow += bool(low > ALLOWED)
+        print(f"{name}: {middle:.3f} [{low:.3f}, {high:.3f}]{'  TOO SLOW' if low > ALLOWED else ''}")
+    return int(slow > 0)
 
 
 if __name__ == "__main__":
