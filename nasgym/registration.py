@@ -39,7 +39,7 @@ class Benchmark:
     target: Mapping[str, Any] | float = field(default_factory=lambda: HALF_OF_RANGE)
     any_table: bool = False
     loader: str = OF_TABLE
-    accuracies: tuple[str, ...] = ("table", "training", "surrogate")
+    accuracies: tuple[str, ...] = ("table",)
     device: str | None = None
     networks: bool = False
 
@@ -77,6 +77,7 @@ IDS: dict[str, Benchmark] = {
         "five MBConv layers on 8x8 digits, 3,125 architectures trained three times; at most half of the MACs range",
         "constrained",
         networks=True,
+        accuracies=("table", "training"),
     ),
     "nasgym/NASBenchMacro-v0": Benchmark(
         "nas-bench-macro", "eight layers of identity or MBConv on CIFAR-10, 6,561 encodings (3,969 networks)", networks=True
@@ -106,7 +107,12 @@ IDS: dict[str, Benchmark] = {
     "nasgym/FairNAS-v0": _mobile("fairnas", "19 blocks of kernel and expansion, 6.1 x 10^14"),
     "nasgym/TuNAS-v0": _mobile("tunas", "ProxylessNAS with a searched first block and a wider first stage, 6.7 x 10^17"),
     # any imported table: table="name" after `nasgym data import table`
-    "nasgym/Table-v0": Benchmark("digits", "your own table: table=NAME after `nasgym data import table`", any_table=True),
+    "nasgym/Table-v0": Benchmark(
+        "digits",
+        "your own table: table=NAME after `nasgym data import table`",
+        any_table=True,
+        accuracies=("table", "surrogate", "training"),
+    ),
 }
 
 

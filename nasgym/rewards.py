@@ -11,8 +11,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from nasgym import registry
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.registry import RULES
 from nasgym.type_aliases import Floats
 
 __all__ = [
@@ -227,8 +227,10 @@ def make_rule(spec: RuleSpec) -> RewardRule:
     values = dict(spec) if isinstance(spec, Mapping) else {"rule": spec}
     name = values.pop("rule", None)
     if not isinstance(name, str):
-        raise InvalidValue(f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(RULES.names())}.")
-    rule: type[RewardRule] = RULES.load(name)
+        raise InvalidValue(
+            f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(registry.RULES.names())}."
+        )
+    rule: type[RewardRule] = registry.RULES.load(name)
     known = {field.name: field for field in fields(rule)}
     for key, value in values.items():
         if key not in known:

@@ -72,13 +72,12 @@ def space_named(name: str) -> SearchSpace:
     """
     from nasgym.registration import IDS
     from nasgym.registry import SPACES
-    from nasgym.spaces.described import space_from_description
-    from nasgym.tables.table_folder import find_table
+    from nasgym.tables.table_folder import find_table, space_of_table
 
     wanted = IDS[name].table if name in IDS else name
     tables = _own_tables()
     if wanted in tables:
-        return space_from_description(find_table(wanted).card["space"])
+        return space_of_table(find_table(wanted))
     if wanted not in SPACES.names():
         raise unknown_name("space", name, [*SPACES.names(), *IDS, *tables])
     space: SearchSpace = SPACES.load(wanted)()

@@ -86,9 +86,7 @@ def _network(
     """
     from nasgym.networks.named import named_plan
     from nasgym.networks.scale import IMAGENET, Scale
-    from nasgym.networks.space_plans import plan_of
-    from nasgym.spaces.digits import DigitsSpace
-    from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+    from nasgym.networks.space_plans import has_own_images, plan_of
 
     channels, size, _ = IMAGENET.input_shape
     scale = Scale(
@@ -100,7 +98,7 @@ def _network(
         return named_plan(arch, scale), "", scale
     known = space_reading(arch, space)
     plan = plan_of(known, known.from_str(arch)[0], scale)
-    if isinstance(known, DigitsSpace | NASBenchMacroSpace) and (input_size or classes or width is not None):
+    if has_own_images(known) and (input_size or classes or width is not None):
         raise InvalidValue(
             f"the networks of {known.name!r} have one size, {plan.input_shape} and {plan.head.num_classes} classes; "
             "--input-size, --classes and --width are for mobile networks."

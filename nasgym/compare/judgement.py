@@ -138,10 +138,11 @@ class Judgement:
     @cached_property
     def arch_texts(self) -> list[str]:
         """The answer of each run as text."""
-        return self.problem.space.to_str(self._last)
+        return self.problem.space.to_str(self.last_archs)
 
     @property
-    def _last(self) -> Archs:
+    def last_archs(self) -> Archs:
+        """``(len(runs), D)`` the answer of each run."""
         return np.stack([run.archs[-1] for run in self.runs])
 
     def best_run(self, agent: str) -> int:
@@ -240,6 +241,8 @@ def _seed_agreement(problem: Problem) -> float | None:
 
     It is taken over the different networks of the problem's space.
     """
+    if problem.accuracy.predicted:
+        return None
     keys = problem.key(problem.space.enumerate())
     _, different = np.unique(problem.accuracy.space.index_of(keys), return_index=True)
     values = problem.accuracy.by_seed(keys[different])

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nasgym.compare.judgement import Judgement, Spread, Standing
 from nasgym.problems.problem import Problem
 
@@ -131,7 +129,7 @@ def caveats(judgement: Judgement) -> list[str]:
             "The table has no validation accuracies: the searches saw TEST accuracies (search_metric=test), so the test "
             "accuracies above are optimistic."
         )
-    answers = np.stack([run.archs[-1] for run in judgement.runs])
+    answers = judgement.last_archs
     notes += problem.accuracy.notes(answers)
     for cost in problem.cost_oracles.values():
         notes += cost.notes(answers)

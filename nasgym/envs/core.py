@@ -20,7 +20,6 @@ from nasgym.problems.evaluator import Evaluator
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem, wanted_cost
 from nasgym.problems.feasibility import Feasibility
 from nasgym.problems.problem import Problem
-from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["EnvCore", "TargetRange"]
@@ -177,7 +176,7 @@ def _open(
     if not isinstance(problem, str):
         if keywords:
             raise InvalidValue(f"keywords {sorted(keywords)} only go with an id, not with a finished {type(problem).__name__}.")
-        if not isinstance(getattr(problem, "space", None), SearchSpace):
+        if not callable(getattr(problem, "settle", None)):
             raise InvalidValue(f"what is played is an environment id, a Problem or a Ledger, got {problem!r}.")
         return (problem if budget is None else Ledger.before(problem, Budget.of(budget))), None
     for keyword in keywords:

@@ -87,5 +87,5 @@ def make_episodes(observer: Observer, num: int, potential: Potential | None = No
     """
     space = observer.steps.space
     row = 4 * (int(space.num_choices.sum()) + space.num_decisions) + space.num_decisions + 8 * (space.max_choices + 1)
-    tabled = space.size * row <= TABLE_BYTES
-    return TabularEpisodes(observer, num, potential) if tabled else ComputedEpisodes(observer, num, potential)
+    tabular = space.size * row <= TABLE_BYTES
+    return TabularEpisodes(observer, num, potential) if tabular else ComputedEpisodes(observer, num, potential)

@@ -73,11 +73,13 @@ def read_headed_csv(path: Path, keys: Sequence[str], title: str = "") -> HeadedC
     top = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     first = 1 if title else 0
     if title and (not top or lines[0].lstrip("#").strip() != title):
-        raise DataError(f"{path} has no header: its first line is '# {title}', and the next one '# {keys[0]}: ...'.")
+        raise DataError(f"{path} has no header: its first line must be '# {title}', the next one '# {keys[0]}: ...'.")
     head = _head(path, lines[first:top], first + 1, keys)
     if top == len(lines):
         raise DataError(f"{path} ends after its header; the next line names the columns.")
     columns = _cells(path, top + 1, lines[top])
+    if not any(columns):
+        raise DataError(f"{path}, line {top + 1} is empty; it names the columns.")
     rows = []
     for number, line in enumerate(lines[top + 1 :], top + 2):
         if not line.strip():

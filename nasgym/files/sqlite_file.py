@@ -87,13 +87,17 @@ class SqliteKind:
         """
         try:
             # asked before it is opened: another process may make it in the next moment
-            if not path.exists():
-                yield None
-                return
+            there = path.exists()
+        except OSError as error:
+            raise DataError(self.unopened.format(path=path, error=error)) from None
+        if not there:
+            yield None
+            return
+        try:
             # rw does not make the file, and reads one that is write-protected; ro could not undo
             # what a process that was killed has left half written
             db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT_SECONDS, isolation_level=None)
-        except (OSError, sqlite3.OperationalError) as error:
+        except sqlite3.OperationalError as error:
             raise DataError(self.unopened.format(path=path, error=error)) from None
         with closing(db), self.data_errors(path):
             # one transaction: between two, another process may have made the tables

@@ -99,7 +99,7 @@ class AccuracyOracle(Protocol):
 
     def sources(self) -> list[tuple[str, Any]]:
         """Where the accuracies come from, for reports: keys with JSON-able values."""
-        ...
+        return [("accuracies", self.fingerprint)]
 
     def notes(self, archs: Archs) -> list[str]:
         """Sentences that a reader must know about the accuracies of ``(N, D)`` answers.

@@ -256,6 +256,13 @@ def test_a_row_of_targets_is_for_a_vector():
         NASVectorEnv(tiny_problem(target=20.0), 3).reset(options={"target": [9.0, 12.0]})
 
 
+@pytest.mark.parametrize("what", [3, None, NASEnv("nasgym/Digits-v0"), tiny_problem().accuracy])
+def test_what_cannot_be_played(what):
+    for kind in (NASEnv, NASVectorEnv):
+        with pytest.raises(InvalidValue, match="is an environment id, a Problem or a Ledger"):
+            kind(what)
+
+
 def test_what_targets_do_not_go_with():
     aimed = tiny_problem(rule=Constrained(), target=20.0)
     assert_refused(tiny_problem(), 9.0, "no target that another could replace; make it with target=")

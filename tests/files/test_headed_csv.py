@@ -47,11 +47,12 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("# toys-1\n", "", "has no header: its first line is '# toys-1', and the next one '# name: ...'"),
+        ("# toys-1\n", "", "has no header: its first line must be '# toys-1', the next one '# name: ...'"),
         ("# size: 3", "# size", "line 3: '# size' is no line of a header"),
         ("# size: 3", "# name: box", "line 3: the header says 'name' twice"),
         ("red,1.5", "red,1.5,2", "line 5: 3 cells, the header has 2"),
         ("red,1.5", 'red,"1.5', "line 5 is not readable as CSV"),
+        ("kind, weight", "", "line 4 is empty; it names the columns"),
         ("kind, weight\nred,1.5\n\n blue , 2\n", "", "ends after its header"),
     ],
 )

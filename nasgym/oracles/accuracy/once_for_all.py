@@ -50,6 +50,7 @@ class OnceForAllModel:
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
         self.space: SearchSpace = OnceForAllSpace()
+        # of weights and space, not of the arithmetic, which moves a prediction by less than 1e-7
         digest = hashlib.sha256(f"{predictor.fingerprint}:{self.space.fingerprint}".encode())
         self.fingerprint = "surrogate:" + digest.hexdigest()[:16]
         self.provenance = (

@@ -147,13 +147,14 @@ def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
     """
     from nasgym.training.images import load_digits_images
 
+    plan = plan_of(space, space.default, DIGITS)  # says why, where there are no networks to train
     images = load_digits_images()
-    plan, pixels = plan_of(space, space.default, DIGITS), (1, *images.train.shape[1:])
+    pixels = (1, *images.train.shape[1:])
     if plan.input_shape[0] != 1 or max(plan.input_shape) > max(pixels):
         said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, pixels)]
         raise InvalidValue(
             f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {images.name!r}, have "
-            f"{said[1]}; import a table of its trained networks instead."
+            f"{said[1]}; give accuracy='table' with a table of its trained networks."
         )
     own = {} if has_own_images(space) else {"schedule": SCALED_SCHEDULE, "fidelities": SCALED_FIDELITIES}
     return TrainingOracle(space, partial(plan_of, space, scale=DIGITS), images, **{**own, **options})

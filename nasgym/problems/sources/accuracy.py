@@ -62,8 +62,9 @@ def _fitted(request: Request, space: SearchSpace, table: Table | None) -> Accura
 def _trained(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
     if table is None:
         _check_no_table(request)
-    if request.dataset not in (None, TRAINED_ON):
-        raise unknown_name("dataset that networks are trained on", request.dataset, (TRAINED_ON,))
+    known = TRAINED_ON if table is None else table.datasets[0]
+    if request.dataset not in (None, known):
+        raise unknown_name("dataset that networks are trained on", request.dataset, (known,))
     return training_oracle_for(space, request.seed, request.fidelity)
 
 
@@ -84,7 +85,7 @@ ACCURACIES: dict[str, Maker] = {"table": _of_table, "training": _trained, "surro
 
 
 def _check_no_table(request: Request) -> None:
-    if request.table is not None:
+    if request.table not in (None, request.known.table):
         raise InvalidValue(
             f"table={request.table!r} has the accuracies of a table; give accuracy='table' or 'surrogate' with it."
         )

@@ -19,7 +19,7 @@ __all__ = ["is_playable", "space_parts"]
 
 
 def is_playable(known: Benchmark) -> bool:
-    """Whether the data folder has what the defaults of an id with this loader need, if anything."""
+    """Whether what the defaults of an id need is there; of ids whose parts `space_parts` makes."""
     if known.accuracies[0] == "predictor" and not predictor_path(known.table).is_file():
         return False
     return known.device is None or known.device in device_names(known.table)

@@ -114,7 +114,7 @@ def test_errors_teach(oracle, images):
         TrainingOracle(oracle.space, oracle.plan_of, images, fidelities=(4, 1))
     with pytest.raises(InvalidValue, match="not described block by block; spaces with networks are digits"):
         training_oracle(TopologySpace())
-    with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* have 1 x 8 x 8; import a table"):
+    with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* have 1 x 8 x 8; give accuracy="):
         training_oracle(NASBenchMacroSpace())
 
 
