@@ -280,6 +280,8 @@ def test_a_problem_with_exact_answers(play):
     with pytest.raises(UnknownName, match="Did you mean 'surrogate'"):
         play(accuracy="surogate")
     with pytest.raises(InvalidValue, match="'digits' is not a sampled table"):
+        nasgym.make_problem("nasgym/Table-v0", accuracy="surrogate")
+    with pytest.raises(UnknownName, match=r"accuracy oracle 'surrogate'\. Known: table, training"):
         nasgym.make_problem("nasgym/Digits-v0", accuracy="surrogate")
 
 
