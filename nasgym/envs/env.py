@@ -7,15 +7,14 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.envs.registration import EnvSpec
 
 from nasgym.envs.core import EnvCore
 from nasgym.envs.granularity import Granularity
 from nasgym.envs.observation import MaskKind, Observation, ObservationKind, map_arrays
 from nasgym.envs.outcomes import Outcomes
+from nasgym.envs.played import Played
 from nasgym.envs.potential import ShapingSpec
 from nasgym.envs.rendering import RENDER_MODES, Rendering, check_render_mode, render
-from nasgym.envs.reward_signal import RewardSignal, ScalarReward
 from nasgym.errors import InvalidValue
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
@@ -26,7 +25,7 @@ from nasgym.type_aliases import Archs, Bools, Floats
 __all__ = ["NASEnv"]
 
 
-class NASEnv(gymnasium.Env[Observation, np.int64]):
+class NASEnv(Played, gymnasium.Env[Observation, np.int64]):
     """Builds an architecture, one decision a step, and rewards it when it is complete.
 
     ## Description
@@ -106,7 +105,6 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         **keywords: Any,
     ) -> None:
         check_render_mode(render_mode)
-        self._spec: EnvSpec | None = None
         self._core = EnvCore.open(
             problem,
             observation=observation,
@@ -131,38 +129,9 @@ class NASEnv(gymnasium.Env[Observation, np.int64]):
         self._potential = 0.0
         self._result: dict[str, Any] | None = None
 
-    def _make_signal(self) -> RewardSignal:
-        """Hook: what an episode pays."""
-        return ScalarReward(self._core.evaluator)
-
     def _give(self, reward: npt.NDArray[Any]) -> Any:
         """Hook: one reward as `step` returns it."""
         return float(reward)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """What `gymnasium.make` was called with.
-
-        Marked as nondeterministic where networks are trained or timed live.
-        """
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = self._core.marked(spec)
-
-    @property
-    def problem(self) -> Problem:
-        """The problem that is played; with a budget `TestMetricsRefused` is raised instead."""
-        return self._core.problem
-
-    @property
-    def num_steps(self) -> int:
-        """T, the steps of an episode without illegal actions.
-
-        They are the decisions of the space, or its layers.
-        """
-        return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -19,9 +18,9 @@ from nasgym.envs.episodes import make_episodes
 from nasgym.envs.granularity import Granularity
 from nasgym.envs.observation import MaskKind, Observation, ObservationKind
 from nasgym.envs.outcomes import Infos, Outcomes
+from nasgym.envs.played import Played
 from nasgym.envs.potential import ShapingSpec
 from nasgym.envs.rendering import Rendering, check_render_mode, render
-from nasgym.envs.reward_signal import RewardSignal, ScalarReward
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.ledger import Ledger
@@ -33,7 +32,7 @@ __all__ = ["NASVectorEnv"]
 Info = dict[str, Any]
 
 
-class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
+class NASVectorEnv(Played, VectorEnv[Observation, Ints, npt.NDArray[Any]]):
     """`num_envs` times `NASEnv`, without a Python loop over the environments.
 
     The same seeds and actions give what Gymnasium's `SyncVectorEnv` over `NASEnv` gives:
@@ -77,7 +76,6 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         **keywords: Any,
     ) -> None:
         check_render_mode(render_mode)
-        self._spec: EnvSpec | None = None
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise InvalidValue(f"num_envs is a whole number from 1 on, got {num_envs!r}.")
         self._core = EnvCore.open(
@@ -111,35 +109,6 @@ class NASVectorEnv(VectorEnv[Observation, Ints, npt.NDArray[Any]]):
         self._own = self._none.copy()
         self._potentials = np.zeros(self.num_envs)
         self._results: tuple[npt.NDArray[Any], Info] | None = None
-
-    def _make_signal(self) -> RewardSignal:
-        """Hook: what an episode pays."""
-        return ScalarReward(self._evaluator)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """What `gymnasium.make` was called with.
-
-        Marked as nondeterministic where networks are trained or timed live.
-        """
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = self._core.marked(spec)
-
-    @property
-    def problem(self) -> Problem:
-        """See `NASEnv.problem`."""
-        return self._core.problem
-
-    @property
-    def num_steps(self) -> int:
-        """T, the steps of an episode without illegal actions.
-
-        They are the decisions of the space, or its layers.
-        """
-        return self._observer.steps.space.num_decisions
 
     # ---- transitions ----------------------------------------------------------------------------
 
