@@ -68,7 +68,7 @@ class NSGA2(AskTellAgent):
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Prepares a new search; what an earlier one learnt is dropped."""
         self._space, self._objectives, self._constraint = ledger.space, ledger.objectives, ledger.constraint
-        options = np.array([len(layer.options) for layer in self._space.layers])
+        options = np.array([layer.count for layer in self._space.layers])
         self._problem = PymooProblem(
             n_var=len(options),
             n_obj=len(self._objectives),

@@ -39,6 +39,8 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     In spaces whose decisions all have the same number of choices this is "a uniform decision, a
     uniform other choice". An architecture without neighbours stays as it is.
     """
+    if not all(layer.is_listed for layer in space.layers):
+        return _mutate_unlisted(space, archs, rng)
     moves = _MOVES.get(space) or _MOVES.setdefault(space, _Moves.of(space))
     codes = moves.offset + archs @ moves.radix
     ends = moves.degree[codes].cumsum(axis=1)
@@ -57,6 +59,17 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     nth = drawn - ends[rows, layer] + moves.degree[codes[rows, layer]]
     edits = moves.start[codes[rows, layer]] + nth
     return np.where(moves.inside[layer], moves.edited[edits], archs)
+
+
+def _mutate_unlisted(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
+    """As `mutate`, where layers are too large for tables: the neighbours themselves are listed."""
+    found, owner = space.neighbours(archs)
+    degree = np.bincount(owner, minlength=len(archs))
+    movable = degree > 0
+    nth = rng.integers(0, degree[movable])
+    children = archs.copy()
+    children[movable] = found[(degree.cumsum() - degree)[movable] + nth]
+    return children
 
 
 def mutate_choice(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:

@@ -69,7 +69,7 @@ def picked_plans(space: SearchSpace, *, by_first_layer: bool = False) -> Iterato
     Yields:
         (case, option of each layer, plan).
     """
-    counts = [len(layer.options) for layer in space.layers]
+    counts = [layer.count for layer in space.layers]
     for case in range(counts[0] if by_first_layer else 1):
         for option in range(max(counts[1:] if by_first_layer else counts)):
             picked = [min(option, count - 1) for count in counts]

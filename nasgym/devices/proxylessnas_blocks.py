@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout, Blocks
-from nasgym.spaces.decision import Layer
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.mobile_proxylessnas import STAGES
 from nasgym.spaces.space import SearchSpace
 

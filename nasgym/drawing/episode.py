@@ -90,7 +90,7 @@ class Frame:
             legal = np.flatnonzero(space.mask(self.arch[None], t)[0])
             return f"{head} ({_alternatives([str(space.decisions[t].choices[choice]) for choice in legal])})"
         if self.next_layer is not None:
-            options = len(space.layers[self.next_layer].options)
+            options = space.layers[self.next_layer].count
             return f"layer {self.next_layer + 1} of {len(space.layers)}: {self.next_decision} ({options} options)"
         if made == space.num_decisions:
             return f"complete: {made} of {made} decisions"
@@ -217,7 +217,7 @@ def _room(space: SearchSpace) -> Room:
     longest = []
     for layer in space.layers:
         # of layers with very many options some: a headline that turns out longer is cut
-        some = layer.options[:: 1 + len(layer.options) // 1000]
+        some = layer.choices(np.arange(0, layer.count, 1 + layer.count // 1000))
         longest.append(max((space.layer_text(layer, option) for option in some), key=len))
     lines = min(MOST_LINES, len(headline_lines(f"{space.name}  {space.join(longest)}", _width(picture))))
     if not isinstance(picture.body, Chain):

@@ -49,9 +49,9 @@ class Steps:
         if granularity == "decision":
             return cls(whole, whole)
         for layer in whole.layers:
-            if len(layer.options) > MOST_OPTIONS:
+            if layer.count > MOST_OPTIONS:
                 raise InvalidValue(
-                    f"layer {layer.name!r} of {whole.name!r} has {len(layer.options)} options, a step can have "
+                    f"layer {layer.name!r} of {whole.name!r} has {layer.count} options, a step can have "
                     f"{MOST_OPTIONS}; use granularity='decision', or narrow the layer with restrict=."
                 )
         decisions = [

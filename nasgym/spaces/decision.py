@@ -1,14 +1,13 @@
-"""`Decision` and `Layer`: what a search space is made of."""
+"""`Decision`: what a search space is made of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.type_aliases import Archs, Ints
 
-__all__ = ["OPEN", "Decision", "Label", "Layer", "Role"]
+__all__ = ["OPEN", "Decision", "Label", "Role"]
 
 Label: TypeAlias = str | int | float
 Role: TypeAlias = Literal["op", "kernel", "expansion", "width", "depth", "skip", "input", "resolution"]
@@ -47,27 +46,3 @@ class Decision:
             return self.choices.index(label)
         except ValueError:
             raise unknown_name(f"choice of {self.name!r}", label, self.choices) from None
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Consecutive decisions that are made together, with every valid combination of them.
-
-    Attributes:
-        name: For example ``"layer2"``.
-        columns: The decisions' positions in an architecture.
-        options: ``(m, k)`` valid combinations in lexicographic order, k = number of columns.
-        rank: ``(prod of choices,)`` the option's index by mixed-radix code, -1 where invalid.
-        radix: ``(k,)`` weights of that code.
-    """
-
-    name: str
-    columns: range
-    options: Archs
-    rank: Ints = field(repr=False)
-    radix: Ints = field(repr=False)
-
-    @property
-    def slice(self) -> slice:
-        """The layer's columns as a slice."""
-        return slice(self.columns.start, self.columns.stop)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nasgym.spaces.decision import Decision, Layer
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
 

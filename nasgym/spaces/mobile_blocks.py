@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasgym.spaces.decision import Decision, Label, Layer
+from nasgym.spaces.decision import Decision, Label
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
 

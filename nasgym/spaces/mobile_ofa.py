@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nasgym.spaces.decision import Decision, Layer
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools
 

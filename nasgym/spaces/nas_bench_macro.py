@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nasgym.spaces.decision import Decision, Layer
+from nasgym.spaces.decision import Decision
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
 

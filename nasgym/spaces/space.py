@@ -6,6 +6,7 @@ import copy
 import fnmatch
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.spaces.decision import OPEN, Decision, Label, Layer
+from nasgym.spaces.decision import OPEN, Decision, Label
+from nasgym.spaces.layer import LISTED, Layer
 from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["SearchSpace"]
@@ -117,28 +119,29 @@ class SearchSpace:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers with their valid options."""
+        """The layers; their options are counted, and listed only where somebody asks for a list."""
         layers, start = [], 0
         for name, size in self._layer_sizes:
             layers.append(self._build_layer(name, range(start, start + size)))
             start += size
         return tuple(layers)
 
+    @cached_property
+    def _counts(self) -> tuple[int, ...]:
+        return tuple(layer.count for layer in self.layers)
+
     @property
     def size(self) -> int:
         """Number of valid architectures (encodings)."""
-        product = 1
-        for layer in self.layers:
-            product *= len(layer.options)
-        return product
+        return math.prod(self._counts)
 
     @cached_property
     def _index_weights(self) -> Ints:
         if self.size >= 2**63:
             raise InvalidValue(f"space {self.name!r} has {self.size:.3g} architectures, too many to number in 64 bits.")
         weights = [1]
-        for layer in self.layers[:0:-1]:
-            weights.append(weights[-1] * len(layer.options))
+        for count in self._counts[:0:-1]:
+            weights.append(weights[-1] * count)
         return np.array(weights[::-1], dtype=np.int64)
 
     @property
@@ -161,18 +164,10 @@ class SearchSpace:
         return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:16]
 
     def _build_layer(self, name: str, columns: range) -> Layer:
-        axes = [np.arange(self.num_choices[column]) for column in columns]
-        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes)).astype(np.int8)
-        rows = np.zeros((len(grid), self.num_decisions), dtype=np.int8)
-        rows[:, columns.start : columns.stop] = grid
-        active = self.active(rows)[:, columns.start : columns.stop]
-        fits = np.where(active, self.allowed[columns.start : columns.stop][np.arange(len(axes)), grid], grid == 0)
-        valid = fits.all(axis=1)
-        rank = np.full(len(grid), -1, dtype=np.int64)
-        rank[valid] = np.arange(valid.sum())
-        counts = self.num_choices[columns.start : columns.stop]
-        radix = np.concatenate([np.cumprod(counts[:0:-1])[::-1], [1]]).astype(np.int64)
-        return Layer(name, columns, grid[valid], rank, radix)
+        inside = slice(columns.start, columns.stop)
+        parents = tuple(int(parent) - columns.start if parent >= 0 else -1 for parent in self._parent[inside])
+        sizes = tuple(self.num_choices[inside].tolist())
+        return Layer(name, columns, sizes, parents, self.allowed[inside], self._switch[inside, : self.max_choices])
 
     # ---- what is legal --------------------------------------------------------------------------
 
@@ -283,7 +278,7 @@ class SearchSpace:
             InvalidValue: A decision would be left without a choice.
         """
         narrowed = copy.copy(self)
-        for cached in ("layers", "_index_weights", "fingerprint", "_all", "adjacency", "_option_table", "_plain"):
+        for cached in ("layers", "_counts", "_index_weights", "fingerprint", "_all", "adjacency", "_option_table", "_plain"):
             narrowed.__dict__.pop(cached, None)
         allowed = self.allowed.copy()
         for pattern, labels in choices.items():
@@ -307,36 +302,46 @@ class SearchSpace:
     # ---- drawing and walking --------------------------------------------------------------------
 
     @cached_property
-    def _option_table(self) -> tuple[Ints, Archs, Bools]:
-        counts = np.array([len(layer.options) for layer in self.layers])
+    def _option_table(self) -> tuple[Archs, Bools] | None:
+        """``(L, m, k)`` the options of all layers and which columns they use.
+
+        None where a layer has too many.
+        """
+        if not all(layer.is_listed for layer in self.layers):
+            return None
         widths = np.array([len(layer.columns) for layer in self.layers])
-        table = np.zeros((len(self.layers), counts.max(), widths.max()), dtype=np.int8)
+        table = np.zeros((len(self.layers), max(self._counts), widths.max()), dtype=np.int8)
         for i, layer in enumerate(self.layers):
-            table[i, : counts[i], : widths[i]] = layer.options
-        return counts, table, np.arange(widths.max())[None, :] < widths[:, None]
+            table[i, : layer.count, : widths[i]] = layer.options
+        return table, np.arange(widths.max())[None, :] < widths[:, None]
 
     def sample(self, rng: np.random.Generator, n: int) -> Archs:
         """``(n, D)`` valid architectures, uniform over the valid encodings.
 
         Each layer's options are equally likely.
+
+        Raises:
+            InvalidValue: A layer has more options than 64 bits can number.
         """
-        counts, _, _ = self._option_table
-        return self.from_options(rng.integers(0, counts, size=(n, len(counts))))
+        for layer in self.layers:
+            layer.check_numbered()
+        return self.from_options(rng.integers(0, self._counts, size=(n, len(self.layers))))
 
     def from_options(self, options: npt.NDArray[np.integer[Any]]) -> Archs:
-        """``(n, D)`` architectures from ``(n, L)`` indices into the layers' options."""
-        _, table, used = self._option_table
+        """``(n, D)`` architectures from ``(n, L)`` numbers of the layers' options."""
+        if self._option_table is None:
+            return np.concatenate([layer.choices(options[:, i]) for i, layer in enumerate(self.layers)], axis=1)
+        table, used = self._option_table
         return np.asarray(table[np.arange(len(table)), options][:, used])
 
     def to_options(self, archs: Archs) -> Ints:
-        """``(n, L)`` indices into the layers' options of complete architectures.
+        """``(n, L)`` numbers of the layers' options of complete architectures.
 
         -1 where a layer's choices are invalid.
         """
         if self._plain:
             return archs.astype(np.int64)
-        columns = [layer.rank[archs[:, layer.slice] @ layer.radix] for layer in self.layers]
-        return np.stack(columns, axis=1)
+        return np.stack([layer.numbers(archs[:, layer.slice]) for layer in self.layers], axis=1)
 
     def valid_options(self, archs: npt.ArrayLike) -> Ints:
         """``(N, L)`` indices into the layers' options.
@@ -364,12 +369,19 @@ class SearchSpace:
 
     @cached_property
     def adjacency(self) -> tuple[Bools, ...]:
-        """For each layer ``(m, m)``: which of its options are one edit apart; see `neighbours`."""
+        """For each layer ``(m, m)``: which of its options are one edit apart; see `neighbours`.
+
+        Raises:
+            InvalidValue: A layer has too many options for a table of pairs.
+        """
         tables = []
         for layer in self.layers:
-            rows = np.zeros((len(layer.options), self.num_decisions), dtype=np.int8)
-            rows[:, layer.slice] = layer.options
-            active = self.active(rows)[:, layer.slice]
+            if layer.count > LISTED:
+                raise InvalidValue(
+                    f"layer {layer.name!r} of {self.name!r} has {layer.count:,} options, a table of pairs takes {LISTED:,}; "
+                    "neighbours() needs none."
+                )
+            active = layer.active(layer.options)
             both = active[:, None, :] & active[None, :, :]
             tables.append(((layer.options[:, None] != layer.options[None]) & both).sum(axis=2) == 1)
         return tuple(tables)
@@ -395,10 +407,14 @@ class SearchSpace:
         archs = self.check(archs)
         options = self.valid_options(archs)
         rows, owners = [], []
-        for i, (layer, adjacency) in enumerate(zip(self.layers, self.adjacency, strict=True)):
-            owner, option = np.nonzero(adjacency[options[:, i]])
+        for i, layer in enumerate(self.layers):
+            if self._option_table is None:
+                choices, owner = layer.edits(archs[:, layer.slice])
+            else:
+                owner, option = np.nonzero(self.adjacency[i][options[:, i]])
+                choices = layer.options[option]
             changed = archs[owner]
-            changed[:, layer.slice] = layer.options[option]
+            changed[:, layer.slice] = choices
             rows.append(changed)
             owners.append(owner)
         owner = np.concatenate(owners)
@@ -423,7 +439,7 @@ class SearchSpace:
                 f"space {self.name!r} has {self.size:.3g} architectures; at most {ENUMERATION_LIMIT:,} can be enumerated. "
                 "Use sample(), or narrow it with restrict()."
             )
-        grid = np.indices([len(layer.options) for layer in self.layers], dtype=np.int32)
+        grid = np.indices(self._counts, dtype=np.int32)
         archs = self.from_options(grid.reshape(len(self.layers), -1).T)
         archs.setflags(write=False)
         return archs
@@ -463,13 +479,13 @@ class SearchSpace:
         if ((archs[:, 1:] >= 0) & (archs[:, :-1] < 0)).any():
             raise InvalidValue("completions() takes prefixes: no decision may be made after an open one.")
         first, last = [], []
-        for i, layer in enumerate(self.layers):
-            fits = self.consistent(archs, i)
-            if not fits.any(axis=1).all():
-                row = int(np.flatnonzero(~fits.any(axis=1))[0])
+        for layer in self.layers:
+            low, high = layer.ends(archs[:, layer.slice])
+            if (low < 0).any():
+                row = int(np.flatnonzero(low < 0)[0])
                 raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, has no valid completion in {layer.name!r}.")
-            first.append(fits.argmax(axis=1))
-            last.append(fits.shape[1] - 1 - fits[:, ::-1].argmax(axis=1))
+            first.append(low)
+            last.append(high)
         return np.stack(first, axis=1) @ self._index_weights, np.stack(last, axis=1) @ self._index_weights
 
     # ---- text -----------------------------------------------------------------------------------
@@ -495,8 +511,8 @@ class SearchSpace:
             UnknownName: A layer's text is none of its options; the nearest one is suggested.
         """
         wanted = [texts] if isinstance(texts, str) else list(texts)
-        books = [dict(zip(self.option_texts(layer), layer.options, strict=True)) for layer in self.layers]
         rows = np.zeros((len(wanted), self.num_decisions), dtype=np.int8)
+        books: dict[str, dict[str, Archs]] = {}
         for row, text in zip(rows, wanted, strict=True):
             parts = self.split(text)
             if len(parts) != len(self.layers):
@@ -504,11 +520,43 @@ class SearchSpace:
                 raise InvalidValue(
                     f"{text!r} has {len(parts)} layers, {self.name!r} has {len(self.layers)}; written like {example!r}."
                 )
-            for layer, book, part in zip(self.layers, books, parts, strict=True):
-                if part not in book:
-                    raise unknown_name(f"option of {layer.name!r}", part, book)
-                row[layer.slice] = book[part]
+            for layer, part in zip(self.layers, parts, strict=True):
+                row[layer.slice] = self._read_listed(layer, part, books) if layer.is_listed else self.read_layer(layer, part)
         return rows
+
+    def _read_listed(self, layer: Layer, text: str, books: dict[str, dict[str, Archs]]) -> Archs:
+        if layer.name not in books:
+            books[layer.name] = dict(zip(self.option_texts(layer), layer.options, strict=True))
+        if text not in books[layer.name]:
+            raise unknown_name(f"option of {layer.name!r}", text, books[layer.name])
+        return books[layer.name][text]
+
+    def read_layer(self, layer: Layer, text: str) -> Archs:
+        """``(k,)`` choices from the text of a layer whose options are too many for a list.
+
+        It reads labels between colons; a space whose `layer_text` writes something else overrides
+        it.
+
+        Raises:
+            InvalidValue: The text is none of the layer's options.
+        """
+        labels, row = text.split(":"), self.empty()
+        row[0, layer.slice] = 0
+        for column in layer.columns:
+            if not self.active(row)[0, column]:
+                continue
+            names = [str(label) for label in self.decisions[column].choices]
+            label = labels.pop(0) if labels else ""
+            if label not in names:
+                raise unknown_name(f"choice of {self.names[column]!r}", label, names)
+            row[0, column] = names.index(label)
+        choices = row[:, layer.slice]
+        if labels or layer.numbers(choices)[0] < 0:
+            raise InvalidValue(
+                f"{text!r} is no option of layer {layer.name!r} of {self.name!r}; written like "
+                f"{self.layer_text(layer, self._default[layer.slice])!r}."
+            )
+        return np.asarray(choices[0])
 
     def option_texts(self, layer: Layer) -> list[str]:
         """The textual form of each option of a layer, in their order."""

@@ -33,7 +33,7 @@ class CasesCost(CostDefaults):
     provenance = "counted in closed form from the shapes of the layers"
 
     def __init__(self, space: SearchSpace, cases: Sequence[ChainCost]) -> None:
-        options = len(space.layers[0].options)
+        options = space.layers[0].count
         if len(cases) != options or len({case.name for case in cases}) != 1:
             names = sorted({case.name for case in cases})
             raise InvalidValue(
@@ -77,5 +77,5 @@ class CasesCost(CostDefaults):
     def narrow(self, space: SearchSpace) -> CasesCost:
         """The same cost over a restriction of the space; bounds are those of its completions."""
         whole = self.space.layers[0]
-        kept = whole.rank[space.layers[0].options @ whole.radix]
+        kept = whole.numbers(space.layers[0].options)
         return CasesCost(space, [self.cases[case].narrow(space) for case in kept])

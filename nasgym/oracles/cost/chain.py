@@ -53,7 +53,7 @@ class ChainCost(CostDefaults):
         self.space, self.name, self.constant, self.combine = space, name, constant, combine
         self.unary, self.pair = [np.asarray(u, dtype=np.float64) for u in unary], pair
         self._join = np.add if combine == "sum" else np.maximum
-        shapes = [len(layer.options) for layer in space.layers]
+        shapes = [layer.count for layer in space.layers]
         if [len(u) for u in self.unary] != shapes:
             raise InvalidValue(f"cost {name!r} has terms for {[len(u) for u in self.unary]} options, the space has {shapes}.")
         # padded, so that one indexing reads the terms of all layers
@@ -103,7 +103,7 @@ class ChainCost(CostDefaults):
         """The same cost over a restriction of the space; bounds are those of its completions."""
         keep = []
         for whole, part in zip(self.space.layers, space.layers, strict=True):
-            keep.append(whole.rank[part.options @ whole.radix])
+            keep.append(whole.numbers(part.options))
         pair = self.pair and [term[np.ix_(k, after)] for term, k, after in zip(self.pair, keep, keep[1:], strict=False)]
         unary = [u[k] for u, k in zip(self.unary, keep, strict=True)]
         return ChainCost(space, self.name, self.constant, unary, pair, combine=self.combine)

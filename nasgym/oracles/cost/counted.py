@@ -153,7 +153,7 @@ def _whole(kind: type[SearchSpace], name: str) -> ChainCost | CasesCost:
 
 def _option_plans(space: SearchSpace, scale: Scale) -> list[tuple[list[int], NetworkPlan]]:
     """Plans that show every option of every layer, each with the option that its layers have."""
-    counts = [len(layer.options) for layer in space.layers]
+    counts = [layer.count for layer in space.layers]
     picked = [[min(option, count - 1) for count in counts] for option in range(max(counts))]
     return [(row, plan_of(space, space.from_options(np.array([row]))[0], scale)) for row in picked]
 
@@ -161,7 +161,7 @@ def _option_plans(space: SearchSpace, scale: Scale) -> list[tuple[list[int], Net
 def _from_plans(space: SearchSpace, name: str, plans: list[tuple[list[int], NetworkPlan]]) -> ChainCost:
     """Terms of layers: the shapes between the layers are fixed, so each option is counted once."""
     measure = MEASURES[name]
-    unary, constant = [np.zeros(len(layer.options)) for layer in space.layers], 0.0
+    unary, constant = [np.zeros(layer.count) for layer in space.layers], 0.0
     for picked, plan in plans:
         constant, layers = measure.terms(plan)
         for u, index, term in zip(unary, picked, layers, strict=True):
@@ -185,7 +185,7 @@ def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
     plan = plan_of(space, space.default, scale)
     size = out_size(scale.input_shape[1], plan.stem[0])
     before = np.array([out_channels(plan.stem[0])])
-    unary, pair = [np.zeros(len(layer.options)) for layer in space.layers], []
+    unary, pair = [np.zeros(layer.count) for layer in space.layers], []
     for index, (layer, stride) in enumerate(zip(space.layers, strides_of(scale)[1:], strict=True)):
         options = [
             tuple(space.decisions[c].choices[i] for c, i in zip(layer.columns, row, strict=True))

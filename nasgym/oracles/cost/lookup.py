@@ -14,7 +14,8 @@ from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
 from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import CostDefaults
-from nasgym.spaces.decision import OPEN, Layer
+from nasgym.spaces.decision import OPEN
+from nasgym.spaces.layer import Layer
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
@@ -110,7 +111,7 @@ class LookupCost(CostDefaults):
     def _tables(self) -> _Tables:
         layout, layers, cases = self._layout, self.space.layers, len(self._layout.fixed)
         constant = np.array([self._total(fixed) for fixed in layout.fixed])
-        widest = max(len(layer.options) for layer in layers)
+        widest = max(layer.count for layer in layers)
         all_terms = np.full((cases, len(layers), widest), np.inf)
         for case, rows in enumerate(layout.options):
             for i, options in enumerate(rows):
