@@ -13,6 +13,7 @@ from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsR
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.history import Entry, History, history_of
 from nasgym.ledger.store import Key, Measured, Store
+from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.problems.problem import Problem
 from nasgym.spaces.space import SearchSpace
@@ -24,8 +25,8 @@ __all__ = ["Ledger"]
 class Ledger:
     """A problem with a budget, a cache and a log.
 
-    Agents see the space, the objectives, the constraint, `costs`, `cost_bounds` and `evaluate`;
-    never test metrics.
+    Agents see the space, the objectives, the constraint, `costs`, `cost_bounds`, `cost_terms` and
+    `evaluate`; never test metrics.
 
     Args:
         problem: What is evaluated.
@@ -172,6 +173,18 @@ class Ledger:
     def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
         """Least and largest value of a cost, by name, over completions of partial architectures."""
         return self._problem.bounds_of(cost, archs)
+
+    def cost_terms(self, name: str | None = None) -> LayerTerms | None:
+        """A cost as numbers of layers, indexed by the options of `space`; by default the primary.
+
+        None where the cost is not a sum of such numbers, or is measured during the search.
+
+        Raises:
+            UnknownName: The problem has no such cost.
+            InvalidValue: No name is given, and there is no cost at all.
+        """
+        oracle = self._problem.cost_oracle(name)
+        return oracle.terms() if oracle.free else None
 
     def check_targets(self, targets: Floats) -> NoReturn:
         """Refused: a ledger's incumbent is the best answer to one question.

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
@@ -161,11 +162,20 @@ class CostOracle(Protocol):
         """The same cost over a restriction of the space."""
         ...
 
+    def terms(self) -> LayerTerms | None:
+        """The cost as numbers of layers and of neighbouring layers, over the options of `space`.
+
+        `LayerTerms.cost` of them is `cost`, to the last digit where costs are counted or looked up.
+        None means that the cost is not a sum (or the largest) of such numbers, or that nobody knows
+        whether it is, as of a latency that is measured network by network.
+        """
+        ...
+
 
 class CostDefaults:
     """Base of cost oracles that can always be asked and have nothing to note.
 
-    Asking them disturbs no other work on the machine.
+    Asking them disturbs no other work on the machine, and they are no sums over layers.
     """
 
     exclusive = False
@@ -176,3 +186,7 @@ class CostDefaults:
     def notes(self, archs: Archs) -> list[str]:
         """See `CostOracle.notes`."""
         return []
+
+    def terms(self) -> LayerTerms | None:
+        """See `CostOracle.terms`."""
+        return None

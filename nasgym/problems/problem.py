@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Measurements
 from nasgym.oracles.range_query import RangeQuery
 from nasgym.problems.evaluation import Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
@@ -306,9 +307,7 @@ class Problem:
         Raises:
             InvalidValue: The problem has no cost, or a row has no completion.
         """
-        if self.cost_name is None:
-            raise InvalidValue("this problem has no cost; give cost=...")
-        return self.bounds_of(self.cost_name, archs)
+        return self.cost_oracle().bounds(archs)
 
     def bounds_of(self, cost: str, archs: Archs) -> tuple[Floats, Floats]:
         """``(N,)`` least and largest value of a cost, by name.
@@ -319,9 +318,32 @@ class Problem:
             UnknownName: The problem has no such cost.
             InvalidValue: A row has no completion.
         """
-        if cost not in self.cost_oracles:
-            raise unknown_name("cost", cost, self.cost_oracles)
-        return self.cost_oracles[cost].bounds(archs)
+        return self.cost_oracle(cost).bounds(archs)
+
+    def cost_oracle(self, name: str | None = None) -> CostOracle:
+        """The cost of a name, by default the primary one.
+
+        Raises:
+            UnknownName: The problem has no such cost.
+            InvalidValue: No name is given, and there is no cost at all.
+        """
+        wanted = self.cost_name if name is None else name
+        if wanted is None:
+            raise InvalidValue("this problem has no cost; give cost=...")
+        if wanted not in self.cost_oracles:
+            raise unknown_name("cost", wanted, self.cost_oracles)
+        return self.cost_oracles[wanted]
+
+    def cost_terms(self, name: str | None = None) -> LayerTerms | None:
+        """A cost as numbers of layers, indexed by the options of `space`; by default the primary.
+
+        None where the cost is not a sum of such numbers (`CostOracle.terms`).
+
+        Raises:
+            UnknownName: The problem has no such cost.
+            InvalidValue: No name is given, and there is no cost at all.
+        """
+        return self.cost_oracle(name).terms()
 
     def report(self, archs: npt.ArrayLike) -> Report:
         """Test and validation accuracy at full fidelity; not for searches.

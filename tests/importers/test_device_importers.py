@@ -46,7 +46,14 @@ def note10(shared):
 def test_once_for_all_latencies(note10, resolution, block, depth, ms):
     space = OnceForAllSpace()
     text = ",".join([f"r{resolution}", *["-".join([block] * depth)] * 5])
-    assert LookupCost(space, note10).cost(space.from_str(text))[0] == pytest.approx(ms, abs=1e-8)
+    cost, arch = LookupCost(space, note10), space.from_str(text)
+    assert cost.cost(arch)[0] == pytest.approx(ms, abs=1e-8)
+    # by the definition of terms: the resolution says which chain it is
+    first, *others = space.to_options(arch)[0].tolist()
+    chain = cost.terms().by_first_layer[first]
+    by_layer = [terms[option] for terms, option in zip(chain.unary[1:], others, strict=True)]
+    assert chain.pair is None
+    assert chain.constant + chain.unary[0][first] + sum(by_layer) == pytest.approx(ms, abs=1e-8)
 
 
 def test_once_for_all_has_each_block_once(note10):
@@ -144,6 +151,11 @@ def test_proxylessnas_latencies(shared):
     fixed = sum(device.latencies[block].latency_ms for block in layout.fixed[0])
     means = [np.mean([sum(device.latencies[b].latency_ms for b in option) for option in layer]) for layer in layout.options[0]]
     assert fixed + sum(means) + more == pytest.approx(131.6853093171, abs=1e-6)
+    # the same by the cost's own terms: the fastest, the slowest and the mean network
+    terms = cost.terms()
+    uniform = [np.full(count, 1 / count) for count in terms.counts]
+    found = [*(float(one[0]) for one in terms.extremes()), terms.expected(uniform)]
+    assert found == pytest.approx([29.6088, 191.0299, 113.9881], abs=5e-5)
     # and over networks that are drawn
     drawn = cost.cost(space.sample(np.random.default_rng(0), 20_000))
     assert drawn.mean() == pytest.approx(fixed + sum(means), abs=0.5)

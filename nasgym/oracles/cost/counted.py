@@ -17,7 +17,8 @@ from nasgym.networks.plan import Block, Head, NetworkPlan, out_channels, out_siz
 from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
 from nasgym.oracles.cost.cases import CasesCost
-from nasgym.oracles.cost.chain import ChainCost, Combine
+from nasgym.oracles.cost.chain import ChainCost
+from nasgym.oracles.layer_terms import Combine
 from nasgym.spaces.decision import Label
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
@@ -74,7 +75,7 @@ def _size(precision: Precision) -> Measure:
 
 def _peak(precision: Precision) -> Measure:
     block, head = partial(block_peak, precision=precision), partial(head_peak, precision=precision)
-    return Measure(block, head, "max", KB, of_skips=True)
+    return Measure(block, head, "largest", KB, of_skips=True)
 
 
 MEASURES: dict[str, Measure] = {

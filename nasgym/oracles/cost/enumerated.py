@@ -6,6 +6,8 @@ import copy
 from functools import cached_property
 from typing import Self
 
+from nasgym.oracles.cost.found_terms import found_terms
+from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.oracles.oracle import CostDefaults
 from nasgym.oracles.range_query import RangeQuery
 from nasgym.spaces.space import SearchSpace
@@ -54,9 +56,21 @@ class EnumeratedCost(CostDefaults):
         least, largest = self._ranges
         return least.query(first, last), largest.query(first, last)
 
+    @cached_property
+    def _terms(self) -> LayerTerms | None:
+        return found_terms(self.values, [layer.count for layer in self.space.layers])
+
+    def terms(self) -> LayerTerms | None:
+        """The terms that give the values, up to a billionth of the largest; None if there are none.
+
+        Looked for in the values of all architectures, once (`found_terms`).
+        """
+        return self._terms
+
     def narrow(self, space: SearchSpace) -> Self:
         """The same cost over a restriction of the space; bounds are those of its completions."""
         narrowed = copy.copy(self)
-        narrowed.__dict__.pop("_ranges", None)
+        for cached in ("_ranges", "_terms"):
+            narrowed.__dict__.pop(cached, None)
         narrowed.values, narrowed.space = self.cost(space.enumerate()), space
         return narrowed

@@ -13,6 +13,8 @@ from nasgym.devices.device_file import Device
 from nasgym.devices.layout import BlockLayout, Blocks, block_layout
 from nasgym.devices.missing import Missing, fill_missing
 from nasgym.errors import InvalidValue
+from nasgym.oracles.cost.terms_cost import check_bounds
+from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.oracles.oracle import CostDefaults
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.layer import Layer
@@ -108,29 +110,42 @@ class LookupCost(CostDefaults):
         return [f"{self.name} is that of {self.provenance}."] if self.interpolated else []
 
     @cached_property
+    def _terms(self) -> LayerTerms:
+        layout = self._layout
+        cases = [
+            LayerTerms(
+                float(self._total(fixed)),
+                tuple(np.array([self._total(option) for option in layer], dtype=np.float64) for layer in options),
+            )
+            for fixed, options in zip(layout.fixed, layout.options, strict=True)
+        ]
+        return LayerTerms.of_cases(cases) if layout.by_first_layer else cases[0]
+
+    def terms(self) -> LayerTerms:
+        """The latencies of the layers' options; see `CostOracle.terms`.
+
+        Raises:
+            DataError: As `check`.
+        """
+        return self._terms
+
+    @cached_property
     def _tables(self) -> _Tables:
-        layout, layers, cases = self._layout, self.space.layers, len(self._layout.fixed)
-        constant = np.array([self._total(fixed) for fixed in layout.fixed])
-        widest = max(layer.count for layer in layers)
-        all_terms = np.full((cases, len(layers), widest), np.inf)
-        for case, rows in enumerate(layout.options):
-            for i, options in enumerate(rows):
-                all_terms[case, i, : len(options)] = [self._total(option) for option in options]
+        terms, layers = self._terms, self.space.layers
         states = [_states(self.space, layer) for layer in layers]
         most = max(len(fits) for fits in states)
-        shape = (len(layers), most, cases)
+        shape = (len(layers), most, len(terms.cases))
         least, largest = np.full(shape, np.inf), np.full(shape, -np.inf)
         for i, fits in enumerate(states):
-            for case in range(cases):
-                allowed = fits & (np.arange(fits.shape[1]) == case) if layout.by_first_layer and i == 0 else fits
-                terms = all_terms[case, i, : fits.shape[1]]
-                least[i, : len(fits), case] = np.where(allowed, terms, np.inf).min(axis=1)
-                largest[i, : len(fits), case] = np.where(allowed, terms, -np.inf).max(axis=1)
+            for case, chain in enumerate(terms.cases):
+                allowed = fits & (np.arange(fits.shape[1]) == case) if terms.by_first_layer and i == 0 else fits
+                least[i, : len(fits), case] = np.where(allowed, chain.unary[i], np.inf).min(axis=1)
+                largest[i, : len(fits), case] = np.where(allowed, chain.unary[i], -np.inf).max(axis=1)
         # of the code of a partly decided state: every decision has one value more, for "open"
         radix = np.zeros((self.space.num_decisions, len(layers)), dtype=np.int64)
         for i, layer in enumerate(layers):
             radix[layer.slice, i] = _radix(self.space, layer)
-        return _Tables(constant, all_terms, least, largest, radix)
+        return _Tables(np.array([chain.constant for chain in terms.cases]), least, largest, radix)
 
     def _total(self, blocks: Blocks) -> float:
         return sum(self._filled[0][block] for block in blocks)
@@ -142,10 +157,7 @@ class LookupCost(CostDefaults):
             InvalidValue: An architecture is not complete, or not valid in the space.
             DataError: As `check`.
         """
-        options = self.space.valid_options(archs)
-        case = options[:, 0] if self._layout.by_first_layer else np.zeros(len(options), dtype=np.int64)
-        terms = self._tables.terms[case[:, None], np.arange(options.shape[1]), options]
-        return np.asarray(_sum(terms.T) + self._tables.constant[case])
+        return self._terms.cost(self.space.valid_options(archs))
 
     def bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """``(N,)`` least and largest milliseconds over completions of partial architectures.
@@ -159,9 +171,7 @@ class LookupCost(CostDefaults):
         codes = (self.space.check(archs, complete=False).astype(np.int64) - OPEN) @ self._tables.radix
         least = self._extreme(self._tables.least, codes).min(axis=1)
         largest = self._extreme(self._tables.largest, codes).max(axis=1)
-        if np.isinf(least).any():
-            row = int(np.flatnonzero(np.isinf(least))[0])
-            raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, has no valid completion in {self.space.name!r}.")
+        check_bounds(least, archs, self.space)
         return least, largest
 
     def _extreme(self, table: Floats, codes: Ints) -> Floats:
@@ -176,18 +186,16 @@ class LookupCost(CostDefaults):
 
 
 class _Tables(NamedTuple):
-    """What costs and bounds are read from.
+    """What bounds are read from.
 
     Attributes:
         constant: ``(cases,)`` sums of the fixed blocks.
-        terms: ``(cases, layers, options)``.
         least: ``(layers, states, cases)`` least term of a partly decided layer.
         largest: The same, largest.
         radix: ``(D, layers)`` which decisions make the code of a layer's state.
     """
 
     constant: Floats
-    terms: Floats
     least: Floats
     largest: Floats
     radix: Ints

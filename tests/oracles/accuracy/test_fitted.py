@@ -233,6 +233,17 @@ def test_costs_have_exact_bounds(surrogates):
             assert (low[i], high[i]) == (there.min(), there.max())
 
 
+def test_predictions_are_terms_where_they_add_up(surrogates):
+    """Trees join what layers say; one layer alone, or a constant, is a sum nevertheless."""
+    latency = FittedCost(surrogates[1], TABLE, SPACE, PHONE, "toy")
+    energy = FittedCost(surrogates[1], TABLE, SPACE, "energy_mj", "toy")
+    one_layer = latency.narrow(SPACE.restrict({"width": [32], "depth": [2], "size": [96]}))
+    assert latency.terms() is None
+    for cost in (energy, one_layer):
+        archs = cost.space.enumerate()
+        np.testing.assert_allclose(cost.terms().cost(cost.space.to_options(archs)), cost.cost(archs), rtol=1e-12)
+
+
 def huge_table(rows=120):
     """A sample of a space of 10^12 architectures."""
     rng = np.random.default_rng(0)

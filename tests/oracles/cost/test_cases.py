@@ -39,7 +39,7 @@ def test_the_first_layer_says_which():
 @pytest.mark.parametrize(
     "restrict", [{}, {"b.width": [16]}, {"a.kernel": [5], "c.op": ["pool", "conv"]}, {"a.op": ["skip"]}], ids=str
 )
-@pytest.mark.parametrize("combine", ["sum", "max"])
+@pytest.mark.parametrize("combine", ["sum", "largest"])
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_bounds_are_those_of_all_completions(combine, restrict, seed):

@@ -30,6 +30,7 @@ def path(tmp_path):
 def test_cost_is_measured_once_for_each_network(path):
     fake = FakeLatency(path)
     assert isinstance(fake, CostOracle)
+    assert fake.terms() is None
     # a skip of layer 2 and one of layer 3 are one network
     archs = SPACE.from_str(["k3e3,skip,k3e6,skip,k5e3", "k3e3,k3e6,skip,skip,k5e3", "k5e3,skip,skip,skip,skip"])
     found = fake.cost(archs[[0, 1, 2, 0]])
