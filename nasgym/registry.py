@@ -141,6 +141,7 @@ SPACES = Registry(
         "moga": "nasgym.spaces.mobile_moga:MoGASpace",
         "fairnas": "nasgym.spaces.mobile_fairnas:FairNASSpace",
         "tunas": "nasgym.spaces.mobile_tunas:TuNASSpace",
+        "nas-rl": "nasgym.spaces.nas_rl:NASRLSpace",
     },
     base="nasgym.spaces.space:SearchSpace",
 )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.spaces.nats_bench import EDGES, SizeSpace, TopologySpace
+from nasgym.spaces.neighbourhood import Neighbourhood
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Ints
 
@@ -39,8 +40,8 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     In spaces whose decisions all have the same number of choices this is "a uniform decision, a
     uniform other choice". An architecture without neighbours stays as it is.
     """
-    if not all(layer.is_listed for layer in space.layers):
-        return _mutate_unlisted(space, archs, rng)
+    if not (space.fixed_length and all(layer.is_listed for layer in space.layers)):
+        return _mutate_counted(space, archs, rng)
     moves = _MOVES.get(space) or _MOVES.setdefault(space, _Moves.of(space))
     codes = moves.offset + archs @ moves.radix
     ends = moves.degree[codes].cumsum(axis=1)
@@ -61,14 +62,12 @@ def mutate(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
     return np.where(moves.inside[layer], moves.edited[edits], archs)
 
 
-def _mutate_unlisted(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
-    """As `mutate`, where layers are too large for tables: the neighbours themselves are listed."""
-    found, owner = space.neighbours(archs)
-    degree = np.bincount(owner, minlength=len(archs))
-    movable = degree > 0
-    nth = rng.integers(0, degree[movable])
+def _mutate_counted(space: SearchSpace, archs: Archs, rng: np.random.Generator) -> Archs:
+    """As `mutate`, without tables: neighbours are counted, and those that are drawn are made."""
+    around = Neighbourhood(space, archs)
+    movable = np.flatnonzero(around.degree > 0)
     children = archs.copy()
-    children[movable] = found[(degree.cumsum() - degree)[movable] + nth]
+    children[movable] = around.take(movable, rng.integers(0, around.degree[movable]))
     return children
 
 

@@ -24,6 +24,7 @@ SPEC_KEYS = (
     "decisions",
     "layers",
     "default",
+    "ends",
     "accuracies",
     "train_seconds",
     "costs",
@@ -161,7 +162,7 @@ def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[Descri
         decisions.append({"name": column} | {key: value for key, value in entry.items() if key != "column"})
     _check_twice("decisions", columns)
     description = {"name": name, "decisions": decisions}
-    description |= {key: data[key] for key in ("layers", "default") if key in data}
+    description |= {key: data[key] for key in ("layers", "default", "ends") if key in data}
     space = space_from_description(description)
     if not sampled and not space.can_enumerate:
         raise InvalidValue(

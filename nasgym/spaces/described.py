@@ -13,7 +13,7 @@ from nasgym.spaces.space import SearchSpace
 
 __all__ = ["DescribedSpace", "space_from_description"]
 
-SPACE_KEYS = ("name", "decisions", "layers", "default")
+SPACE_KEYS = ("name", "decisions", "layers", "default", "ends")
 DECISION_KEYS = ("name", "choices", "role", "active_if")
 # the textual form puts these between and in place of labels
 RESERVED = re.compile(r"[,:?\s]")
@@ -36,11 +36,13 @@ class DescribedSpace(SearchSpace):
                 entry["active_if"] = [decision.active_if[0], list(decision.active_if[1])]
             decisions.append(entry)
         default = [d.choices[choice] for d, choice in zip(self.decisions, self.default.tolist(), strict=True)]
+        ends = {stop: list(labels) for stop, labels in self.ends.items()}
         return {
             "name": self.name,
             "decisions": decisions,
             "layers": [[layer.name, len(layer.columns)] for layer in self.layers],
             "default": default,
+            **({"ends": ends} if ends else {}),
         }
 
 
@@ -50,9 +52,9 @@ def space_from_description(description: Mapping[str, Any]) -> DescribedSpace:
     Args:
         description: ``{"name": text, "decisions": [{"name", "role", "choices": [labels],
             "active_if": [earlier decision, [labels]]}, ...], "layers": [[name, number of
-            consecutive decisions], ...], "default": [label of each decision]}``; ``active_if``,
-            ``layers`` and ``default`` may be left out. A decision may depend on an earlier one of
-            its own layer.
+            consecutive decisions], ...], "default": [label of each decision], "ends": {decision:
+            [labels after which nothing else is decided]}}``; ``active_if``, ``layers``, ``default``
+            and ``ends`` may be left out. A decision may depend on an earlier one of its own layer.
 
     Returns:
         The space; `DescribedSpace.description` gives the data back.
@@ -71,7 +73,10 @@ def space_from_description(description: Mapping[str, Any]) -> DescribedSpace:
     default = description.get("default")
     if default is not None and (not _is_list(default) or len(default) != len(decisions)):
         raise InvalidValue(f"space {name!r}: 'default' has one label for each of {len(decisions)} decisions, got {default!r}.")
-    return DescribedSpace(name, decisions, layers=_layers(name, description.get("layers")), default=default)
+    ends = description.get("ends", {})
+    if not isinstance(ends, Mapping) or not all(_is_list(labels) for labels in ends.values()):
+        raise InvalidValue(f"space {name!r}: 'ends' has a list of labels for each decision that ends, got {ends!r}.")
+    return DescribedSpace(name, decisions, layers=_layers(name, description.get("layers")), default=default, ends=ends)
 
 
 def _decision(entry: Any) -> Decision:

@@ -6,7 +6,6 @@ import copy
 import fnmatch
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -18,6 +17,10 @@ import numpy.typing as npt
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.spaces.decision import OPEN, Decision, Label
 from nasgym.spaces.layer import LISTED, Layer
+from nasgym.spaces.neighbourhood import Neighbourhood
+from nasgym.spaces.numbering import Numbering, amount
+from nasgym.spaces.stops import Stops
+from nasgym.spaces.text_form import TextForm
 from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["SearchSpace"]
@@ -25,7 +28,7 @@ __all__ = ["SearchSpace"]
 ENUMERATION_LIMIT = 5_000_000
 
 
-class SearchSpace:
+class SearchSpace(TextForm):
     """An ordered tuple of decisions, grouped into layers.
 
     An architecture is a row of ``D`` choice indices (int8), ``-1`` where nothing is decided yet;
@@ -33,6 +36,11 @@ class SearchSpace:
     of their own layer (`active_if`), never on another layer: the valid architectures are therefore
     the product of the layers' options, and they are ordered lexicographically (`enumerate`,
     `index_of`).
+
+    Some decisions may be *stops*: with one of the labels in `ends` the architecture is complete,
+    and all later decisions are inactive. The valid architectures are then the paths through the
+    layers' options up to a stop (`nasgym.spaces.numbering.Numbering`). Everything that is asked of
+    a space has the same meaning with and without stops; `fixed_length` says which of the two it is.
 
     A subclass states its decisions and overrides, where it differs, `layer_text`, `join`, `split`
     (the textual form) and `canonical_valid` (which encodings describe one network).
@@ -44,10 +52,13 @@ class SearchSpace:
             layer.
         default: The architecture that fixes what is left open, by convention the most expensive
             one; labels in decision order, or None for the last choice of each.
+        ends: Stops: decision name to the labels after which nothing else is decided. A stop is a
+            layer of its own, and not the last one.
 
     Raises:
-        InvalidValue: A name is used twice, layers do not add up, or `active_if` reaches into
-            another layer.
+        InvalidValue: A name is used twice, layers do not add up, `active_if` reaches into another
+            layer, or a stop is no layer of its own, the last layer, or always or never ends.
+        UnknownName: `ends` names a decision or a label that does not exist.
     """
 
     def __init__(
@@ -57,6 +68,7 @@ class SearchSpace:
         *,
         layers: Sequence[tuple[str, int]] | None = None,
         default: Sequence[Label] | None = None,
+        ends: Mapping[str, Sequence[Label]] | None = None,
     ) -> None:
         self.name = name
         self.decisions = tuple(decisions)
@@ -72,6 +84,8 @@ class SearchSpace:
         # one more column than choices: index -1 (open) reads the last one, "may become active"
         self._switch = np.ones((self.num_decisions, self.max_choices + 1), dtype=bool)
         self._set_conditions()
+        self.ends = {stop: tuple(labels) for stop, labels in (ends or {}).items()}
+        self.stops = Stops.of(self.name, self.decisions, self._layer_sizes, self.ends)
         last = [len(decision.choices) - 1 for decision in self.decisions]
         wanted = last if default is None else [d.index(c) for d, c in zip(self.decisions, default, strict=True)]
         self._default = self.clear_inactive(np.array([wanted], dtype=np.int8))[0]
@@ -127,22 +141,19 @@ class SearchSpace:
         return tuple(layers)
 
     @cached_property
-    def _counts(self) -> tuple[int, ...]:
-        return tuple(layer.count for layer in self.layers)
+    def _numbering(self) -> Numbering:
+        ends = {} if self.stops is None else self.stops.options(self.layers)
+        return Numbering(self.name, [layer.count for layer in self.layers], ends)
 
     @property
     def size(self) -> int:
         """Number of valid architectures (encodings)."""
-        return math.prod(self._counts)
+        return self._numbering.size
 
-    @cached_property
-    def _index_weights(self) -> Ints:
-        if self.size >= 2**63:
-            raise InvalidValue(f"space {self.name!r} has {self.size:.3g} architectures, too many to number in 64 bits.")
-        weights = [1]
-        for count in self._counts[:0:-1]:
-            weights.append(weights[-1] * count)
-        return np.array(weights[::-1], dtype=np.int64)
+    @property
+    def fixed_length(self) -> bool:
+        """Whether every architecture makes all decisions: there is no stop."""
+        return self.stops is None
 
     @property
     def can_enumerate(self) -> bool:
@@ -151,11 +162,13 @@ class SearchSpace:
 
     def describe(self) -> dict[str, Any]:
         """The space as JSON-able data; `fingerprint` is its hash."""
+        ends = {stop: list(labels) for stop, labels in self.ends.items()}
         return {
             "name": self.name,
             "decisions": [asdict(decision) for decision in self.decisions],
             "layers": [list(layer) for layer in self._layer_sizes],
             "allowed": [np.flatnonzero(row).tolist() for row in self.allowed],
+            **({"ends": ends} if ends else {}),
         }
 
     @cached_property
@@ -208,7 +221,23 @@ class SearchSpace:
         for column in np.flatnonzero(self._parent >= 0):
             parent = self._parent[column]
             active[:, column] = active[:, parent] & self._switch[column, archs[:, parent]]
+        if self.stops is not None:
+            active &= self.stops.going_on(archs)
         return active
+
+    def ended(self, archs: Archs) -> Bools:
+        """``(N,)`` which architectures have made a stop; they are complete, whatever is open."""
+        return np.zeros(len(archs), dtype=bool) if self.stops is None else np.asarray(self.stops.made(archs).any(axis=1))
+
+    def lengths(self, archs: Archs) -> Ints:
+        """``(N,)`` decisions up to the end of complete architectures, the inactive ones included.
+
+        D, or one more than the position of the stop that was made.
+        """
+        if self.stops is None:
+            return np.full(len(archs), self.num_decisions)
+        made = self.stops.made(archs)
+        return np.where(made.any(axis=1), self.stops.columns[made.argmax(axis=1)] + 1, self.num_decisions)
 
     def mask(self, archs: Archs, t: int) -> Bools:
         """``(N, max_choices)`` the legal choices of decision `t`, given the decisions before it.
@@ -223,6 +252,8 @@ class SearchSpace:
             parent = self._parent[column]
             active &= self._switch[column, archs[:, parent]]
             column = parent
+        if self.stops is not None:
+            active &= self.stops.going_on(archs)[:, t]
         only_first = np.arange(self.max_choices) == 0
         return np.asarray(np.where(active[:, None], self.allowed[t], only_first))
 
@@ -249,7 +280,7 @@ class SearchSpace:
         True where every choice is always legal and every layer is one decision.
         """
         every = self.allowed.sum() == self.num_choices.sum() and not (self._parent >= 0).any()
-        return bool(every and all(size == 1 for _, size in self._layer_sizes))
+        return bool(every and all(size == 1 for _, size in self._layer_sizes)) and self.fixed_length
 
     def clear_inactive(self, archs: Archs) -> Archs:
         """``(N, D)`` the same architectures with inactive decisions at 0; they are not checked."""
@@ -278,7 +309,7 @@ class SearchSpace:
             InvalidValue: A decision would be left without a choice.
         """
         narrowed = copy.copy(self)
-        for cached in ("layers", "_counts", "_index_weights", "fingerprint", "_all", "adjacency", "_option_table", "_plain"):
+        for cached in ("layers", "_numbering", "fingerprint", "_all", "adjacency", "_option_table", "_plain"):
             narrowed.__dict__.pop(cached, None)
         allowed = self.allowed.copy()
         for pattern, labels in choices.items():
@@ -310,7 +341,7 @@ class SearchSpace:
         if not all(layer.is_listed for layer in self.layers):
             return None
         widths = np.array([len(layer.columns) for layer in self.layers])
-        table = np.zeros((len(self.layers), max(self._counts), widths.max()), dtype=np.int8)
+        table = np.zeros((len(self.layers), max(layer.count for layer in self.layers), widths.max()), dtype=np.int8)
         for i, layer in enumerate(self.layers):
             table[i, : layer.count, : widths[i]] = layer.options
         return table, np.arange(widths.max())[None, :] < widths[:, None]
@@ -318,30 +349,42 @@ class SearchSpace:
     def sample(self, rng: np.random.Generator, n: int) -> Archs:
         """``(n, D)`` valid architectures, uniform over the valid encodings.
 
-        Each layer's options are equally likely.
+        Each layer's options are equally likely; a stop is as likely as its share of the
+        architectures, rounded to double precision.
 
         Raises:
             InvalidValue: A layer has more options than 64 bits can number.
         """
         for layer in self.layers:
             layer.check_numbered()
-        return self.from_options(rng.integers(0, self._counts, size=(n, len(self.layers))))
+        return self.from_options(self._numbering.draw(rng, n))
 
     def from_options(self, options: npt.NDArray[np.integer[Any]]) -> Archs:
-        """``(n, D)`` architectures from ``(n, L)`` numbers of the layers' options."""
+        """``(n, D)`` architectures from ``(n, L)`` numbers of the layers' options.
+
+        What stands after a stop is ignored.
+        """
         if self._option_table is None:
-            return np.concatenate([layer.choices(options[:, i]) for i, layer in enumerate(self.layers)], axis=1)
-        table, used = self._option_table
-        return np.asarray(table[np.arange(len(table)), options][:, used])
+            archs = np.concatenate([layer.choices(options[:, i]) for i, layer in enumerate(self.layers)], axis=1)
+        else:
+            table, used = self._option_table
+            archs = np.asarray(table[np.arange(len(table)), options][:, used])
+        if self.stops is not None:
+            archs[~self.stops.going_on(archs)] = 0
+        return archs
 
     def to_options(self, archs: Archs) -> Ints:
-        """``(n, L)`` numbers of the layers' options of complete architectures.
+        """``(n, L)`` numbers of the layers' options of complete architectures, 0 after a stop.
 
         -1 where a layer's choices are invalid.
         """
         if self._plain:
             return archs.astype(np.int64)
-        return np.stack([layer.numbers(archs[:, layer.slice]) for layer in self.layers], axis=1)
+        options = np.stack([layer.numbers(archs[:, layer.slice]) for layer in self.layers], axis=1)
+        if self.stops is not None:
+            for i, (layer, gone) in enumerate(zip(self.layers, ~self.stops.reached(archs).T, strict=True)):
+                options[gone, i] = _unreached(archs[gone, layer.slice])
+        return options
 
     def valid_options(self, archs: npt.ArrayLike) -> Ints:
         """``(N, L)`` indices into the layers' options.
@@ -362,10 +405,14 @@ class SearchSpace:
     def consistent(self, archs: Archs, layer: int) -> Bools:
         """``(N, m)`` which options of a layer agree with partial architectures.
 
-        ``-1`` agrees with anything.
+        ``-1`` agrees with anything. A layer that is not reached has option 0, as in `to_options`.
         """
         given = archs[:, None, self.layers[layer].slice]
-        return np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
+        fits = np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
+        if self.stops is not None:
+            gone = ~self.stops.reached(archs)[:, layer]
+            fits[gone] = (np.arange(fits.shape[1]) == 0) & (_unreached(archs[gone, self.layers[layer].slice]) == 0)[:, None]
+        return fits
 
     @cached_property
     def adjacency(self) -> tuple[Bools, ...]:
@@ -390,7 +437,9 @@ class SearchSpace:
         """All valid architectures one edit away.
 
         One edit changes one decision; decisions that it switches on take every combination, those
-        that it switches off fall back to 0. The relation is symmetric.
+        that it switches off fall back to 0. An edit that changes the length ends an architecture
+        one stop earlier, or lets it go on to the next stop and end there, in every way in which it
+        can end there (after the last stop it goes on to the last layer). The relation is symmetric.
 
         Args:
             archs: ``(N, D)`` valid architectures.
@@ -402,24 +451,11 @@ class SearchSpace:
             order.
 
         Raises:
-            InvalidValue: An architecture is not valid in this space.
+            InvalidValue: An architecture is not valid in this space, or there are too many longer
+                ones to list.
         """
         archs = self.check(archs)
-        options = self.valid_options(archs)
-        rows, owners = [], []
-        for i, layer in enumerate(self.layers):
-            if self._option_table is None:
-                choices, owner = layer.edits(archs[:, layer.slice])
-            else:
-                owner, option = np.nonzero(self.adjacency[i][options[:, i]])
-                choices = layer.options[option]
-            changed = archs[owner]
-            changed[:, layer.slice] = choices
-            rows.append(changed)
-            owners.append(owner)
-        owner = np.concatenate(owners)
-        order = np.argsort(owner, kind="stable")
-        found, owner = np.concatenate(rows)[order], owner[order]
+        found, owner = Neighbourhood(self, archs).listed()
         return self._drop_isomorphic(archs, found, owner) if distinct else (found, owner)
 
     def _drop_isomorphic(self, archs: Archs, found: Archs, owner: Ints) -> tuple[Archs, Ints]:
@@ -436,11 +472,10 @@ class SearchSpace:
     def _all(self) -> Archs:
         if not self.can_enumerate:
             raise InvalidValue(
-                f"space {self.name!r} has {self.size:.3g} architectures; at most {ENUMERATION_LIMIT:,} can be enumerated. "
+                f"space {self.name!r} has {amount(self.size)} architectures; at most {ENUMERATION_LIMIT:,} can be enumerated. "
                 "Use sample(), or narrow it with restrict()."
             )
-        grid = np.indices(self._counts, dtype=np.int32)
-        archs = self.from_options(grid.reshape(len(self.layers), -1).T)
+        archs = self.from_options(self._numbering.paths(np.arange(self.size)))
         archs.setflags(write=False)
         return archs
 
@@ -458,7 +493,7 @@ class SearchSpace:
         Raises:
             InvalidValue: An architecture is not valid in this space.
         """
-        return np.asarray(self.valid_options(archs) @ self._index_weights)
+        return self._numbering.positions(self.valid_options(archs))
 
     def completions(self, archs: Archs) -> tuple[Ints, Ints]:
         """First and last position in `enumerate` of the completions of prefixes.
@@ -479,117 +514,26 @@ class SearchSpace:
         if ((archs[:, 1:] >= 0) & (archs[:, :-1] < 0)).any():
             raise InvalidValue("completions() takes prefixes: no decision may be made after an open one.")
         first, last = [], []
-        for layer in self.layers:
+        reached = None if self.stops is None else self.stops.reached(archs)
+        for i, layer in enumerate(self.layers):
             low, high = layer.ends(archs[:, layer.slice])
+            if reached is not None:
+                gone = ~reached[:, i]
+                low[gone] = high[gone] = _unreached(archs[gone, layer.slice])
             if (low < 0).any():
                 row = int(np.flatnonzero(low < 0)[0])
                 raise InvalidValue(f"architecture {row}, {archs[row].tolist()}, has no valid completion in {layer.name!r}.")
             first.append(low)
             last.append(high)
-        return np.stack(first, axis=1) @ self._index_weights, np.stack(last, axis=1) @ self._index_weights
-
-    # ---- text -----------------------------------------------------------------------------------
-
-    def to_str(self, archs: Archs) -> list[str]:
-        """The textual form of each architecture, which `from_str` reads.
-
-        Open decisions are written ``?``.
-        """
-        archs = self.check(archs, complete=False)
-        columns = []
-        for layer in self.layers:
-            unique, where = np.unique(archs[:, layer.slice], axis=0, return_inverse=True)
-            texts = np.array([self.layer_text(layer, row) for row in unique], dtype=object)
-            columns.append(texts[where.reshape(-1)])
-        return [self.join(parts) for parts in zip(*columns, strict=True)]
-
-    def from_str(self, texts: str | Sequence[str]) -> Archs:
-        """``(N, D)`` architectures from their textual form.
-
-        Raises:
-            InvalidValue: A text has another number of layers than the space.
-            UnknownName: A layer's text is none of its options; the nearest one is suggested.
-        """
-        wanted = [texts] if isinstance(texts, str) else list(texts)
-        rows = np.zeros((len(wanted), self.num_decisions), dtype=np.int8)
-        books: dict[str, dict[str, Archs]] = {}
-        for row, text in zip(rows, wanted, strict=True):
-            parts = self.split(text)
-            if len(parts) != len(self.layers):
-                example = self.to_str(self._default[None])[0]
-                raise InvalidValue(
-                    f"{text!r} has {len(parts)} layers, {self.name!r} has {len(self.layers)}; written like {example!r}."
-                )
-            for layer, part in zip(self.layers, parts, strict=True):
-                row[layer.slice] = self._read_listed(layer, part, books) if layer.is_listed else self.read_layer(layer, part)
-        return rows
-
-    def _read_listed(self, layer: Layer, text: str, books: dict[str, dict[str, Archs]]) -> Archs:
-        if layer.name not in books:
-            books[layer.name] = dict(zip(self.option_texts(layer), layer.options, strict=True))
-        if text not in books[layer.name]:
-            raise unknown_name(f"option of {layer.name!r}", text, books[layer.name])
-        return books[layer.name][text]
-
-    def read_layer(self, layer: Layer, text: str) -> Archs:
-        """``(k,)`` choices from the text of a layer whose options are too many for a list.
-
-        It reads labels between colons; a space whose `layer_text` writes something else overrides
-        it.
-
-        Raises:
-            InvalidValue: The text is none of the layer's options.
-        """
-        labels, row = text.split(":"), self.empty()
-        row[0, layer.slice] = 0
-        for column in layer.columns:
-            if not self.active(row)[0, column]:
-                continue
-            names = [str(label) for label in self.decisions[column].choices]
-            label = labels.pop(0) if labels else ""
-            if label not in names:
-                raise unknown_name(f"choice of {self.names[column]!r}", label, names)
-            row[0, column] = names.index(label)
-        choices = row[:, layer.slice]
-        if labels or layer.numbers(choices)[0] < 0:
-            raise InvalidValue(
-                f"{text!r} is no option of layer {layer.name!r} of {self.name!r}; written like "
-                f"{self.layer_text(layer, self._default[layer.slice])!r}."
-            )
-        return np.asarray(choices[0])
-
-    def option_texts(self, layer: Layer) -> list[str]:
-        """The textual form of each option of a layer, in their order."""
-        return [self.layer_text(layer, row) for row in layer.options]
-
-    def labels(self, archs: Archs) -> list[dict[str, Label]]:
-        """The labels of the active decisions of each architecture, by decision name."""
-        archs = self.check(archs)
-        active = self.active(archs)
-        return [
-            {d.name: d.choices[c] for d, c, on in zip(self.decisions, row, switched, strict=True) if on}
-            for row, switched in zip(archs.tolist(), active.tolist(), strict=True)
-        ]
-
-    def layer_text(self, layer: Layer, choices: Archs) -> str:
-        """The text of one layer, ``(k,)`` choices; a space with its own notation overrides it."""
-        row = self.empty()
-        row[0, layer.slice] = choices
-        active = self.active(row)[0]
-        return ":".join(
-            "?" if choice < 0 else str(self.decisions[column].choices[choice])
-            for column, choice in zip(layer.columns, choices, strict=True)
-            if active[column]
-        )
-
-    def join(self, parts: Sequence[str]) -> str:
-        """The text of an architecture from its layers' texts."""
-        return ",".join(parts)
-
-    def split(self, text: str) -> list[str]:
-        """The layers' texts from an architecture's text; the inverse of `join`."""
-        return [part.strip() for part in text.split(",")]
+        paths = (self._numbering.cleared(np.stack(options, axis=1)) for options in (first, last))
+        low, high = (self._numbering.positions(path) for path in paths)
+        return low, high
 
     def __repr__(self) -> str:
-        size = f"{self.size:,}" if self.size < 10**9 else f"{self.size:.3g}"
+        size = f"{self.size:,}" if self.size < 10**9 else amount(self.size)
         return f"{type(self).__name__}({self.name!r}, {self.num_decisions} decisions, {size} architectures)"
+
+
+def _unreached(given: Archs) -> Ints:
+    """``(n,)`` the option of layers that no path reaches: 0, and -1 where a choice is not 0."""
+    return np.where((given <= 0).all(axis=1), 0, -1)

@@ -337,3 +337,25 @@ def test_the_page_quotes_messages_that_exist(files):
     for message in quoted:
         parts = [part.strip() for part in re.sub(r"\d+(\.\d+)?", "0", message).split("...")]
         assert any(all(part in text for part in parts) for text in texts), message
+
+
+def test_a_table_of_architectures_of_different_length(files):
+    """Blank cells after a stop, whatever else stands there, and rows in the order of the space."""
+    files.text = "op,more,width,val,test,ms\n" + "".join(
+        f"{row}\n" for row in ("conv,stop,,60,59,3", "pool,stop,16,50,49,1", "conv,go,16,70,69,5", "pool,go,16,55,54,4")
+    )
+    columns = [
+        {"column": c, "role": r, "choices": v}
+        for c, r, v in (("op", "op", ["pool", "conv"]), ("more", "depth", ["go", "stop"]), ("width", "width", [16]))
+    ]
+    accuracies = [
+        {"column": s[:4].replace("vali", "val"), "fidelity": 1, "split": s, "unit": "percent"} for s in ("validation", "test")
+    ]
+    files.spec = {"name": "stops", "decisions": columns, "ends": {"more": ["stop"]}, "accuracies": accuracies}
+    files.spec |= {"costs": [{"column": "ms", "name": "latency_ms@phone"}], "search_fidelity": 1, "report_fidelity": 1}
+    table = files.read()
+    space = space_from_description(table.card["space"])
+    assert space.to_str(space.enumerate()) == ["pool,go,16", "pool,stop", "conv,go,16", "conv,stop"]
+    assert table.cost("default", "latency_ms@phone").tolist() == [4, 1, 5, 3]
+    files.spec["ends"] = {"more": ["halt"]}
+    files.refused("choice of 'more' 'halt'", UnknownName)

@@ -43,6 +43,23 @@ def test_layers_and_default_may_be_left_out():
     assert space.to_str(space.default[None]) == ["2,swish"]
 
 
+def test_stops_are_described():
+    space = space_from_description(
+        {
+            **DESCRIPTION,
+            "decisions": [DESCRIPTION["decisions"][2], *DESCRIPTION["decisions"][:2]],
+            "layers": [["head", 1], ["stage", 2]],
+            "default": ["swish", 2, 5],
+            "ends": {"act": ["relu"]},
+        }
+    )
+    assert space.to_str(space.enumerate()) == ["relu", "swish,1", "swish,2:3", "swish,2:5", "swish,2:7"]
+    again = space_from_description(json.loads(json.dumps(space.description())))
+    assert again.fingerprint == space.fingerprint
+    assert again.description() == space.description()
+    assert again.ends == {"act": ("relu",)}
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -53,6 +70,9 @@ def test_layers_and_default_may_be_left_out():
         ({"default": [2, 5]}, InvalidValue, "one label for each of 3"),
         ({"layers": [["a", 2]]}, InvalidValue, "do not add up"),
         ({"layers": "stage"}, InvalidValue, "'layers' is a list"),
+        ({"ends": ["act"]}, InvalidValue, "'ends' has a list of labels"),
+        ({"ends": {"act": "relu"}}, InvalidValue, "'ends' has a list of labels"),
+        ({"ends": {"act": ["relu"]}}, InvalidValue, "is the last layer"),
         ({"decisions": [{"name": "a", "role": "op", "choices": [1, 2], "active_if": "b"}]}, InvalidValue, "'active_if' is"),
         ({"decisions": [{"name": "a", "role": "op"}]}, InvalidValue, "lacks 'choices'"),
         ({"decisions": [{"name": 3, "role": "op", "choices": [1]}]}, InvalidValue, "name is text"),

@@ -26,7 +26,8 @@ class ChainCost(TermsCost):
         combine: How terms make the cost.
 
     Raises:
-        InvalidValue: The space has another number of options.
+        InvalidValue: The space has another number of options, or architectures of different
+            length.
     """
 
     def __init__(

@@ -58,7 +58,8 @@ class EnumeratedCost(CostDefaults):
 
     @cached_property
     def _terms(self) -> LayerTerms | None:
-        return found_terms(self.values, [layer.count for layer in self.space.layers])
+        counts = [layer.count for layer in self.space.layers]
+        return found_terms(self.values, counts) if self.space.fixed_length else None
 
     def terms(self) -> LayerTerms | None:
         """The terms that give the values, up to a billionth of the largest; None if there are none.

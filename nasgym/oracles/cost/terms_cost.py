@@ -22,13 +22,19 @@ class TermsCost(CostDefaults):
         terms: The cost.
 
     Raises:
-        InvalidValue: The space has another number of options.
+        InvalidValue: The space has another number of options, or architectures of different
+            length.
     """
 
     free = True
     provenance = "counted in closed form from the shapes of the layers"
 
     def __init__(self, space: SearchSpace, name: str, terms: LayerTerms) -> None:
+        if not space.fixed_length:
+            raise InvalidValue(
+                f"cost {name!r} has a term for every layer, and architectures of {space.name!r} end at different layers; give "
+                "its costs as columns of a table."
+            )
         self.space, self.name, self._terms = space, name, terms
         counts = [layer.count for layer in space.layers]
         if list(terms.counts) != counts:

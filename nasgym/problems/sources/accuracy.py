@@ -119,3 +119,7 @@ def _check_space(table: Table, space: SearchSpace) -> None:
         raise InvalidValue(
             f"table {table.name!r} has {theirs.num_decisions} decisions, space {space.name!r} has {space.num_decisions}."
         )
+    if theirs.ends != space.ends:
+        raise InvalidValue(
+            f"table {table.name!r} is not one of space {space.name!r}: its architectures end with {theirs.ends}, not {space.ends}."
+        )

@@ -65,7 +65,7 @@ def _primary(request: Request, table: Table, dataset: str, space: SearchSpace, f
         return request.cost
     if request.device is not None:
         return LATENCY
-    if space.name in SPACES.builtin:
+    if space.name in SPACES.builtin and counted_names(space):
         return "macs"
     # columns of a sample are no costs of all architectures, and fitted ones only have bounds where
     # the space can be enumerated
@@ -78,7 +78,8 @@ def _cost(name: str, costs: NamedCosts, planned: PlannedCosts) -> CostOracle:
     space, device = costs.space, planned.device
     if name == LATENCY and device is not None and f"{LATENCY}@{device}" not in costs:
         return planned.make(name)
-    if space.name in SPACES.builtin and (name in COUNTED or (name in MEMORY and name not in costs)):
+    counts = space.name in SPACES.builtin and bool(counted_names(space))
+    if counts and (name in COUNTED or (name in MEMORY and name not in costs)):
         return counted_cost(space, name, costs.dataset)
     if device is not None and f"{name}@{device}" in costs:
         return costs.make(f"{name}@{device}", name)
@@ -86,7 +87,7 @@ def _cost(name: str, costs: NamedCosts, planned: PlannedCosts) -> CostOracle:
         files = [f"{LATENCY}@{profiled}" for profiled in costs.profiled]
         if name in files:
             return planned.make(name)
-        counted = counted_names(space) if space.name in SPACES.builtin else ()
+        counted = counted_names(space) if counts else ()
         hint = "Latencies also go by device=NAME." if costs.devices or files else ""
         raise unknown_name("cost", name, [*counted, *costs.names, *files], hint)
     return costs.make(name)

@@ -8,7 +8,9 @@ from nasgym.agents.common.mutation import draw_choices, mutate, mutate_choice, m
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nas_rl import NASRLSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
+from tests.stopping import STOPPING
 from tests.tiny import tiny_space
 
 SPACES = {
@@ -133,3 +135,46 @@ class TestDecisionByDecision:
         space = tiny_space().restrict({"a.op": ["skip"], "b.width": [8], "c.op": ["pool"]})
         only = space.sample(np.random.default_rng(0), 3)
         assert (mutate_choice(space, only, np.random.default_rng(0)) == only).all()
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_with_stops_a_mutant_is_a_uniform_neighbour(name):
+    space, rng = STOPPING[name](), np.random.default_rng(0)
+    for arch in space.sample(rng, 6):
+        found, _ = space.neighbours(arch[None])
+        children = mutate(space, np.repeat(arch[None], 100 * len(found), axis=0), rng)
+        counts = np.bincount(space.index_of(children), minlength=space.size)[space.index_of(found)]
+        assert counts.sum() == len(children)
+        assert chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_with_stops_choices_are_mutated_to_valid_architectures_of_other_lengths(name):
+    space, rng = STOPPING[name](), np.random.default_rng(0)
+    archs = space.sample(rng, 2000)
+    children = mutate_choice(space, archs, rng)
+    assert space.is_valid(children).all()
+    change = np.sign(space.lengths(children) - space.lengths(archs))
+    assert set(change.tolist()) == {-1, 0, 1}
+    # one decision that is active in both differs
+    both = space.active(archs) & space.active(children)
+    np.testing.assert_array_equal(((archs != children) & both).sum(axis=1), 1)
+
+
+def test_a_layer_of_a_million_options_is_mutated_without_a_list():
+    space, rng = NASRLSpace(), np.random.default_rng(0)
+    archs = space.sample(rng, 50)
+    shorter = space.from_options(np.where(np.arange(len(space.layers)) == 6, 0, space.to_options(archs)))
+    assert space.is_valid(mutate(space, archs, rng)).all()
+    children = mutate(space, shorter, rng)
+    # six layers go on to seven, with any of 64 x 2^6 options, or one of the six is edited
+    assert set(space.lengths(children).tolist()) <= {space.lengths(shorter)[0], space.names.index("layer8.more") + 1}
+    assert space.is_valid(children).all()
+    with pytest.raises(InvalidValue, match="neighbours that are longer"):
+        space.neighbours(space.from_options(np.where(np.arange(len(space.layers)) == 22, 0, space.to_options(archs)))[:1])
+
+
+def test_the_mutation_of_nats_bench_is_refused_by_name():
+    space = STOPPING["chain"]()
+    with pytest.raises(InvalidValue, match="not for 'chain'"):
+        mutate_nats_bench(space, space.sample(np.random.default_rng(0), 2), np.random.default_rng(0))

@@ -15,6 +15,7 @@ from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.memory import peak_memory_kb, size_kb
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.space_plans import plan_of
 from nasgym.oracles.cost.chain import ChainCost
 from nasgym.oracles.cost.counted import COUNTED, MEASURES, MEMORY, counted_cost, counted_names
 from nasgym.oracles.oracle import CostOracle
@@ -22,6 +23,7 @@ from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
+from tests.stopping import chain_space, small_nas_rl, stopping_problem
 from tests.tiny import completions_of, partial_archs, tiny_space
 
 SPACES = {"digits": DigitsSpace, "nas-bench-macro": NASBenchMacroSpace, "nats-sss": SizeSpace, "nats-tss": TopologySpace}
@@ -263,3 +265,15 @@ def test_counted_costs_keep_the_promise_of_a_cost_oracle():
     assert len({cost_of("digits", name).fingerprint for name in MEASURES}) == len(MEASURES)
     assert cost_of("nats-sss", "macs").fingerprint != cost_of("nats-sss", "macs", "cifar100").fingerprint
     assert cost_of("nats-sss", "macs").fingerprint != cost_of("nats-sss", "params").fingerprint
+
+
+def test_terms_of_layers_are_refused_where_architectures_end_at_different_layers():
+    space = chain_space()
+    with pytest.raises(InvalidValue, match="architectures of 'chain' end at different layers"):
+        ChainCost(space, "macs", 0.0, [np.ones(layer.count) for layer in space.layers])
+    assert stopping_problem("chain").cost_terms() is None
+    for asked in (space, small_nas_rl()):
+        with pytest.raises((InvalidValue, UnknownName), match=asked.name):
+            counted_cost(asked, "macs")
+        with pytest.raises(InvalidValue, match=f"{asked.name}'"):
+            plan_of(asked, asked.default)
