@@ -41,6 +41,7 @@ def make_problem(
     seed: SeedChoice = "mean",
     fidelity: int | None = None,
     accuracy: str | None = None,
+    report: str | None = None,
     table: str | None = None,
     restrict: Mapping[str, Sequence[Label]] | None = None,
     objectives: Sequence[str] | None = None,
@@ -77,6 +78,10 @@ def make_problem(
         accuracy: ``"table"``; ``"training"`` to train every candidate on this machine;
             ``"surrogate"`` for what was fitted to a sampled table, its costs included;
             ``"predictor"`` for ``nasgym/OFA-v0``. By default the id's own.
+        report: Accuracy oracle that reports and exact answers use, where a search must not see it:
+            ``"table"`` reports what networks that were searched for by short trainings are worth in
+            the table. Its keywords are `dataset` and `table`; it gives means over the training
+            seeds at its own fidelities. By default None: that of the search.
         table: Name of an imported table, for ``nasgym/Table-v0`` and the ids that are spaces.
         restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel":
             [3]}``.
@@ -100,10 +105,10 @@ def make_problem(
         raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
     _check_types(spec)
     rule = make_rule(known.reward if reward is None else reward)
-    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing)
+    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing, report)
     module, _, function = known.loader.partition(":")
     parts: ProblemParts = getattr(import_module(module), function)(request)
-    whole, oracle, oracles = parts
+    whole, oracle, oracles, reporting = parts
     space = whole if restrict is None else whole.restrict(restrict)
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
     for one in narrowed:
@@ -120,6 +125,7 @@ def make_problem(
         lower=lower,
         objectives=goals,
         spec={"env_id": env_id, **{k: v for k, v in spec.items() if v != _DEFAULTS[k]}},
+        report_accuracy=reporting,
     )
 
 
@@ -139,7 +145,7 @@ def _default_target(known: Benchmark, costs: Sequence[CostOracle]) -> object:
 def _check_types(given: Mapping[str, Any]) -> None:
     """Keywords come from JSON texts and command lines; a single name is not a list of names."""
     check_device(given["device"])
-    for name in ("cost", "dataset", "table", "accuracy"):
+    for name in ("cost", "dataset", "table", "accuracy", "report"):
         if given[name] is not None and not isinstance(given[name], str):
             raise InvalidValue(f"{name} is a name, got {given[name]!r}.")
     if given["missing"] not in get_args(Missing):

@@ -45,6 +45,8 @@ class Problem:
         objectives: What multi-objective agents optimise; by default accuracy, and the primary cost
             where the rule has a target.
         spec: JSON-able keywords that rebuild the problem.
+        report_accuracy: How good, for reports and exact answers, where that is not for a search to
+            see; None where it is `accuracy`. No ledger reaches it.
 
     Raises:
         InvalidValue: Target, limits or rule do not fit together or to the space.
@@ -61,8 +63,10 @@ class Problem:
         lower: float | None = None,
         objectives: Sequence[Objective] | None = None,
         spec: Mapping[str, Any] | None = None,
+        report_accuracy: AccuracyOracle | None = None,
     ) -> None:
         self.space, self.accuracy, self.rule = space, accuracy, rule
+        self.report_accuracy = report_accuracy
         self.cost_oracles = {oracle.name: oracle for oracle in cost_oracles}
         self.cost_name = next(iter(self.cost_oracles), None)
         self.spec = dict(spec or {})
@@ -147,7 +151,7 @@ class Problem:
         """
         self.check_targets(np.array([target], dtype=np.float64))
         other = copy.copy(self)
-        for cached in ("everything", "_best_of_ranges", "_best_feasible_of_ranges", "fingerprint"):
+        for cached in ("everything", "_best_of_ranges", "_best_feasible_of_ranges", "fingerprint", "reporting"):
             other.__dict__.pop(cached, None)
         other.scale = replace(self.scale, target=float(target))
         assert self.constraint is not None, "a problem with a target has a constraint"
@@ -249,6 +253,19 @@ class Problem:
         reward, feasible = self.judge(accuracy, self.primary(costs, len(archs)), targets)
         return Evaluations(accuracy, costs, reward, feasible, train_seconds)
 
+    def mean_evaluations(self, archs: npt.ArrayLike) -> Evaluations:
+        """As `evaluate` at the search fidelity, by means over all training seeds; for reports only.
+
+        Raises:
+            InvalidValue: An architecture is not valid, or networks are trained or timed live.
+        """
+        if not self.deterministic:
+            raise InvalidValue("there are no exact means where networks are trained or timed live; use a table.")
+        prepared = self.prepare(archs)
+        found = self.accuracy.means(self.key(prepared), self.search_fidelity)
+        accuracy = found.validation if self.search_metric == "validation" else found.test
+        return self.assemble(prepared, accuracy, found.train_seconds)
+
     def primary(self, costs: Mapping[str, Floats], num: int) -> Floats:
         """``(num,)`` primary cost out of costs by name; ones where the problem has none."""
         return np.ones(num) if self.cost_name is None else costs[self.cost_name]
@@ -345,11 +362,40 @@ class Problem:
         """
         return self.cost_oracle(name).terms()
 
+    @cached_property
+    def reporting(self) -> Problem:
+        """The problem as reports see it: by `report_accuracy`, or itself where there is none.
+
+        Its exact answers say how good the answers of a search really are.
+        """
+        if self.report_accuracy is None:
+            return self
+        other = self.without_report()
+        other.accuracy = self.report_accuracy
+        other.search_fidelity = self.report_accuracy.search_fidelity
+        other.search_metric = self.report_accuracy.search_metric
+        return other
+
+    def without_report(self) -> Problem:
+        """The problem with nothing that a search must not see but the oracle that it searches with.
+
+        It evaluates as this one does.
+        """
+        if self.report_accuracy is None:
+            return self
+        other = copy.copy(self)
+        for cached in [name for name, value in vars(type(self)).items() if isinstance(value, cached_property)]:
+            other.__dict__.pop(cached, None)
+        other.report_accuracy = None
+        return other
+
     def report(self, archs: npt.ArrayLike) -> Report:
         """Test and validation accuracy at full fidelity; not for searches.
 
-        Both are means over the training seeds.
+        Both are means over the training seeds, by `report_accuracy` where there is one.
         """
+        if self.reporting is not self:
+            return self.reporting.report(archs)
         prepared = self.prepare(archs)
         found = self.accuracy.report(self.key(prepared))
         costs = self.costs(prepared)
@@ -489,6 +535,7 @@ class Problem:
             "rule": self.rule.describe(),
             "constraint": None if self.constraint is None else asdict(self.constraint),
             "objectives": [asdict(objective) for objective in self.objectives],
+            **({} if self.report_accuracy is None else {"report": self.report_accuracy.fingerprint}),
         }
 
     @cached_property

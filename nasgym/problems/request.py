@@ -24,6 +24,7 @@ class Request:
     Attributes:
         known: What the id stands for.
         accuracy, dataset, seed, fidelity, table: About accuracies.
+        report: Name of the accuracy oracle that only reports, or None.
         cost, device, extra_costs, missing: About costs.
     """
 
@@ -37,6 +38,7 @@ class Request:
     device: DeviceSpec = None
     extra_costs: Sequence[str] = ()
     missing: Missing = "error"
+    report: str | None = None
 
     @property
     def kind(self) -> str:
@@ -47,9 +49,10 @@ class Request:
 class ProblemParts(NamedTuple):
     """What an id's data give: the whole space, its accuracies, and the costs asked for.
 
-    The primary cost comes first.
+    The primary cost comes first. `report` is the oracle that only reports, where one is asked for.
     """
 
     space: SearchSpace
     accuracy: AccuracyOracle
     costs: list[CostOracle]
+    report: AccuracyOracle | None = None

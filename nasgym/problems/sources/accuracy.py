@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from nasgym.errors import InvalidValue, unknown_name
@@ -19,10 +20,11 @@ from nasgym.surrogates.surrogate import find_surrogate
 from nasgym.tables.table_file import Table
 from nasgym.tables.table_folder import find_table, space_of_table
 
-__all__ = ["ACCURACIES", "make_accuracy"]
+__all__ = ["ACCURACIES", "make_accuracy", "make_report"]
 
 TRAINED_ON = "digits"
 PREDICTED_ON = "imagenet"
+OF_TABLES = ("table", "surrogate")
 
 Maker: TypeAlias = Callable[[Request, SearchSpace, Table | None], AccuracyOracle]
 
@@ -44,6 +46,31 @@ def make_accuracy(request: Request, space: SearchSpace, table: Table | None = No
     if request.kind not in request.known.accuracies:
         raise unknown_name("accuracy oracle", request.kind, request.known.accuracies)
     return ACCURACIES[request.kind](request, space, table)
+
+
+def make_report(request: Request, space: SearchSpace, table: Table | None = None) -> AccuracyOracle | None:
+    """The accuracy oracle that only reports, or None where the search's own does.
+
+    It takes what `make_accuracy` takes.
+
+    Raises:
+        UnknownName, NasgymError: As `make_accuracy`.
+        InvalidValue: It is the one that the search sees.
+    """
+    if request.report is None:
+        return None
+    if request.report not in request.known.accuracies:
+        raise unknown_name("accuracy oracle for reports", request.report, request.known.accuracies)
+    if request.report == request.kind:
+        others = [name for name in request.known.accuracies if name != request.kind]
+        raise InvalidValue(
+            f"report={request.report!r} is what the search sees; leave out report=, or search by another oracle "
+            f"(accuracy={' or '.join(map(repr, others))})."
+            if others
+            else f"report={request.report!r} is what the search sees, and the only accuracy oracle of this id; leave out report=."
+        )
+    swapped = replace(request, accuracy=request.report, report=request.kind, seed="mean", fidelity=None)
+    return make_accuracy(swapped, space, table)
 
 
 def _of_table(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
@@ -85,7 +112,7 @@ ACCURACIES: dict[str, Maker] = {"table": _of_table, "training": _trained, "surro
 
 
 def _check_no_table(request: Request) -> None:
-    if request.table not in (None, request.known.table):
+    if request.table not in (None, request.known.table) and request.report not in OF_TABLES:
         raise InvalidValue(
             f"table={request.table!r} has the accuracies of a table; give accuracy='table' or 'surrogate' with it."
         )
