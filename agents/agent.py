@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 import numpy as np
 
 from nasgym.errors import BudgetExhausted, InvalidValue, unknown_name
+from nasgym.ledger.answers import Answers
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.history import History
 from nasgym.ledger.ledger import Ledger
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
 from nasgym.registry import AGENTS
@@ -35,11 +37,17 @@ class SearchResult:
 
     Attributes:
         agent: Name of the agent.
-        best_arch: ``(D,)`` the charged architecture with the best reward, the first of equals.
-        best_reward, best_accuracy: As the agent saw them.
-        best_costs: By cost name.
-        feasible: Whether it meets the constraint.
+        best_arch: ``(D,)`` the answer: what the agent recommended last, else the incumbent, the
+            charged architecture with the best reward (the first of equals; `History.incumbent`).
+        best_reward, best_accuracy: As the agent saw them: means over the evaluations of the answer,
+            NaN where it never evaluated it.
+        best_costs: By cost name; NaN where a cost is measured with evaluations and there was none.
+        feasible: Whether the answer meets the constraint; False where that was not measured.
+        evaluated: Whether the agent evaluated its answer.
         history: One row per charged evaluation.
+        answers: What it would have answered at every moment, the answer last.
+        seconds: All seconds by clock, charges included; NaN where the oracle knows none.
+        charged_seconds: Those that it charged beside its evaluations, by clock.
         ended: ``"budget"``, ``"max_proposals"`` (the agent repeated itself) or ``"agent"`` (it had
             nothing left to try).
     """
@@ -50,7 +58,11 @@ class SearchResult:
     best_accuracy: float
     best_costs: Mapping[str, float]
     feasible: bool
+    evaluated: bool
     history: History
+    answers: Answers
+    seconds: Mapping[Clock, float]
+    charged_seconds: Mapping[Clock, float]
     ended: str
 
 
@@ -60,7 +72,9 @@ class Agent(ABC):
 
     Their defaults are published ones, with the source beside them. A subclass must state `name` and
     `_search`; it draws from the given generator and nothing else, so that an interrupted run can be
-    replayed. It need not stop by itself: `BudgetExhausted` ends it.
+    replayed. It need not stop by itself: `BudgetExhausted` ends it. Its answer is the best that it
+    evaluated, unless it recommends something else: with `Ledger.recommend` while it searches, or
+    with `_recommend` when it has ended.
     """
 
     name: ClassVar[str]
@@ -82,7 +96,7 @@ class Agent(ABC):
             seed: Seeds the agent, and the training seeds that a new ledger draws.
 
         Returns:
-            The best architecture that was charged, and the history.
+            The answer, and the history.
 
         Raises:
             InvalidValue: A problem without a budget, a ledger with a second one or with none, or a
@@ -102,23 +116,48 @@ class Agent(ABC):
         except BudgetExhausted:
             if target.ended is None:  # an agent or environment below may have raised it without the ledger's knowledge
                 target.ended = "budget"
+        recommended = self._recommend(target)
+        if recommended is not None:
+            target.recommend(recommended)
         return self._result(target)
 
     def _result(self, ledger: Ledger) -> SearchResult:
-        history = ledger.history
-        if len(history) == 0:
-            raise InvalidValue(f"agent {self.name!r} evaluated nothing with the budget {ledger.budget}; give it more.")
-        best = int(history.incumbent[-1])
+        history, charged = ledger.history, ledger.charged_seconds
+        answers = ledger.answers(history)
+        if len(answers) == 0:
+            spent = "".join(f", {seconds:g} {clock} seconds were charged" for clock, seconds in charged.items())
+            raise InvalidValue(
+                f"agent {self.name!r} evaluated nothing with the budget {ledger.budget}{spent}; give it more, or let it recommend "
+                "an architecture."
+            )
+        arch, row = answers.archs[-1], int(answers.observed[-1])
+        if row >= 0:
+            costs = {name: float(cost[row]) for name, cost in history.costs.items()}
+            feasible = bool(history.feasible[row])
+        else:
+            costs, feasible = ledger.price(arch)
         return SearchResult(
             agent=self.name,
-            best_arch=history.archs[best],
-            best_reward=float(history.reward[best]),
-            best_accuracy=float(history.accuracy[best]),
-            best_costs={name: float(cost[best]) for name, cost in history.costs.items()},
-            feasible=bool(history.feasible[best]),
+            best_arch=arch,
+            best_reward=float(answers.reward[-1]),
+            best_accuracy=float(answers.accuracy[-1]),
+            best_costs=costs,
+            feasible=feasible,
+            evaluated=row >= 0,
             history=history,
+            answers=answers,
+            seconds=ledger.seconds,
+            charged_seconds=charged,
             ended=ledger.ended or "agent",
         )
+
+    def _recommend(self, ledger: Ledger) -> Archs | None:
+        """Hook: ``(D,)`` what to answer now that the search has ended; None for `ledger.answers`.
+
+        It may be an architecture that was never evaluated: the mean of a posterior, a derived
+        network, the mode of a distribution. It must draw nothing, and cannot evaluate any more.
+        """
+        return None
 
     @abstractmethod
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:

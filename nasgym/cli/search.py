@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nasgym.agents.agent import SearchResult
     from nasgym.ledger.budget import Budget
+    from nasgym.oracles.oracle import Clock
     from nasgym.problems.evaluation import Evaluations
     from nasgym.problems.problem import Problem
 
@@ -40,11 +41,15 @@ def search(
     plan, problem = plan_comparison(env_id, [agent], [seed], make_budget(budget_unit, budget), keywords, hyper)
     result = _search(problem, plan.budget, agent, plan.agents[agent], seed)
     arch = result.best_arch
-    lines = [("architecture", problem.space.to_str(arch[None])[0]), ("reward", f"{result.best_reward:.6g}")]
-    seen = problem.search_metric if problem.search_metric == "validation" else "TEST"
-    when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
-    lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
-    lines += [(name, f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}") for name, cost in result.best_costs.items()]
+    lines = [("architecture", problem.space.to_str(arch[None])[0])]
+    if result.evaluated:
+        seen = problem.search_metric if problem.search_metric == "validation" else "TEST"
+        when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
+        lines.append(("reward", f"{result.best_reward:.6g}"))
+        lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
+    else:
+        lines.append(("reward", "not known: the agent recommends what it has not evaluated; --report looks it up"))
+    lines += [(name, _amount(cost)) for name, cost in result.best_costs.items()]
     lines += [("", f"{name} was {cost.provenance}") for name, cost in problem.cost_oracles.items() if not cost.free]
     if problem.constraint is not None:
         lines.append(("constraint", "met" if result.feasible else "NOT met"))
@@ -54,12 +59,19 @@ def search(
         "agent": "the agent had nothing left",
     }
     lines.append(("evaluations", f"{len(result.history)}; {ends.get(result.ended, result.ended)}"))
+    lines += [(f"{clock} seconds", f"{seconds:,.4g} beside evaluations") for clock, seconds in result.charged_seconds.items()]
     if report:
         test = float(problem.report(arch[None]).test_accuracy[0])
         known = "not known: accuracies are predicted" if math.isnan(test) else f"{100 * test:.2f} % at full training"
         lines.append(("test accuracy", known))
     for key, text in lines:
         typer.echo(f"{key + ':' if key else '':22}{text}")
+
+
+def _amount(cost: float) -> str:
+    if math.isnan(cost):
+        return "not measured"
+    return f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}"
 
 
 def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:
@@ -78,6 +90,11 @@ def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mappi
                 found = super().evaluate(archs, fidelity)
                 show(self.spent, budget.amount)
                 return found
+
+            def charge(self, seconds: float, clock: Clock | None = None) -> float:
+                paid = super().charge(seconds, clock)
+                show(self.spent, budget.amount)
+                return paid
 
         ledger = Shown(problem, budget, seed=split_seed(seed)[1])
         return make_agent(agent, **hyperparameters).search(ledger, seed=seed)

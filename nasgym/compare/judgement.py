@@ -16,6 +16,7 @@ from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Report
 from nasgym.problems.problem import Problem
 from nasgym.type_aliases import Archs, Floats
@@ -59,14 +60,19 @@ class Standing:
         deterministic: Whether all of several seeds gave one and the same history: then there is
             nothing to average.
         test: Of the answer's test accuracy at the report fidelity, in [0, 1].
-        reward: Of the answer's reward as the agent saw it.
+        reward: Of the answer's reward as the agent saw it; the true one where the agent did not
+            evaluate its answer, where evaluations draw a training seed, and where another oracle
+            reports.
         regret: Mean of what the answer lacks to the optimum (mean over training seeds, search
             fidelity); None without optimum.
-        to_near: Median of the evaluations until the incumbent was worth 99 % of the optimum;
+        to_near: Median of the evaluations until the answer was worth 99 % of the optimum;
             infinite where half of the runs or more never got there; None without optimum.
         reached: Share of the runs that got there; None without optimum.
         feasible: Share of the runs whose answer meets the constraint.
         charged: Mean number of charged evaluations.
+        unseen: Number of runs whose answer the agent had not evaluated.
+        seconds: Mean of all seconds by clock, NaN where not known.
+        charged_seconds: Mean of those that the agent charged beside its evaluations.
         ended: Why the runs ended, with counts.
     """
 
@@ -80,6 +86,9 @@ class Standing:
     reached: float | None
     feasible: float
     charged: float
+    unseen: int
+    seconds: Mapping[Clock, float]
+    charged_seconds: Mapping[Clock, float]
     ended: Mapping[str, int]
 
 
@@ -107,11 +116,13 @@ class Judgement:
     Attributes:
         comparison, problem: What was compared, on what.
         runs: By agent, then by seed.
-        answers: Reports of the last incumbent of each run, ``(len(runs),)`` arrays.
-        true_reward: One array for each run: ``(k,)`` rewards of its incumbents, means over training
-            seeds; as the agent saw them where there is no exact answer.
+        answers: Reports of the answer of each run, ``(len(runs),)`` arrays.
+        true_reward: One array for each run: ``(k,)`` rewards of its answers, means over training
+            seeds, by the oracle that reports. Where networks are trained or timed live: as the
+            agent saw them, NaN for an earlier answer that it had not evaluated; the last answer is
+            then measured after the search.
         true_accuracy: The same for their accuracies by the search metric.
-        test: One array for each run: ``(k,)`` test accuracies of its incumbents; None where they
+        test: One array for each run: ``(k,)`` test accuracies of its answers; None where they
             would have to be trained, or where there are none.
         optimum: Best reward, or None.
         no_optimum: Why there is no optimum, empty where there is one.
@@ -145,6 +156,20 @@ class Judgement:
         """``(len(runs), D)`` the answer of each run."""
         return np.stack([run.archs[-1] for run in self.runs])
 
+    @property
+    def answer_noun(self) -> str:
+        """What the curves show: incumbents, unless some agent recommended something else."""
+        return "answer" if any(run.recommended for run in self.runs) else "incumbent"
+
+    @property
+    def only_clock(self) -> Clock | None:
+        """The clock of all seconds of all runs; None where there are two, or some are not known."""
+        spent = {clock for run in self.runs for clock, seconds in run.total_seconds.items() if seconds != 0}
+        known = all(np.isfinite(list(run.total_seconds.values())).all() for run in self.runs)
+        clock = self.problem.accuracy.clock if not spent else next(iter(spent))
+        one = len(spent) <= 1 and all(clock in run.total_seconds for run in self.runs)
+        return clock if one and known else None
+
     def best_run(self, agent: str) -> int:
         """Position of an agent's best answer by true reward, the first of equals."""
         positions = self.of_agent(agent)
@@ -157,27 +182,55 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     Agents are ranked by mean regret where there is an optimum, else by the IQM of the reward;
     equals stay in the order in which they were named.
     """
+    truth = problem.reporting
     splits = np.cumsum([len(run.archs) for run in runs])[:-1]
-    incumbents = np.concatenate([run.archs for run in runs])
+    answered = np.concatenate([run.archs for run in runs])
     last = np.stack([run.archs[-1] for run in runs])
-    optimum, reason = _optimum(problem)
+    optimum, reason = _optimum(truth)
     test = None
-    if problem.accuracy.deterministic:
-        found = problem.report(incumbents).test_accuracy
+    if truth.accuracy.deterministic:
+        found = truth.report(answered).test_accuracy
         # a predictor has none
         test = None if np.isnan(found).all() else np.split(found, splits)
-    answers = problem.report(last) if test is not None else _report_once(problem, last)
-    true_reward, true_accuracy = [run.reward for run in runs], [run.accuracy for run in runs]
-    if optimum is not None:
-        everything, rows = problem.everything, problem.space.index_of(incumbents)
-        true_reward, true_accuracy = np.split(everything.reward[rows], splits), np.split(everything.accuracy[rows], splits)
-    standings = [
-        _standing(agent, [i for i, run in enumerate(runs) if run.agent == agent], runs, answers, true_reward, optimum)
-        for agent in comparison.agents
-    ]
+    answers = truth.report(last) if test is not None else _report_once(truth, last)
+    true_reward, true_accuracy = _true_values(problem, runs, exact=optimum is not None)
+    shown = [_shown_reward(problem, run, true) for run, true in zip(runs, true_reward, strict=True)]
+    standings = []
+    for agent in comparison.agents:
+        positions = [i for i, run in enumerate(runs) if run.agent == agent]
+        standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum))
     standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
-    ceiling = None if optimum is None or test is None else _ceiling(problem)
+    ceiling = None if optimum is None or test is None else _ceiling(truth)
     return Judgement(comparison, problem, runs, answers, true_reward, true_accuracy, test, optimum, reason, standings, ceiling)
+
+
+def _true_values(problem: Problem, runs: Sequence[RunResult], *, exact: bool) -> tuple[list[Floats], list[Floats]]:
+    """Rewards and accuracies of the answers of each run; see `Judgement.true_reward`."""
+    truth = problem.reporting
+    answered, splits = np.concatenate([run.archs for run in runs]), np.cumsum([len(run.archs) for run in runs])[:-1]
+    if exact:
+        everything, rows = truth.everything, truth.space.index_of(answered)
+        return np.split(everything.reward[rows], splits), np.split(everything.accuracy[rows], splits)
+    if truth.deterministic:
+        means = truth.mean_evaluations(answered)
+        return np.split(means.reward, splits), np.split(means.accuracy, splits)
+    rewards, accuracies = [run.reward.copy() for run in runs], [run.accuracy.copy() for run in runs]
+    if truth is not problem:
+        rewards, accuracies = ([np.full_like(values, np.nan) for values in kind] for kind in (rewards, accuracies))
+    unknown = [i for i, reward in enumerate(rewards) if np.isnan(reward[-1])]
+    if unknown:
+        different, where = np.unique(np.stack([runs[i].archs[-1] for i in unknown]), axis=0, return_inverse=True)
+        # after the search, and with a seed of its own: nobody is charged for it
+        measured = truth.evaluate(different, rng=np.random.default_rng(0))
+        for i, row in zip(unknown, where.reshape(-1).tolist(), strict=True):
+            rewards[i][-1], accuracies[i][-1] = measured.reward[row], measured.accuracy[row]
+    return rewards, accuracies
+
+
+def _shown_reward(problem: Problem, run: RunResult, true_reward: Floats) -> float:
+    """The reward of an answer that the leaderboard shows; see `Standing.reward`."""
+    as_seen = run.evaluated and problem.reporting is problem and problem.accuracy.seed != "sampled"
+    return float(run.reward[-1] if as_seen else true_reward[-1])
 
 
 def _optimum(problem: Problem) -> tuple[float | None, str]:
@@ -201,6 +254,7 @@ def _standing(
     runs: Sequence[RunResult],
     answers: Report,
     true_reward: Sequence[Floats],
+    shown: Sequence[float],
     optimum: float | None,
 ) -> Standing:
     own = [runs[i] for i in positions]
@@ -215,14 +269,23 @@ def _standing(
         runs=len(own),
         deterministic=len(own) > 1 and len({run.digest for run in own}) == 1,
         test=Spread.of(answers.test_accuracy[positions]),
-        reward=Spread.of(np.array([run.reward[-1] for run in own])),
+        reward=Spread.of(np.array([shown[i] for i in positions])),
         regret=lacking,
         to_near=to_near,
         reached=reached,
         feasible=float(answers.feasible[positions].mean()),
         charged=float(np.mean([run.charged for run in own])),
+        unseen=sum(not run.evaluated for run in own),
+        seconds=_means([run.total_seconds for run in own]),
+        charged_seconds=_means([run.charged_seconds for run in own]),
         ended=dict(sorted(Counter(run.ended for run in own).items())),
     )
+
+
+def _means(seconds: Sequence[Mapping[Clock, float]]) -> dict[Clock, float]:
+    """Means over the runs by clock; a run without a clock has 0 seconds of it."""
+    clocks = dict.fromkeys(clock for one in seconds for clock in one)
+    return {clock: float(np.mean([one.get(clock, 0.0) for one in seconds])) for clock in clocks}
 
 
 def _ceiling(problem: Problem) -> Ceiling:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nasgym.compare.judgement import Judgement, Spread, Standing
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
 
 __all__ = [
@@ -65,6 +66,7 @@ def sections(judgement: Judgement) -> list[Section]:
     Without an optimum the columns that need it are absent.
     """
     known = judgement.optimum is not None
+    clocks = _charged_clocks(judgement)
     answers: list[tuple[str, ...]] = []
     rewards: list[tuple[str, ...]] = []
     efforts: list[tuple[str, ...]] = []
@@ -77,12 +79,21 @@ def sections(judgement: Judgement) -> list[Section]:
         near: tuple[str, ...] = ()
         if s.to_near is not None and s.reached is not None:
             near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
-        efforts.append((s.agent, f"{s.charged:.1f}", *near, ended))
+        charged = tuple(f"{s.charged_seconds.get(clock, 0.0):.1f}" for clock in clocks)
+        efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
     return [
         Section(("agent", "runs", "test %", "IQM [95 %]", "feasible"), answers),
         Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
-        Section(("agent", "evaluations", *(("to 99 %", "got there") if known else ()), "ended"), efforts),
+        Section(
+            ("agent", "evaluations", *(f"{c} s" for c in clocks), *(("to 99 %", "got there") if known else ()), "ended"),
+            efforts,
+        ),
     ]
+
+
+def _charged_clocks(judgement: Judgement) -> list[Clock]:
+    """The clocks of seconds that agents charged beside their evaluations."""
+    return list(dict.fromkeys(clock for s in judgement.standings for clock in s.charged_seconds))
 
 
 def subject(judgement: Judgement) -> list[str]:
@@ -110,7 +121,7 @@ def ceiling_lines(judgement: Judgement) -> list[str]:
             return ["No noise ceiling: there are no test accuracies."]
         return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
     agreement = "not known, the table has one training seed"
-    if judgement.problem.accuracy.predicted:
+    if judgement.problem.reporting.accuracy.predicted:
         agreement = "not known, accuracies are predicted"
     if ceiling.rank_agreement is not None:
         agreement = f"{ceiling.rank_agreement:.3f}"
@@ -131,8 +142,29 @@ def caveats(judgement: Judgement) -> list[str]:
         )
     answers = judgement.last_archs
     notes += problem.accuracy.notes(answers)
+    if problem.report_accuracy is not None:
+        notes += problem.report_accuracy.notes(answers)
     for cost in problem.cost_oracles.values():
         notes += cost.notes(answers)
+    if problem.report_accuracy is not None:
+        notes.append(
+            "what the search saw and what is reported come from different oracles: rewards, regret, curves and test accuracies "
+            "above are by the one that reports, which no search reached."
+        )
+    for s in judgement.standings:
+        if s.unseen:
+            notes.append(
+                f"{s.agent} recommended its answer without having evaluated it in {s.unseen} of {s.runs} runs; rewards of such "
+                "answers were looked up or measured after the search."
+            )
+    if clocks := _charged_clocks(judgement):
+        limits = judgement.comparison.budget.unit == "train_seconds"
+        notes.append(
+            f"{' and '.join(f'{clock} s' for clock in clocks)}: mean seconds that an agent charged beside its evaluations; the "
+            f"budget {'limits them, evaluations included' if limits else 'does not limit them'}."
+        )
+        if judgement.only_clock is None:
+            notes.append("no curves over seconds: simulated and measured seconds, or some that are not known, do not add up.")
     if any(s.deterministic for s in judgement.standings):
         names = ", ".join(s.agent for s in judgement.standings if s.deterministic)
         notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")
@@ -142,14 +174,14 @@ def caveats(judgement: Judgement) -> list[str]:
             "agents are ranked by it."
         )
         notes.append(
-            "to 99 %: evaluations until the incumbent's reward is at least the optimum less one percent of its size; the median "
+            f"to 99 %: evaluations until the {judgement.answer_noun}'s reward is at least the optimum less one percent of its size; the median "
             "over the runs, '-' where half of them or more never got there."
         )
     else:
         notes.append("agents are ranked by the IQM of the reward.")
     notes.append(
         "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with a stratified bootstrap interval "
-        f"(2,000 resamples). test %: the answer's {_test_accuracy(problem)}{_seen(problem)}."
+        f"(2,000 resamples). test %: the answer's {_test_accuracy(problem.reporting)}{_seen(problem)}."
     )
     return notes
 
@@ -197,6 +229,11 @@ def _blank(value: float | None) -> float | str:
     return "" if value is None or math.isnan(value) else value
 
 
+def _by_clock(seconds: Mapping[Clock, float]) -> str:
+    """Seconds with their clock, such as ``simulated:12.5``, without those that are not known."""
+    return " ".join(f"{clock}:{value!r}" for clock, value in seconds.items() if not math.isnan(value))
+
+
 def leaderboard_csv(judgement: Judgement) -> str:
     """The leaderboard with all digits; accuracies are fractions, what is not known is empty."""
     rows = []
@@ -216,6 +253,9 @@ def leaderboard_csv(judgement: Judgement) -> str:
             "reached_99_percent_share": _blank(s.reached),
             "feasible_share": s.feasible,
             "charged_mean": s.charged,
+            "unseen_answers": s.unseen,
+            "charged_seconds_mean": _by_clock(s.charged_seconds),
+            "seconds_mean": _by_clock(s.seconds),
             "ended": " ".join(f"{why}:{count}" for why, count in s.ended.items()),
             "search_metric": judgement.problem.search_metric,
         }
@@ -232,8 +272,9 @@ def results_csv(judgement: Judgement) -> str:
             "agent": run.agent,
             "seed": run.seed,
             "arch": judgement.arch_texts[i],
-            "reward": float(run.reward[-1]),
-            "accuracy": float(run.accuracy[-1]),
+            "reward": _blank(float(run.reward[-1])),
+            "accuracy": _blank(float(run.accuracy[-1])),
+            "evaluated": int(run.evaluated),
             "true_reward": float(judgement.true_reward[i][-1]),
             "test_accuracy": float(answers.test_accuracy[i]),
             "validation_accuracy": _blank(float(answers.validation_accuracy[i])),
@@ -244,9 +285,10 @@ def results_csv(judgement: Judgement) -> str:
             "charged": run.charged,
             "proposals": run.proposals,
             "spent": run.spent,
-            "train_seconds": _blank(run.train_seconds),
-            "first_fifth_reward": run.first_fifth,
-            "last_fifth_reward": run.last_fifth,
+            "seconds": _by_clock(run.total_seconds),
+            "charged_seconds": _by_clock(run.charged_seconds),
+            "first_fifth_reward": _blank(run.first_fifth),
+            "last_fifth_reward": _blank(run.last_fifth),
             "ended": run.ended,
             "history": run.digest,
             "wall_seconds": round(run.wall_seconds, 3),

@@ -1,4 +1,4 @@
-"""Anytime curves: the incumbent's worth after so many evaluations or simulated seconds."""
+"""Anytime curves: what the answer is worth after so many evaluations or seconds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from nasgym.compare import statistics
 from nasgym.compare.judgement import Judgement
 from nasgym.files import write_file
+from nasgym.oracles.oracle import Clock
 from nasgym.type_aliases import Floats
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ COLOURS = {
 }
 SPARE_COLOURS = ("#000000", "#8c6d00", "#2f7f86")
 SECONDS_POINTS = 300
+SECONDS_LABELS: dict[Clock, str] = {
+    "simulated": "simulated training, seconds",
+    "measured": "measured training, processor seconds",
+}
 # from here on a curve counts for the vertical range; the first evaluations would flatten everything
 # that matters
 SETTLED_SHARE = 0.25
@@ -71,23 +76,23 @@ def colours(agents: Sequence[str]) -> dict[str, str]:
     return {a: COLOURS.get(a) or SPARE_COLOURS[spare.index(a) % len(SPARE_COLOURS)] for a in agents}
 
 
-def curves(judgement: Judgement, values: Sequence[Floats], *, seconds: bool) -> dict[str, Curve]:
+def curves(judgement: Judgement, values: Sequence[Floats], *, clock: Clock | None) -> dict[str, Curve]:
     """Each agent's line through step functions of its runs.
 
     Args:
         judgement: The comparison.
-        values: For each run, ``(k,)`` what its incumbents are worth.
-        seconds: Over simulated training seconds instead of evaluations. The line begins where every
-            run of the agent has an incumbent, and ends where the first run of it ended.
+        values: For each run, ``(k,)`` what its answers are worth.
+        clock: Over the seconds of this clock instead of evaluations. The line begins where every
+            run of the agent has an answer, and ends where the first run of it ended.
     """
     found = {}
     for agent in judgement.comparison.agents:
         positions = judgement.of_agent(agent)
         runs = [judgement.runs[i] for i in positions]
-        places = [run.seconds if seconds else run.evaluations for run in runs]
+        places = [run.evaluations if clock is None else run.seconds[clock] for run in runs]
         first = max(float(place[0]) for place in places)
-        if seconds:
-            last = min(run.train_seconds for run in runs)
+        if clock is not None:
+            last = min(run.total_seconds[clock] for run in runs)
             grid = np.linspace(first, max(first, last), SECONDS_POINTS)
         else:
             grid = np.arange(first, max(run.charged for run in runs) + 1.0)
@@ -101,33 +106,33 @@ def plots_of(judgement: Judgement) -> list[Plot]:
 
     What the search maximises; validation accuracy, where that is something else; test accuracy.
     """
-    problem = judgement.problem
+    problem, noun = judgement.problem.reporting, judgement.answer_noun
     plain = problem.rule.name == "accuracy"
     seen = "validation" if problem.search_metric == "validation" else "TEST (search_metric=test)"
     scale = 100.0 if plain else 1.0
     searched = [scale * reward for reward in judgement.true_reward]
-    y_label = f"{seen} accuracy of the incumbent, %" if plain else f"reward of the incumbent, {seen}"
+    y_label = f"{seen} accuracy of the {noun}, %" if plain else f"reward of the {noun}, {seen}"
     best = None if judgement.optimum is None else scale * judgement.optimum
     panels = [("search", "What the search maximises", y_label, searched, best, "optimum")]
     if not plain and problem.search_metric == "validation":
         validated = [100.0 * accuracy for accuracy in judgement.true_accuracy]
         level = None if judgement.optimum is None else 100 * problem.optimum().accuracy
-        words = ("Validation accuracy", "validation accuracy of the incumbent, %")
+        words = ("Validation accuracy", f"validation accuracy of the {noun}, %")
         panels.append(("validation", *words, validated, level, "of the optimum by reward"))
     if judgement.test is not None:
         guided = None if judgement.ceiling is None else 100 * judgement.ceiling.guided
         tested = [100.0 * test for test in judgement.test]
         note = "" if problem.search_metric == "validation" else " (search_metric=test)"
         panels.append(
-            ("test", f"Test accuracy{note}", "test accuracy of the incumbent, %", tested, guided, "of the optimum by reward")
+            ("test", f"Test accuracy{note}", f"test accuracy of the {noun}, %", tested, guided, "of the optimum by reward")
         )
-    timed = all(np.isfinite(run.train_seconds) for run in judgement.runs)
-    axes = [("evaluations", "charged evaluations", False)]
-    if timed:
-        axes.append(("seconds", "simulated training, seconds", True))
+    axes: list[tuple[str, str, Clock | None]] = [("evaluations", "charged evaluations", None)]
+    clock = judgement.only_clock
+    if clock is not None:
+        axes.append(("seconds", SECONDS_LABELS[clock], clock))
     return [
-        Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, seconds=by_seconds), level, level_label)
-        for axis, x_label, by_seconds in axes
+        Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, clock=by), level, level_label)
+        for axis, x_label, by in axes
         for name, title, label, values, level, level_label in panels
     ]
 

@@ -62,7 +62,9 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
 def source_lines(problem: Problem) -> list[tuple[str, str]]:
     """Where accuracies and costs come from, as (key, text)."""
     priced = [(name, cost.provenance) for name, cost in problem.cost_oracles.items()]
-    return [(key, _plain(value)) for key, value in [*problem.accuracy.sources(), *priced]]
+    reported = [] if problem.report_accuracy is None else problem.report_accuracy.sources()
+    reports = [(f"reported {key}", value) for key, value in reported]
+    return [(key, _plain(value)) for key, value in [*problem.accuracy.sources(), *reports, *priced]]
 
 
 def _plain(value: Any) -> str:
@@ -94,6 +96,8 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
             drawing = draw_svg(judgement.problem.space, judgement.runs[i].archs[-1], priced)
             cards[text] = {"text": text, "agents": [], "numbers": numbers, "svg": drawing}
         cards[text]["agents"].append(standing.agent)
+        if not judgement.runs[i].evaluated:
+            cards[text]["numbers"].append(f"{standing.agent} recommended it and never evaluated it")
     return list(cards.values())
 
 

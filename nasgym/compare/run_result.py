@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from nasgym.agents.agent import SearchResult
+from nasgym.errors import DataError
+from nasgym.oracles.oracle import Clock
 from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["RunResult", "condense"]
@@ -17,21 +19,23 @@ __all__ = ["RunResult", "condense"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """One search: the incumbents (k of them), and counts.
+    """One search: what it would have answered at every moment (k answers), and counts.
 
     Attributes:
         agent, seed: Which search.
-        archs: ``(k, D)`` the incumbents in the order of their appearance; the last one is the
-            answer.
-        evaluations: ``(k,)`` charged evaluations at their appearance, itself included.
-        seconds: ``(k,)`` simulated training seconds at their appearance, NaN where not known.
-        reward, accuracy: ``(k,)`` as the agent saw them.
+        archs: ``(k, D)`` the answers in the order of their appearance (`nasgym.ledger.Answers`:
+            incumbents, or what the agent recommended); the last one is the answer.
+        evaluations: ``(k,)`` charged evaluations at their appearance, an incumbent's own included.
+        seconds: ``(k,)`` seconds at their appearance by clock, NaN where not known.
+        recommended: How many of the last answers the agent recommended.
+        reward, accuracy: ``(k,)`` as the agent saw them, NaN where it had not evaluated the answer.
         charged, proposals: Evaluations that were charged, architectures that were proposed.
         spent: In the budget's unit.
-        train_seconds: Simulated training seconds in all, NaN where not known.
+        total_seconds: All seconds by clock, NaN where not known.
+        charged_seconds: Those of them that the agent charged beside its evaluations.
         ended: Why (`SearchResult.ended`).
         first_fifth, last_fifth: Mean reward of the first and of the last fifth of the charged
-            evaluations.
+            evaluations; NaN where there are none.
         digest: Hash of the whole history: equal for equal histories.
         wall_seconds: On this machine; of the last part, where the search was interrupted.
     """
@@ -40,63 +44,101 @@ class RunResult:
     seed: int
     archs: Archs
     evaluations: Ints
-    seconds: Floats
+    seconds: Mapping[Clock, Floats]
+    recommended: int
     reward: Floats
     accuracy: Floats
     charged: int
     proposals: int
     spent: float
-    train_seconds: float
+    total_seconds: Mapping[Clock, float]
+    charged_seconds: Mapping[Clock, float]
     ended: str
     first_fifth: float
     last_fifth: float
     digest: str
     wall_seconds: float
 
+    @property
+    def evaluated(self) -> bool:
+        """Whether the agent evaluated its answer."""
+        return not bool(np.isnan(self.reward[-1]))
+
     def to_json(self) -> dict[str, Any]:
         """JSON-able form; `from_json` reads it."""
-        data = dict(self.__dict__)
-        for name in ("archs", "evaluations", "reward", "accuracy"):
-            data[name] = data[name].tolist()
-        data["seconds"] = [None if np.isnan(s) else s for s in self.seconds.tolist()]
-        data["train_seconds"] = None if np.isnan(self.train_seconds) else self.train_seconds
-        return data
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunResult:
-        """The result that `to_json` described."""
+        """The result that `to_json` described.
+
+        Raises:
+            DataError: Another version of nasgym described it.
+        """
+        if set(data) != {field.name for field in fields(cls)}:
+            raise DataError(
+                "the output folder holds results of another version of nasgym; name another one, or move this one away."
+            )
         values = dict(data)
         values["archs"] = np.array(values["archs"], dtype=np.int8)
         values["evaluations"] = np.array(values["evaluations"], dtype=np.int64)
-        for name in ("seconds", "reward", "accuracy"):
-            values[name] = np.array(values[name], dtype=np.float64)  # None becomes NaN
-        values["train_seconds"] = np.nan if values["train_seconds"] is None else values["train_seconds"]
+        for name in ("reward", "accuracy"):
+            values[name] = _floats(values[name])
+        values["seconds"] = {clock: _floats(seconds) for clock, seconds in values["seconds"].items()}
+        for name in ("total_seconds", "charged_seconds"):
+            values[name] = {clock: float(_floats(seconds)) for clock, seconds in values[name].items()}
+        for name in ("first_fifth", "last_fifth"):
+            values[name] = float(_floats(values[name]))
         return cls(**values)
 
 
+def _plain(value: Any) -> Any:
+    """JSON has no NaN; it becomes None."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, dtype=np.float64)  # None becomes NaN
+
+
 def condense(result: SearchResult, seed: int, proposals: int, spent: float, wall_seconds: float) -> RunResult:
-    """Keeps the rows of a history at which the incumbent changed."""
-    history = result.history
-    seconds = np.cumsum(history.train_seconds)
-    rows = np.unique(history.incumbent)
+    """Keeps the moments of a search at which its answer changed."""
+    history, answers = result.history, result.answers
     digest = hashlib.sha256(np.ascontiguousarray(history.archs).tobytes())
     digest.update(np.ascontiguousarray(history.reward).tobytes())
-    fifth = max(1, len(history) // 5)
+    if result.charged_seconds or answers.recommended:
+        # what a history does not show
+        digest.update(np.ascontiguousarray(answers.archs).tobytes())
+        digest.update(repr(sorted(result.charged_seconds.items())).encode())
     return RunResult(
         agent=result.agent,
         seed=seed,
-        archs=history.archs[rows],
-        evaluations=rows + 1,
-        seconds=seconds[rows],
-        reward=history.reward[rows],
-        accuracy=history.accuracy[rows],
+        archs=answers.archs,
+        evaluations=answers.evaluations,
+        seconds=answers.seconds,
+        recommended=answers.recommended,
+        reward=answers.reward,
+        accuracy=answers.accuracy,
         charged=len(history),
         proposals=proposals,
         spent=spent,
-        train_seconds=float(seconds[-1]),
+        total_seconds=result.seconds,
+        charged_seconds=result.charged_seconds,
         ended=result.ended,
-        first_fifth=float(history.reward[:fifth].mean()),
-        last_fifth=float(history.reward[-fifth:].mean()),
+        first_fifth=_mean_of_fifth(history.reward, first=True),
+        last_fifth=_mean_of_fifth(history.reward, first=False),
         digest=digest.hexdigest()[:16],
         wall_seconds=wall_seconds,
     )
+
+
+def _mean_of_fifth(reward: Floats, *, first: bool) -> float:
+    fifth = max(1, len(reward) // 5)
+    part = reward[:fifth] if first else reward[-fifth:]
+    return float(part.mean()) if len(part) else float("nan")

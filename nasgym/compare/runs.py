@@ -26,6 +26,7 @@ from nasgym.errors import InvalidValue, NasgymError
 from nasgym.execution.processes import Workers
 from nasgym.ledger.ledger import Ledger
 from nasgym.ledger.store import Store
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Evaluations
 from nasgym.problems.problem import Problem
 
@@ -157,11 +158,20 @@ class _WatchedLedger(Ledger):
     worker: _Worker
 
     def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
-        if self.worker.stop[0]:
-            raise _Stopped
+        self._end_if_interrupted()
         found = super().evaluate(archs, fidelity)
         self.worker.spent[self.slot] = self.spent
         return found
+
+    def charge(self, seconds: float, clock: Clock | None = None) -> float:
+        self._end_if_interrupted()
+        paid = super().charge(seconds, clock)
+        self.worker.spent[self.slot] = self.spent
+        return paid
+
+    def _end_if_interrupted(self) -> None:
+        if self.worker.stop[0]:
+            raise _Stopped
 
 
 def _start_worker(comparison: Comparison, out: Path, spent: Array[c_double], stop: Array[c_double]) -> None:

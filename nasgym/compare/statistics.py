@@ -114,7 +114,7 @@ def first_reach(evaluations: npt.ArrayLike, rewards: npt.ArrayLike, threshold: f
     """Evaluations until a reward of at least `threshold`; infinite where it is never reached.
 
     Args:
-        evaluations: ``(k,)`` ascending counts at which the incumbent changed.
+        evaluations: ``(k,)`` ascending counts at which the answer changed.
         rewards: ``(k,)`` its reward from there on.
         threshold: See `near_optimum`.
     """

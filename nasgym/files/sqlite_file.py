@@ -33,6 +33,9 @@ class SqliteKind:
         foreign: Message about a file of another kind or version, with ``{path}``, ``{found}`` (its
             version) and ``{version}`` in it.
         wal: Whether a write-ahead log lets processes read while one writes.
+        upgrades: Statements that make a file of the next version out of one of version 1, 2 and so
+            on; a file that is opened to write is brought up to date. Without them older versions
+            are refused.
     """
 
     schema: str
@@ -41,11 +44,12 @@ class SqliteKind:
     damaged: str
     foreign: str
     wal: bool = False
+    upgrades: tuple[str, ...] = ()
 
     @property
     def tables(self) -> frozenset[str]:
         """Names of the tables."""
-        return frozenset(re.findall(r"CREATE TABLE (\w+)", self.schema))
+        return _tables(self.schema)
 
     def connect(self, path: Path | str) -> sqlite3.Connection:
         """Opens a file to read and write; it is made where it is not there. The caller closes it.
@@ -64,6 +68,7 @@ class SqliteKind:
             raise DataError(self.unopened.format(path=path, error=error)) from None
         try:
             with self.transaction(db, path):
+                self._upgrade(db)
                 if self._is_new(db, path):
                     for statement in self.schema.split(";"):
                         db.execute(statement)
@@ -129,15 +134,33 @@ class SqliteKind:
         except sqlite3.DatabaseError as error:
             raise DataError(self.damaged.format(path=path, error=error)) from None
 
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        """Brings a file of this kind and an older version up to date; leaves any other as it is."""
+        found, names = _version_and_tables(db)
+        missing = self.upgrades[found - 1 :] if 1 <= found < self.version else ()
+        if not missing or not names.issuperset(self.tables - _tables("".join(missing))):
+            return
+        for statement in ";".join(missing).split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {self.version}")
+
     def _is_new(self, db: sqlite3.Connection, path: Path | str) -> bool:
         """Whether a file has no tables; raises `DataError` where it has others."""
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        found, names = _version_and_tables(db)
         if found == 0 and not names:
             return True
         if found != self.version or not names.issuperset(self.tables):
             raise DataError(self.foreign.format(path=path, found=found, version=self.version))
         return False
+
+
+def _tables(statements: str) -> frozenset[str]:
+    return frozenset(re.findall(r"CREATE TABLE (\w+)", statements))
+
+
+def _version_and_tables(db: sqlite3.Connection) -> tuple[int, set[str]]:
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return int(db.execute("PRAGMA user_version").fetchone()[0]), names
 
 
 def _switch_to_wal(db: sqlite3.Connection) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasgym.ledger.answers import incumbents, incumbents_of_means, running_means
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Evaluations
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
@@ -24,8 +26,16 @@ class History:
         costs: ``(n,)`` each, by name.
         feasible: ``(n,)`` whether the constraint held.
         spent: ``(n,)`` what was spent in the budget's unit, this row included.
-        incumbent: ``(n,)`` the row with the best reward so far; the first of equals.
+        incumbent: ``(n,)`` the row with the best reward so far; the first of equals. Only rows of
+            the highest fidelity so far count. Where every evaluation draws a training seed, a
+            network is worth the mean over its evaluations so far, and the row is its last one.
         proposals: ``(n,)`` architectures proposed so far, free repeats included.
+        seconds: ``(n,)`` seconds so far by clock, charges of the agent included; NaN where the
+            oracle knows none. Of the oracle's clock, and of those that the agent charged.
+        mean_reward, mean_accuracy: ``(n,)`` means over the evaluations so far of the row's network
+            at the row's fidelity; equal to `reward` and `accuracy` where evaluations draw nothing.
+        first: ``(n,)`` the first row of the row's network at its fidelity.
+        forms: n encodings that share a measurement with the rows, as bytes.
     """
 
     archs: Archs
@@ -38,6 +48,11 @@ class History:
     spent: Floats
     incumbent: Ints
     proposals: Ints
+    seconds: Mapping[Clock, Floats]
+    mean_reward: Floats
+    mean_accuracy: Floats
+    first: Ints
+    forms: Sequence[bytes]
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -53,6 +68,8 @@ class Entry:
         ev: What the whole call found.
         rows: ``(n,)`` positions of the charged rows in it.
         spent, proposals: ``(n,)`` as in `History`.
+        forms: n encodings that share a measurement with the rows, as bytes.
+        charged: Seconds that the agent had charged before, by clock.
     """
 
     archs: Archs
@@ -61,32 +78,64 @@ class Entry:
     rows: Ints
     spent: Floats
     proposals: Ints
+    forms: Sequence[bytes]
+    charged: Mapping[Clock, float]
 
 
-def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int) -> History:
+def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int, clock: Clock, *, noisy: bool) -> History:
     """The history of a log.
 
     Args:
         log: In the order of the charges.
         costs: Names of the costs.
         num_decisions: D, for a log without entries.
+        clock: What the training seconds are.
+        noisy: Whether every evaluation draws a training seed.
     """
     if not log:
         empty, whole = np.empty(0), np.empty(0, dtype=np.int64)
-        archs = np.empty((0, num_decisions), dtype=np.int8)
-        priced = dict.fromkeys(costs, empty)
-        return History(archs, whole, empty, priced, empty, empty.astype(bool), empty, empty, whole, whole)
+        return History(
+            archs=np.empty((0, num_decisions), dtype=np.int8),
+            fidelity=whole,
+            accuracy=empty,
+            costs=dict.fromkeys(costs, empty),
+            reward=empty,
+            feasible=empty.astype(bool),
+            train_seconds=empty,
+            spent=empty,
+            incumbent=whole,
+            proposals=whole,
+            seconds={clock: empty},
+            mean_reward=empty,
+            mean_accuracy=empty,
+            first=whole,
+            forms=[],
+        )
+    counts = [len(entry.rows) for entry in log]
     reward = np.concatenate([entry.ev.reward[entry.rows] for entry in log])
-    better = reward > np.maximum.accumulate(np.concatenate([[-np.inf], reward[:-1]]))
+    accuracy = np.concatenate([entry.ev.accuracy[entry.rows] for entry in log])
+    train_seconds = np.concatenate([entry.ev.train_seconds[entry.rows] for entry in log])
+    fidelity = np.repeat([entry.fidelity for entry in log], counts)
+    forms = [form for entry in log for form in entry.forms]
+    mean_reward, first = running_means(reward, forms, fidelity)
+    mean_accuracy, _ = running_means(accuracy, forms, fidelity)
+    clocks = dict.fromkeys([clock, *log[-1].charged])
+    seconds = {name: np.repeat([entry.charged.get(name, 0.0) for entry in log], counts) for name in clocks}
+    seconds[clock] = seconds[clock] + np.cumsum(train_seconds)
     return History(
         archs=np.concatenate([entry.archs for entry in log]),
-        fidelity=np.repeat([entry.fidelity for entry in log], [len(entry.rows) for entry in log]),
-        accuracy=np.concatenate([entry.ev.accuracy[entry.rows] for entry in log]),
+        fidelity=fidelity,
+        accuracy=accuracy,
         costs={name: np.concatenate([entry.ev.costs[name][entry.rows] for entry in log]) for name in costs},
         reward=reward,
         feasible=np.concatenate([entry.ev.feasible[entry.rows] for entry in log]),
-        train_seconds=np.concatenate([entry.ev.train_seconds[entry.rows] for entry in log]),
+        train_seconds=train_seconds,
         spent=np.concatenate([entry.spent for entry in log]),
-        incumbent=np.maximum.accumulate(np.where(better, np.arange(len(reward)), 0)),
+        incumbent=incumbents_of_means(mean_reward, first, fidelity) if noisy else incumbents(reward, fidelity),
         proposals=np.concatenate([entry.proposals for entry in log]),
+        seconds=seconds,
+        mean_reward=mean_reward,
+        mean_accuracy=mean_accuracy,
+        first=first,
+        forms=forms,
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import BudgetExhausted, DataError, InvalidValue, TestMetricsRefused
+from nasgym.errors import BudgetExhausted, InvalidValue, TestMetricsRefused, unknown_name
+from nasgym.ledger.answers import Answers, Recommendation, answers_of
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.history import Entry, History, history_of
-from nasgym.ledger.store import Key, Measured, Store
+from nasgym.ledger.record import Numbers, Record
+from nasgym.ledger.store import Key, Measured, SecondsCharge, Store
 from nasgym.oracles.layer_terms import LayerTerms
+from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.problems.problem import Problem
 from nasgym.spaces.space import SearchSpace
@@ -50,21 +53,19 @@ class Ledger:
         run: str | None = None,
         run_spec: Mapping[str, Any] | None = None,
     ) -> None:
-        self._problem = problem
+        self._problem = problem.without_report()
         self.budget = None if budget is None else Budget.of(budget)
         self._rng = np.random.default_rng(seed)
-        self._store = store
-        self._run: int | None = None
-        self._replayed: list[int] = []
-        if store is not None and run is not None:
-            self._run = store.open_run(run, dict(run_spec or {})).id
-            self._replayed = store.charges(self._run)
+        self._record = Record(problem.accuracy, store, run, run_spec)
         self._cache: dict[tuple[bytes, int], Key] = {}
         self._singles: dict[tuple[bytes, int], Evaluations] = {}
-        self._memory: dict[Key, Measured] = {}
         self.spent, self.proposals, self.charges = 0.0, 0, 0
         self.ended: str | None = None
         self._log: list[Entry] = []
+        self._seconds: list[SecondsCharge] = []
+        self._charged: dict[Clock, float] = {}
+        self._recommended: list[Recommendation] = []
+        self._evaluated, self._summed = 0.0, 0  # seconds of so many log entries
 
     @classmethod
     def before(cls, evaluator: Problem | Ledger, budget: Budget | float) -> Ledger:
@@ -166,6 +167,16 @@ class Ledger:
             )
         return self._problem.costs(archs)
 
+    def price(self, arch: Archs) -> tuple[dict[str, float], bool]:
+        """Costs of one ``(D,)`` architecture, and whether they meet the constraint.
+
+        A cost that is measured with evaluations is NaN, and meets no constraint.
+        """
+        oracles = self._problem.cost_oracles
+        costs = {name: one.cost(arch[None]) if one.free else np.array([np.nan]) for name, one in oracles.items()}
+        feasible = self.constraint is None or bool(self.constraint.holds(costs[self.constraint.cost])[0])
+        return {name: float(cost[0]) for name, cost in costs.items()}, feasible
+
     def cost_bounds(self, archs: Archs) -> tuple[Floats, Floats]:
         """Least and largest primary cost over the completions of partial architectures."""
         return self._problem.cost_bounds(archs)
@@ -248,19 +259,77 @@ class Ledger:
                 "itself (Budget(max_proposals=...) sets this limit)."
             )
 
-    def charge(self, train_seconds: float) -> None:
-        """Charges seconds that an agent spent on training shared weights.
+    @property
+    def clock(self) -> Clock:
+        """What the training seconds of evaluations are."""
+        return self._problem.accuracy.clock
+
+    def charge(self, seconds: float, clock: Clock | None = None) -> float:
+        """Charges seconds that an agent spent beside its evaluations, as on shared weights.
+
+        A budget in seconds limits them, and the last charge may overshoot; other budgets do not.
+        Curves and results show them in any case. They are committed before this returns.
+
+        Args:
+            seconds: How many, 0 or more.
+            clock: ``"measured"`` where they are processor seconds of this machine, ``"simulated"``
+                where they were recorded elsewhere; by default those of the evaluations (`clock`).
+
+        Returns:
+            The seconds that were charged. Where an interrupted run is replayed they are those of
+            the first time, since a clock never says the same twice: decide by them.
 
         Raises:
-            InvalidValue: The budget is not in seconds, or the number is negative.
-            BudgetExhausted: Nothing was left before.
+            InvalidValue: Not a number of seconds, or the budget is in seconds of another clock.
+            UnknownName: There is no such clock.
+            BudgetExhausted: The budget is in seconds, and nothing was left before.
+            DataError: A replayed run charges something else than it did before.
         """
-        if self.budget is None or self.budget.unit != "train_seconds" or not train_seconds >= 0:
+        clocks, kind = get_args(Clock), self.clock if clock is None else clock
+        if kind not in clocks:
+            raise unknown_name("clock", kind, clocks)
+        number = isinstance(seconds, int | float | np.number) and not isinstance(seconds, bool)
+        if not number or not 0 <= seconds < np.inf:
+            raise InvalidValue(f"charge() takes a number of seconds of 0 or more, got {seconds!r}.")
+        limited = self.budget is not None and self.budget.unit == "train_seconds"
+        if limited and kind != self.clock:
             raise InvalidValue(
-                f"charge() takes seconds from a budget of train_seconds; got {train_seconds!r}, budget {self.budget}."
+                f"the budget is in {self.clock} seconds, which are not added to {kind} ones; give a budget of 'distinct' or "
+                "'total' evaluations, which shows charged seconds and does not limit them."
             )
-        self._raise_if_exhausted()
-        self.spent += train_seconds
+        if limited:
+            self._raise_if_exhausted()
+        charge = SecondsCharge(self.charges, kind, float(seconds))
+        paid = self._record.charge_seconds(len(self._seconds), charge)
+        self._seconds.append(SecondsCharge(self.charges, kind, paid))
+        self._charged = {**self._charged, kind: self._charged.get(kind, 0.0) + paid}  # log entries keep the old one
+        if limited:
+            self.spent += paid
+        return paid
+
+    def recommend(self, arch: npt.ArrayLike) -> None:
+        """Says what the search would answer if it ended now, in place of the incumbent.
+
+        It costs nothing, tells nothing, and need not have been evaluated: the mean of a posterior,
+        a derived network, the mode of a distribution. Curves, leaderboards and reports show it from
+        this moment on, until another one is recommended. `nasgym.agents.Agent` has a hook for what
+        is recommended once the search has ended.
+
+        Args:
+            arch: ``(D,)`` or ``(1, D)`` complete architecture.
+
+        Raises:
+            InvalidValue: It is not one valid architecture.
+        """
+        rows = np.atleast_2d(np.asarray(arch))
+        if rows.shape != (1, self.space.num_decisions):
+            raise InvalidValue(
+                f"one architecture of {self.space.num_decisions} decisions is recommended, got an array of shape "
+                f"{np.asarray(arch).shape}."
+            )
+        prepared = self._problem.prepare(rows)
+        form = self._problem.key(prepared)[0].tobytes()
+        self._recommended.append(Recommendation(prepared[0], form, self.charges, self.seconds))
 
     def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
         """Evaluates ``(N, D)`` complete architectures and charges for them.
@@ -357,15 +426,9 @@ class Ledger:
             keys.append(here[r] if r in here else self._cache[r, fidelity])
         return _Batch(archs[: len(raw)], forms, keys, charged)
 
-    def _known(self) -> Mapping[Key, Measured]:
-        return self._memory if self._store is None else self._store.known(self._problem.accuracy.fingerprint)
-
-    def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, tuple[float, float, float]]:
+    def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, Numbers]:
         """Measures what has not been measured yet."""
-        known = self._known()
-        if self._store is not None and not self._problem.accuracy.deterministic and any(k not in known for k in batch.keys):
-            # a training takes long: another run may have finished the same one in the meantime
-            self._store.catch_up(self._problem.accuracy.fingerprint)
+        known = self._record.look_up(batch.keys)
         first = {key: row for row, key in reversed(list(enumerate(batch.keys))) if key not in known}
         if not first:
             return {}
@@ -375,9 +438,9 @@ class Ledger:
         values = zip(got.validation.tolist(), got.test.tolist(), got.train_seconds.tolist(), strict=True)
         return {batch.keys[row]: numbers for row, numbers in zip(rows, values, strict=True)}
 
-    def _cut_by_seconds(self, batch: _Batch, new: Mapping[Key, tuple[float, float, float]]) -> _Batch:
+    def _cut_by_seconds(self, batch: _Batch, new: Mapping[Key, Numbers]) -> _Batch:
         """The rows that begin while seconds are left; the last one may overshoot."""
-        known = self._known()
+        known = self._record.known()
         seconds = np.array([new[key][2] if key in new else known[key].train_seconds for key in batch.keys])
         if np.isnan(seconds).any():
             raise InvalidValue("the oracle knows no training seconds here; use a budget of 'distinct' or 'total' evaluations.")
@@ -389,28 +452,10 @@ class Ledger:
     def _amount(self) -> float:
         return np.inf if self.budget is None else self.budget.amount
 
-    def _commit(self, batch: _Batch, new: Mapping[Key, tuple[float, float, float]]) -> list[Measured]:
-        """The stored measurement of every row.
-
-        New measurements and the charges for them are on disk when this returns.
-        """
-        if self._store is None:
-            for key, numbers in new.items():
-                self._memory[key] = Measured(len(self._memory), *numbers)
-            return [self._memory[key] for key in batch.keys]
+    def _commit(self, batch: _Batch, new: Mapping[Key, Numbers]) -> list[Measured]:
+        """The kept measurement of every row; new ones and the charges for them are committed."""
         paid = [key for key, pays in zip(batch.keys, batch.charged.tolist(), strict=True) if pays]
-        recorded = self._replayed[self.charges : self.charges + len(paid)]
-        known = self._known()
-        replayed = [known[key].id if key in known else None for key in paid[: len(recorded)]]
-        if replayed != recorded:
-            raise DataError(
-                f"this run proposed something else after {self.charges} evaluations than it did before it was interrupted; "
-                "agents must draw from the generator that they are given, and nothing else. Name another output folder."
-            )
-        fresh = paid[len(recorded) :]
-        if new or fresh:
-            charges = None if self._run is None else (self._run, self.charges + len(recorded), fresh)
-            self._store.record(self._problem.accuracy.fingerprint, list(new.items()), charges)
+        known = self._record.commit(paid, new, self.charges)
         return [known[key] for key in batch.keys]
 
     def _log_charges(self, batch: _Batch, fidelity: int, ev: Evaluations) -> None:
@@ -419,7 +464,9 @@ class Ledger:
         self._cache.update({key[:2]: key for key in batch.keys})
         steps = ev.train_seconds[rows] if self.budget.unit == "train_seconds" else np.ones(len(rows))
         spent = self.spent + np.cumsum(steps)
-        self._log.append(Entry(batch.archs[rows], fidelity, ev, rows, spent, self.proposals + rows + 1))
+        forms = [batch.keys[row][0] for row in rows.tolist()]
+        proposals = self.proposals + rows + 1
+        self._log.append(Entry(batch.archs[rows], fidelity, ev, rows, spent, proposals, forms, self._charged))
         self.proposals += len(batch.keys)
         self.charges += len(rows)
         if len(rows):
@@ -428,7 +475,34 @@ class Ledger:
     @property
     def history(self) -> History:
         """Everything that was charged, in order."""
-        return history_of(self._log, self._problem.cost_oracles, self.space.num_decisions)
+        noisy = self._problem.accuracy.seed == "sampled"
+        return history_of(self._log, self._problem.cost_oracles, self.space.num_decisions, self.clock, noisy=noisy)
+
+    @property
+    def charged_seconds(self) -> dict[Clock, float]:
+        """Seconds that the agent charged beside its evaluations, by clock."""
+        return dict(self._charged)
+
+    @property
+    def seconds(self) -> dict[Clock, float]:
+        """All seconds so far by clock, those of the evaluations included; NaN where not known."""
+        for entry in self._log[self._summed :]:
+            # one after the other, as the history's running sums are
+            for seconds in entry.ev.train_seconds[entry.rows].tolist():
+                self._evaluated += seconds
+        self._summed = len(self._log)
+        return {
+            self.clock: self._evaluated + self._charged.get(self.clock, 0.0),
+            **{c: s for c, s in self._charged.items() if c != self.clock},
+        }
+
+    def answers(self, history: History | None = None) -> Answers:
+        """What the search would have answered at every moment; empty where there was no answer.
+
+        Args:
+            history: `history`, where it is at hand.
+        """
+        return answers_of(self.history if history is None else history, self._recommended)
 
 
 def _frozen(ev: Evaluations) -> Evaluations:

@@ -1,9 +1,10 @@
 """`Store`: what was measured, and which run was charged for it, in one SQLite file.
 
 Measurements are shared by all runs: a row is (oracle fingerprint, architecture, fidelity, training
-seed) and is never written twice. Charges belong to a run: (run, ordinal) to a measurement. One call
-of `record` is one transaction; with the write-ahead log a killed process loses nothing that was
-recorded, and several processes may write at once.
+seed) and is never written twice. Charges belong to a run: (run, ordinal) to a measurement; and so
+do the seconds that an agent charged beside them. One call of `record` is one transaction; with the
+write-ahead log a killed process loses nothing that was recorded, and several processes may write at
+once.
 """
 
 from __future__ import annotations
@@ -20,13 +21,24 @@ import numpy as np
 
 from nasgym.errors import DataError
 from nasgym.files.sqlite_file import SqliteKind
+from nasgym.oracles.oracle import Clock
 from nasgym.type_aliases import Archs, Ints
 
-__all__ = ["Key", "Measured", "Run", "Store"]
+__all__ = ["Key", "Measured", "Run", "SecondsCharge", "Store"]
 
 Key: TypeAlias = tuple[bytes, int, int]
 
-SCHEMA = """
+SECONDS = """
+CREATE TABLE seconds (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    ordinal INTEGER NOT NULL,
+    charges INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (run, ordinal)
+) WITHOUT ROWID
+"""
+SCHEMA = f"""
 CREATE TABLE measurements (
     id INTEGER PRIMARY KEY,
     oracle TEXT NOT NULL,
@@ -50,16 +62,18 @@ CREATE TABLE charges (
     measurement INTEGER NOT NULL REFERENCES measurements (id),
     PRIMARY KEY (run, ordinal)
 ) WITHOUT ROWID;
+{SECONDS};
 """
 KIND = SqliteKind(
     SCHEMA,
-    version=1,
+    version=2,
     unopened="{path} cannot be opened as a store ({error}); name another file.",
     damaged="{path} is not a nasgym store, or is damaged or cannot be written ({error}); name another file, or move this one away.",
     foreign=(
         "{path} is a SQLite file of another kind or version ({found}, expected {version}); name another file or move this one away."
     ),
     wal=True,
+    upgrades=(SECONDS,),
 )
 
 
@@ -74,6 +88,21 @@ class Measured:
     validation: float
     test: float
     train_seconds: float
+
+
+@dataclass(frozen=True)
+class SecondsCharge:
+    """Seconds that an agent charged beside its evaluations.
+
+    Attributes:
+        after: Charged evaluations before it.
+        clock: What the seconds are (`nasgym.oracles.oracle.Clock`).
+        seconds: How many.
+    """
+
+    after: int
+    clock: Clock
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -183,9 +212,7 @@ class Store:
                 try:
                     self._db.executemany("INSERT INTO charges (run, ordinal, measurement) VALUES (?, ?, ?)", rows)
                 except sqlite3.IntegrityError:
-                    raise DataError(
-                        f"another process is writing the same run to {self.path}; wait for it, or name another run."
-                    ) from None
+                    raise self._other_writer() from None
         known.update(added)
         return added
 
@@ -228,6 +255,29 @@ class Store:
     def charges(self, run: int) -> list[int]:
         """Measurement ids that a run was charged for, by ordinal."""
         return [row[0] for row in self._select("SELECT measurement FROM charges WHERE run = ? ORDER BY ordinal", run)]
+
+    def charge_seconds(self, run: int, ordinal: int, charge: SecondsCharge) -> None:
+        """Adds seconds that a run was charged for.
+
+        Raises:
+            DataError: Another process writes the same run.
+        """
+        with self._transaction():
+            try:
+                self._db.execute(
+                    "INSERT INTO seconds (run, ordinal, charges, clock, seconds) VALUES (?, ?, ?, ?, ?)",
+                    (run, ordinal, charge.after, charge.clock, charge.seconds),
+                )
+            except sqlite3.IntegrityError:
+                raise self._other_writer() from None
+
+    def _other_writer(self) -> DataError:
+        return DataError(f"another process is writing the same run to {self.path}; wait for it, or name another run.")
+
+    def seconds(self, run: int) -> list[SecondsCharge]:
+        """Seconds that a run was charged for, by ordinal."""
+        rows = self._select("SELECT charges, clock, seconds FROM seconds WHERE run = ? ORDER BY ordinal", run)
+        return [SecondsCharge(*row) for row in rows]
 
     def charged_archs(self, run: int, num_decisions: int) -> tuple[Archs, Ints]:
         """``(n, D)`` architectures that a run was charged for, by ordinal.

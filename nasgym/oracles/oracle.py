@@ -12,7 +12,7 @@ from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["LATENCY", "MEAN", "AccuracyOracle", "CostDefaults", "CostOracle", "Measurements", "SeedChoice", "Split"]
+__all__ = ["LATENCY", "MEAN", "AccuracyOracle", "Clock", "CostDefaults", "CostOracle", "Measurements", "SeedChoice", "Split"]
 
 # the cost that the keyword `device` is about; after "@" comes the name of another device
 LATENCY = "latency_ms"
@@ -21,6 +21,9 @@ MEAN = -1
 
 Split: TypeAlias = Literal["validation", "test"]
 SeedChoice: TypeAlias = Literal["mean", "sampled"] | int
+# seconds of one clock are never added to those of another: "simulated" were recorded when a table
+# was made, "measured" are processor seconds of this machine
+Clock: TypeAlias = Literal["simulated", "measured"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class AccuracyOracle(Protocol):
             answers need that.
         predicted: Whether a model says what a training would give; then there are no training
             seeds.
+        clock: What its training seconds are.
     """
 
     space: SearchSpace
@@ -71,6 +75,7 @@ class AccuracyOracle(Protocol):
     deterministic: bool
     complete: bool
     predicted: bool
+    clock: Clock = "simulated"
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds, one per architecture; -1 stands for the mean over all seeds."""

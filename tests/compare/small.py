@@ -61,8 +61,9 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(data: Path) -> dict[str, str]:
+    """Packages in the folder ``site`` of the data are found, too."""
     root = str(Path(__file__).parents[2])
-    return {**os.environ, "NASGYM_DATA": str(data), "PYTHONPATH": root, "COLUMNS": "120"}
+    return {**os.environ, "NASGYM_DATA": str(data), "PYTHONPATH": f"{root}{os.pathsep}{data / 'site'}", "COLUMNS": "120"}
 
 
 def _listen_to_ctrl_c() -> None:

@@ -64,7 +64,7 @@ def make_run(agent: str, seed: int, rows: list[int], at: list[int], digest: str,
     times = 10.0 * np.array(at, dtype=float) if seconds else np.full(len(at), np.nan)
     whole = 100.0 if seconds else np.nan
     return RunResult(
-        *(agent, seed, archs, np.array(at), times, reward, reward, 10, 12, 10.0, whole),
+        *(agent, seed, archs, np.array(at), {"simulated": times}, 0, reward, reward, 10, 12, 10.0, {"simulated": whole}, {}),
         *("budget", 0.5, 0.6, digest, 0.123 + seed),
     )
 
@@ -162,10 +162,10 @@ def test_results_have_a_row_for_each_run_and_the_clock_last():
 
 def test_curves_are_steps():
     judgement = make_judgement()
-    line = curves(judgement, judgement.true_reward, seconds=False)["random"]
+    line = curves(judgement, judgement.true_reward, clock=None)["random"]
     np.testing.assert_array_equal(line.x, np.arange(2, 11))  # from where both runs have an incumbent
     np.testing.assert_allclose(line.mean[[0, 1, 2, 3, 4]], [0.55, 0.55, 0.6, 0.6, 0.7], atol=1e-6)
-    timed = curves(judgement, judgement.true_reward, seconds=True)["random"]
+    timed = curves(judgement, judgement.true_reward, clock="simulated")["random"]
     assert (timed.x[0], timed.x[-1]) == (20.0, 100.0)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import random
 import signal
@@ -14,7 +15,7 @@ from nasgym.agents import make_agent
 from nasgym.compare.comparison import plan_comparison
 from nasgym.compare.run_result import RunResult
 from nasgym.compare.runs import run_all
-from nasgym.errors import BudgetExhausted, InvalidValue, NasgymError
+from nasgym.errors import BudgetExhausted, DataError, InvalidValue, NasgymError
 from nasgym.ledger import Budget
 from nasgym.ledger.store import Store
 from tests.compare.small import COMPARED, count_charges, fixed_files, run, start, store_contents
@@ -52,7 +53,7 @@ def test_results_equal_plain_searches_whatever_the_jobs(tmp_path):
         np.testing.assert_array_equal(found.archs, plain.history.archs[incumbents])
         np.testing.assert_array_equal(found.reward, plain.history.reward[incumbents])
         np.testing.assert_array_equal(found.evaluations, incumbents + 1)
-        np.testing.assert_allclose(found.seconds, plain.history.train_seconds.cumsum()[incumbents])
+        np.testing.assert_allclose(found.seconds["simulated"], plain.history.train_seconds.cumsum()[incumbents])
         assert (found.charged, found.ended) == (60, "budget")
 
 
@@ -67,16 +68,24 @@ def test_finished_searches_are_kept_and_more_seeds_join_them(tmp_path):
 
 
 def test_json_round_trip_keeps_what_is_not_known():
+    unknown = {"simulated": np.array([np.nan]), "measured": np.array([2.5])}
     result = RunResult(
-        *("random", 3, np.array([[0, 1]], dtype=np.int8), np.array([1]), np.array([np.nan]), np.array([0.5])),
-        *(np.array([0.25]), 7, 9, 7.0, float("nan"), "budget", 0.1, 0.2, "abc", 1.5),
+        *("random", 3, np.array([[0, 1]], dtype=np.int8), np.array([1]), unknown, 1, np.array([np.nan])),
+        *(np.array([0.25]), 7, 9, 7.0, {"simulated": np.nan}, {"measured": 2.5}, "budget", 0.1, np.nan, "abc", 1.5),
     )
-    data = result.to_json()
-    assert data["seconds"] == [None]
+    data = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert data["seconds"] == {"simulated": [None], "measured": [2.5]}
     again = RunResult.from_json(data)
-    assert np.isnan(again.seconds).all()
+    assert np.isnan(again.seconds["simulated"]).all()
+    assert np.isnan([again.reward[0], again.total_seconds["simulated"], again.last_fifth]).all()
+    assert not again.evaluated
     assert again.archs.dtype == np.int8
     assert again.to_json() == data
+
+
+def test_results_of_another_version_are_refused_in_one_sentence():
+    with pytest.raises(DataError, match="another version of nasgym; name another one"):
+        RunResult.from_json({"agent": "random", "seconds": [1.0]})
 
 
 @pytest.mark.usefixtures("small_folder")

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,31 @@ def test_the_log_is_switched_on_however_many_do_it_at_once(monkeypatch):
     monkeypatch.setattr(sqlite_file, "WAIT_SECONDS", -1.0)
     with pytest.raises(sqlite3.OperationalError):
         sqlite_file._switch_to_wal(Busy(sqlite3.SQLITE_BUSY))
+
+
+def test_an_older_version_is_brought_up_to_date_with_what_it_holds(tmp_path):
+    path = tmp_path / "toys.sqlite"
+    first = replace(KIND, schema="CREATE TABLE toys (name TEXT)", version=1, upgrades=())
+    with closing(first.connect(path)) as db:
+        db.execute("INSERT INTO toys VALUES ('ball')")
+    upgrades = ("CREATE TABLE cars (name TEXT)", "CREATE TABLE dolls (name TEXT); INSERT INTO dolls SELECT name FROM toys")
+    schema = "CREATE TABLE toys (name TEXT); CREATE TABLE cars (name TEXT); CREATE TABLE dolls (name TEXT)"
+    latest = replace(KIND, schema=schema, version=3, upgrades=upgrades)
+    for _ in range(2):
+        with closing(latest.connect(path)) as db:
+            assert db.execute("PRAGMA user_version").fetchone() == (3,)
+            assert db.execute("SELECT name FROM dolls").fetchall() == [("ball",)]
+    with pytest.raises(DataError, match="expected 1"):
+        first.connect(path)
+
+
+def test_an_older_version_of_another_kind_is_refused_and_kept(tmp_path):
+    path = tmp_path / "theirs.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE birds (name TEXT)")
+        db.execute("PRAGMA user_version = 1")
+    before = path.read_bytes()
+    schema = "CREATE TABLE toys (name TEXT); CREATE TABLE cars (name TEXT)"
+    with pytest.raises(DataError, match="version 1, expected 2"):
+        replace(KIND, schema=schema, version=2, upgrades=("CREATE TABLE cars (name TEXT)",)).connect(path)
+    assert path.read_bytes() == before

@@ -124,11 +124,46 @@ def test_seconds_of_shared_weights():
     ledger.charge(50.0)
     with pytest.raises(BudgetExhausted):
         ledger.charge(1.0)
-    with pytest.raises(InvalidValue, match="takes seconds"):
-        tiny_ledger(5).charge(1.0)
-    for wrong in (-1.0, float("nan")):
-        with pytest.raises(InvalidValue, match="takes seconds"):
+    for wrong in (-1.0, float("nan"), float("inf"), True, "3"):
+        with pytest.raises(InvalidValue, match="a number of seconds of 0 or more"):
             tiny_ledger(Budget("train_seconds", 5)).charge(wrong)
+
+
+@pytest.mark.parametrize("unit", ["distinct", "total"])
+def test_charged_seconds_are_shown_and_do_not_limit_a_budget_of_evaluations(unit):
+    ledger = tiny_ledger(Budget(unit, 4))
+    ledger.charge(1000.0)
+    seconds = ledger.evaluate(ALL[:3]).train_seconds
+    assert ledger.charge(2.5, "simulated") == 2.5
+    assert (ledger.spent, ledger.remaining) == (3.0, 1.0)
+    assert ledger.charged_seconds == {"simulated": 1002.5}
+    np.testing.assert_array_equal(ledger.history.seconds["simulated"], 1000.0 + np.cumsum(seconds))
+    assert ledger.seconds == {"simulated": float(np.cumsum(seconds)[-1]) + 1002.5}
+
+
+def test_seconds_of_two_clocks_are_never_added():
+    ledger = tiny_ledger(4)
+    seconds = ledger.evaluate(ALL[:2]).train_seconds
+    ledger.charge(7.0, "measured")
+    ledger.evaluate(ALL[2:3])
+    history = ledger.history
+    np.testing.assert_array_equal(history.seconds["measured"], [0.0, 0.0, 7.0])
+    np.testing.assert_array_equal(history.seconds["simulated"][:2], np.cumsum(seconds))
+    assert ledger.seconds["measured"] == 7.0
+    limited = tiny_ledger(Budget("train_seconds", 100))
+    with pytest.raises(InvalidValue, match="the budget is in simulated seconds, which are not added to measured ones"):
+        limited.charge(7.0, "measured")
+    with pytest.raises(UnknownName, match="mesured"):
+        ledger.charge(7.0, "mesured")
+
+
+def test_seconds_that_do_not_limit_are_charged_after_the_last_evaluation_too():
+    ledger = tiny_ledger(2)
+    ledger.evaluate(ALL[:2])
+    ledger.charge(1.0)
+    ledger.recommend(ALL[5])
+    assert ledger.charged_seconds == {"simulated": 1.0}
+    assert ledger.answers().seconds["simulated"][-1] == ledger.seconds["simulated"]
 
 
 def test_seconds_that_the_oracle_does_not_know():

@@ -304,3 +304,73 @@ def test_another_programs_database_is_refused_and_kept(tmp_path, version):
 def test_a_folder_is_no_store(tmp_path):
     with pytest.raises(DataError, match="cannot be opened"):
         Store(tmp_path)
+
+
+# ---- charged seconds ---------------------------------------------------------------------------
+
+
+def charging_search(store, clock, *, stop_after=None, seconds=(5.0, 2.0, 1.0)):
+    """Charges seconds between evaluations; what the agent was charged, or None if killed before."""
+    ledger = Ledger(tiny_problem(), 6, store=store, run="r", run_spec={})
+    paid = []
+    for step, number in enumerate(seconds):
+        if step == stop_after:
+            return None
+        paid.append(ledger.charge(number, clock))
+        ledger.evaluate(ALL[step : step + 1])
+    ledger.recommend(ALL[30])
+    return paid, ledger
+
+
+def test_charged_seconds_are_replayed(path):
+    assert charging_search(Store(path), "simulated", stop_after=2) is None
+    paid, ledger = charging_search(Store(path), "simulated")
+    fresh, undisturbed = charging_search(Store(), "simulated")
+    assert paid == fresh == [5.0, 2.0, 1.0]
+    np.testing.assert_array_equal(ledger.history.seconds["simulated"], undisturbed.history.seconds["simulated"])
+    assert ledger.answers().archs[-1].tolist() == ALL[30].tolist()
+
+
+def test_a_replayed_run_gets_the_measured_seconds_of_the_first_time(path):
+    charging_search(Store(path), "measured", stop_after=2, seconds=(5.0, 2.0, 1.0))
+    paid, ledger = charging_search(Store(path), "measured", seconds=(5.5, 2.5, 1.5))
+    assert paid == [5.0, 2.0, 1.5]
+    assert ledger.charged_seconds == {"measured": 8.5}
+
+
+def test_a_replayed_run_that_charges_something_else_is_refused(path):
+    charging_search(Store(path), "simulated", stop_after=2)
+    with pytest.raises(DataError, match="charged other seconds after 0 evaluations"):
+        charging_search(Store(path), "simulated", seconds=(5.5, 2.0, 1.0))
+    with pytest.raises(DataError, match="charged other seconds after 0 evaluations"):
+        charging_search(Store(path), "measured")
+
+
+def test_charged_seconds_are_on_disk_before_the_agent_goes_on(path):
+    Ledger(tiny_problem(), 6, store=Store(path), run="r").charge(5.0)
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT ordinal, charges, clock, seconds FROM seconds").fetchall() == [(0, 0, "simulated", 5.0)]
+    db.close()
+
+
+def test_two_processes_cannot_charge_one_run(path):
+    one, other = (Ledger(tiny_problem(), 5, store=Store(path), run="r") for _ in range(2))
+    one.charge(1.0)
+    with pytest.raises(DataError, match="another process is writing the same run"):
+        other.charge(1.0)
+
+
+def test_a_store_without_charged_seconds_is_brought_up_to_date(path):
+    """Stores of version 1 had no table of seconds; what they hold is kept."""
+    search(Store(path), stop_after=4)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("DROP TABLE seconds")
+    db.execute("PRAGMA user_version = 1")
+    charges = db.execute("SELECT * FROM charges").fetchall()
+    assert len(charges) == 12
+    store = Store(path)
+    assert db.execute("SELECT * FROM charges").fetchall() == charges
+    assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert_same(search(store), search(Store()))
+    assert store.seconds(store.open_run("r", {"agent": "toy"}).id) == []
+    db.close()

@@ -14,7 +14,7 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
 from nasgym.networks.scale import DIGITS
 from nasgym.networks.space_plans import has_own_images, plan_of
-from nasgym.oracles.oracle import AccuracyOracle, Measurements, SeedChoice, Split
+from nasgym.oracles.oracle import AccuracyOracle, Clock, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
 from nasgym.training.images import ImageSet
 from nasgym.training.schedule import Schedule
@@ -48,6 +48,7 @@ class TrainingOracle(AccuracyOracle):
     complete = False
     predicted = False
     search_metric: Split = "validation"
+    clock: Clock = "measured"
     seed: SeedChoice = "sampled"
 
     def __init__(

@@ -328,7 +328,10 @@ def test_a_comparison_marks_estimates_and_trainings(own, folder):
     problem = nasgym.make_problem("nasgym/FairNAS-v0", **keywords)
     arch = problem.space.sample(np.random.default_rng(0), 1)
     one = np.array([1.0])
-    run = RunResult(*("random", 0, arch, np.array([1]), one, one, one, 1, 1, 1.0, 1.0), *("budget", 0.5, 0.6, "a", 0.1))
+    run = RunResult(
+        *("random", 0, arch, np.array([1]), {"measured": one}, 0, one, one, 1, 1, 1.0, {"measured": 1.0}, {}),
+        *("budget", 0.5, 0.6, "a", 0.1),
+    )
     plan = Comparison("nasgym/FairNAS-v0", keywords, {"random": {}}, (0,), Budget("distinct", 1), problem.fingerprint, "0")
     assert "2 of them ESTIMATED from similar ones" in leaderboard_text(judge(problem, plan, [run]))
     assert any("ESTIMATED" in text for _, text in source_lines(problem))
