@@ -23,7 +23,7 @@ from nasgym.oracles.cost.counted import COUNTED, counted_cost
 from nasgym.oracles.oracle import Measurements
 from nasgym.registry import SPACES
 from nasgym.tables.table_file import Table, read_table, write_table
-from nasgym.tabulate.quality import quality
+from nasgym.tabulate.trust import trust
 from nasgym.training.packed_modules import pack_key
 from nasgym.type_aliases import Archs, Floats, Ints
 
@@ -183,7 +183,7 @@ def assemble_table(oracle: TrainingOracle, store: Store, search_fidelity: int | 
         "schedule": {**asdict(oracle.schedule), "epochs": list(oracle.fidelities)},
         "train_seconds_are": "processor seconds of one core, shared equally among networks that were trained side by side",
         "total_train_seconds": float(sum(values.sum() for values in seconds.values())),
-        "quality": quality(
+        "quality": trust(
             {f: accuracy["digits", f, "validation"] for f in oracle.fidelities},
             {f: accuracy["digits", f, "test"] for f in oracle.fidelities},
             costs["*", "macs_table"],

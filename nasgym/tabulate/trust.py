@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["quality", "rank_agreement"]
+__all__ = ["rank_agreement", "trust"]
 
 Column = npt.NDArray[np.floating[Any]]
 
@@ -43,7 +43,7 @@ def rank_agreement(values: Column) -> dict[str, float | None]:
     return {"all": float(np.mean(everywhere)), "top_half": float(np.mean(top)) if top else None}
 
 
-def quality(validation: dict[int, Column], test: dict[int, Column], macs: Column, params: Column) -> dict[str, Any]:
+def trust(validation: dict[int, Column], test: dict[int, Column], macs: Column, params: Column) -> dict[str, Any]:
     """Figures for the card of a table that was trained here; correlations are Spearman's.
 
     Args:
