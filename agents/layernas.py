@@ -56,7 +56,8 @@ class LayerNAS(Agent):
         select: ``"best"``: the most accurate candidate that has an option left; ``"uniform"``: a
             uniform bucket, then its most accurate one; ``"softmax"``: with probability proportional
             to exp(accuracy / temperature).
-        temperature: Of ``"softmax"``, in units of accuracy (fractions).
+        temperature: Of ``"softmax"``, in units of accuracy (fractions); of another quality, in
+            widths of its range.
         bucket_by: ``"cost"``: the problem's primary cost; ``"least-cost"``: the least cost of all
             completions of the chosen layers, and the buckets lie between the cheapest network and
             the constraint, so that none is wasted on what is filtered out (for limits far below the
@@ -93,7 +94,7 @@ class LayerNAS(Agent):
             raise InvalidValue(f"temperature must be a positive number, got {self.temperature!r}.")
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
-        layers = make_steps(ledger.space, self.cut)
+        layers, self._span = make_steps(ledger.space, self.cut), ledger.quality.span
         bucketize = self._bucketize(ledger, layers)
         filters = Filter(ledger, layers)
         known: dict[bytes, float] = {}
@@ -128,7 +129,7 @@ class LayerNAS(Agent):
             return max(eligible, key=lambda candidate: candidate.accuracy)
         if self.select == "softmax":
             accuracy = np.array([candidate.accuracy for candidate in eligible])
-            weight = np.exp((accuracy - accuracy.max()) / self.temperature)
+            weight = np.exp((accuracy - accuracy.max()) / (self.temperature * self._span))
             return eligible[rng.choice(len(eligible), p=weight / weight.sum())]
         first = [next((c for c in kept[key] if c.untried), None) for key in sorted(kept)]
         heads = [candidate for candidate in first if candidate is not None]
@@ -184,10 +185,13 @@ class LayerNAS(Agent):
 
 
 def _accuracies(ledger: Ledger, known: dict[bytes, float], archs: Archs) -> list[float]:
-    """``(N,)`` accuracies; a network that was evaluated before is not evaluated again."""
+    """``(N,)`` accuracies, of another quality its worth, of which more is better.
+
+    A network that was evaluated before is not evaluated again.
+    """
     keys = [row.tobytes() for row in archs]
     new = [row for row, key in enumerate(keys) if key not in known]
     if new:
-        found = ledger.evaluate(archs[new]).accuracy.tolist()
+        found = ledger.quality.worth(ledger.evaluate(archs[new]).accuracy).tolist()
         known.update(zip((keys[row] for row in new), found, strict=True))
     return [known[key] for key in keys]

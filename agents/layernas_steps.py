@@ -24,7 +24,7 @@ class Candidate:
 
     Attributes:
         arch: ``(D,)`` its choices.
-        accuracy: As evaluated.
+        accuracy: As evaluated; of another quality its worth, of which more is better.
         untried: The options of the next layer that are left to try, None: not looked up yet.
     """
 

@@ -1,4 +1,4 @@
-"""NSGA-II: a population that keeps the trade-off between accuracy and costs."""
+"""NSGA-II: a population that keeps the trade-off between qualities and costs."""
 
 from __future__ import annotations
 
@@ -107,9 +107,8 @@ class NSGA2(AskTellAgent):
 
 def _minimised(objectives: Sequence[Objective], ev: Evaluations) -> Floats:
     """``(N, number of objectives)`` values of which less is better."""
-    columns = [ev.accuracy if objective.name == "accuracy" else ev.costs[objective.name] for objective in objectives]
     signs = [-1.0 if objective.direction == "max" else 1.0 for objective in objectives]
-    return np.stack(columns, axis=1) * signs
+    return ev.values(objectives) * signs
 
 
 def _limits(constraint: Constraint | None) -> list[tuple[float, float]]:

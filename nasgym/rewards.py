@@ -1,6 +1,9 @@
 """Reward rules: what an architecture's accuracy and cost are worth.
 
-Formulas and sources: A is the accuracy in [0, 1], C the cost, T the target in the same unit.
+Formulas and sources: A is the worth of the quality, C the cost, T the target in the same unit. The
+worth of an accuracy is the accuracy, in [0, 1]; of another quality the number in its own unit, with
+its sign turned where less is better (a perplexity of 25 is worth -25). S is the width of the
+quality's range and B the worth of its bad end: 1 and 0 for an accuracy.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 
 from nasgym import registry
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.quality import ACCURACY, Quality
 from nasgym.type_aliases import Floats
 
 __all__ = [
@@ -31,19 +35,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class CostScale:
-    """What a rule may know about the cost: the target and the range over the space.
+    """What a rule may know about cost and quality: the target, and their ranges.
 
     Attributes:
         target: The wanted cost, one for all or ``(N,)`` one for each architecture; None where there
             is none.
         lower: Least wanted cost (0 unless the problem has a lower limit).
         least, largest: Cost of the cheapest and of the most expensive architecture of the space.
+        quality: What is rewarded; an accuracy unless the problem says otherwise.
     """
 
     target: float | Floats | None
     lower: float
     least: float
     largest: float
+    quality: Quality = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,21 @@ class RewardRule:
     """Base of the rules: a frozen dataclass of numbers, so that ``asdict`` and JSON rebuild it.
 
     A rule states `name`, whether it `needs_target`, and `_reward`; it may state `invalid_reward`,
-    which must lie below every reward of a valid architecture.
+    which must lie below every reward of a valid architecture. With `any_quality` it says that it
+    gives the right order for worths below zero, too, and multiplies what it adds in units of
+    accuracy with `scale.quality.span`. A rule that multiplies accuracies cannot: a price below 1
+    would make a worth of -25 better.
     """
 
     name: ClassVar[str]
     needs_target: ClassVar[bool] = True
+    any_quality: ClassVar[bool] = False
 
     def __call__(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
-        """``(N,)`` rewards from ``(N,)`` accuracies in [0, 1] and costs.
+        """``(N,)`` rewards from ``(N,)`` worths of the quality and costs.
 
-        Rules without a target ignore the costs.
+        The worth of an accuracy is the accuracy, in [0, 1] (`Quality.worth`). Rules without a
+        target ignore the costs.
         """
         return self._reward(accuracy, cost, scale)
 
@@ -74,9 +85,26 @@ class RewardRule:
         """
         target = scale.least if scale.target is None else scale.target
         corners = np.stack(np.broadcast_arrays(scale.least, scale.largest, target)).astype(np.float64)
-        worst = np.minimum(*(self._reward(np.full_like(corners, a), corners, scale).min(axis=0) for a in (0.0, 1.0)))
-        below = np.minimum(worst, 0.0) - 1.0
+        quality = scale.quality
+        ends = (quality.least_worth, quality.most_worth)
+        worst = np.minimum(*(self._reward(np.full_like(corners, a), corners, scale).min(axis=0) for a in ends))
+        below = np.minimum(worst, quality.least_worth) - quality.span
         return float(below) if below.ndim == 0 else np.asarray(below)
+
+    def check_quality(self, quality: Quality) -> None:
+        """Refuses qualities that the rule says nothing about.
+
+        Raises:
+            InvalidValue: The quality is signed or minimised, and the rule does not take any.
+        """
+        if self.any_quality or not (quality.signed or quality.minimised):
+            return
+        others = [name for name in registry.RULES.builtin if registry.RULES.load(name).any_quality]
+        why = "is minimised" if quality.minimised else f"can be negative (from {quality.low:g} on)"
+        raise InvalidValue(
+            f"reward rule {self.name!r} multiplies, and needs a quality that is never negative and of which more is better; "
+            f"{quality.words} {why}. Give reward= one of {', '.join(others)}."
+        )
 
     def describe(self) -> dict[str, Any]:
         """JSON-able form; `make_rule` reads it."""
@@ -97,6 +125,7 @@ class Accuracy(RewardRule):
 
     name: ClassVar[str] = "accuracy"
     needs_target: ClassVar[bool] = False
+    any_quality: ClassVar[bool] = True
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         return np.asarray(accuracy, dtype=np.float64)
@@ -134,54 +163,59 @@ class MnasNetHard(MnasNetSoft):
 
 @dataclass(frozen=True)
 class WeightedSum(RewardRule):
-    """R = A + lambda |C / T - 1|, lambda = alpha where C <= T, else beta.
+    """R = A + lambda S |C / T - 1|, lambda = alpha where C <= T, else beta.
 
     The form is MnasNet's (section 3), which publishes no coefficients and does not divide by T;
-    that division and the defaults are this library's.
+    that division, the factor S and the defaults are this library's.
 
     Attributes:
         alpha, beta: -0.07 each.
     """
 
     name: ClassVar[str] = "weighted-sum"
+    any_quality: ClassVar[bool] = True
     alpha: float = -0.07
     beta: float = -0.07
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         excess = cost / _target(scale) - 1.0
-        return np.asarray(accuracy + np.where(excess <= 0.0, self.alpha, self.beta) * np.abs(excess))
+        price = scale.quality.span * np.where(excess <= 0.0, self.alpha, self.beta)
+        return np.asarray(accuracy + price * np.abs(excess))
 
 
 @dataclass(frozen=True)
 class Absolute(RewardRule):
-    """R = A + beta |C / T - 1| (TuNAS, 2008.06120).
+    """R = A + beta S |C / T - 1| (TuNAS, 2008.06120; S is this library's).
 
     Attributes:
         beta: -0.10.
     """
 
     name: ClassVar[str] = "absolute"
+    any_quality: ClassVar[bool] = True
     beta: float = -0.10
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
-        return np.asarray(accuracy + self.beta * np.abs(cost / _target(scale) - 1.0))
+        return np.asarray(accuracy + self.beta * scale.quality.span * np.abs(cost / _target(scale) - 1.0))
 
 
 @dataclass(frozen=True)
 class Constrained(RewardRule):
-    """R = A where C <= T, else -min(1, C / T - 1).
+    """R = A where C <= T, else B - S min(1, C / T - 1); for an accuracy -min(1, C / T - 1).
 
     Every feasible architecture beats every other; the rule is this library's. With a lower limit L,
-    below it R = -(1 - C / L).
+    below it R = B - S (1 - C / L).
     """
 
     name: ClassVar[str] = "constrained"
+    any_quality: ClassVar[bool] = True
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         excess = cost / _target(scale) - 1.0
         if scale.lower > 0:
             excess = np.maximum(excess, np.maximum(scale.lower - cost, 0.0) / scale.lower)
-        return np.asarray(np.where(excess <= 0.0, accuracy, -np.minimum(1.0, excess)))
+        missed = scale.quality.least_worth - scale.quality.span * np.minimum(1.0, excess)
+        return np.asarray(np.where(excess <= 0.0, accuracy, missed))
 
 
 @dataclass(frozen=True)
@@ -189,21 +223,23 @@ class CostBucket(RewardRule):
     """LayerNAS's cost buckets (2304.11517) as a scalar, for agents that need one.
 
     The scalar form is this library's. `buckets` intervals of equal width lie between the cheapest
-    and the most expensive architecture. R = A in the buckets that hold [lower, T]; outside, minus
-    the distance to them in buckets, divided by `buckets`.
+    and the most expensive architecture. R = A in the buckets that hold [lower, T]; outside, B - S
+    d / `buckets`, where d is the distance to them in buckets.
 
     Attributes:
         buckets: 100, as in the paper's experiments.
     """
 
     name: ClassVar[str] = "cost-bucket"
+    any_quality: ClassVar[bool] = True
     buckets: int = 100
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         low, high = (self._bucket(np.asarray(limit), scale) for limit in (scale.lower, _target(scale)))
         bucket = self._bucket(cost, scale)
         outside = np.maximum(np.maximum(low - bucket, bucket - high), 0)
-        return np.asarray(np.where(outside == 0, accuracy, -outside / self.buckets))
+        missed = scale.quality.least_worth - scale.quality.span * (outside / self.buckets)
+        return np.asarray(np.where(outside == 0, accuracy, missed))
 
     def _bucket(self, cost: Floats, scale: CostScale) -> Floats:
         width = (scale.largest - scale.least) / self.buckets

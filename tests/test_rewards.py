@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasgym.errors import InvalidValue, UnknownName
+from nasgym.quality import Quality
 from nasgym.registry import RULES
 from nasgym.rewards import CostScale, make_rule
 
@@ -148,3 +150,77 @@ def test_errors_teach(spec, error, says):
 def test_a_rule_without_its_target():
     with pytest.raises(InvalidValue, match="give target="):
         make_rule("absolute")(ACCURACY, COST, CostScale(None, 0.0, 1.0, 2.0))
+
+
+# ---- other qualities than accuracy -------------------------------------------------------------
+
+PERPLEXITY = Quality("perplexity", "", "min", 22, 42)
+LOSS = Quality("negative_loss", "nats", "max", -3, 0)
+BLEU = Quality("bleu", "", "max", 0, 60)
+TAKES_ANY = ("accuracy", "weighted-sum", "absolute", "constrained", "cost-bucket")
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        # worth -25 for a perplexity of 25; the range is 20 wide, its bad end worth -42
+        ("accuracy", [-25.0, -25.0, -25.0]),
+        ("weighted-sum", [-25 - 0.07 * 20 * 0.5, -25.0, -25 - 0.07 * 20]),
+        ("absolute", [-25 - 0.1 * 20 * 0.5, -25.0, -25 - 0.1 * 20]),
+        ("constrained", [-25.0, -25.0, -42 - 20.0]),
+        ("cost-bucket", [-25.0, -25.0, -42 - 20 * 0.5]),
+    ],
+)
+def test_a_perplexity_by_hand(spec, wanted):
+    scale = replace(SCALE, quality=PERPLEXITY)
+    rewards = make_rule(spec)(PERPLEXITY.worth(np.full(3, 25.0)), COST, scale)
+    np.testing.assert_allclose(rewards, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("quality", [PERPLEXITY, LOSS, BLEU])
+@pytest.mark.parametrize("name", TAKES_ANY)
+def test_an_illegal_action_is_worth_less_with_any_quality(name, quality):
+    scale, rule, rng = replace(SCALE, quality=quality), make_rule(name), np.random.default_rng(0)
+    values = rng.uniform(quality.low, quality.high, 400)
+    values[:2] = quality.low, quality.high
+    rewards = rule(quality.worth(values), rng.choice([20.0, 100.0, 101.0, 220.0], 400), scale)
+    assert rule.invalid_reward(scale) < rewards.min()
+
+
+@pytest.mark.parametrize("quality", [PERPLEXITY, LOSS, BLEU])
+@pytest.mark.parametrize("name", ["constrained", "cost-bucket"])
+def test_whatever_is_feasible_beats_whatever_is_not(name, quality):
+    scale = replace(SCALE, quality=quality)
+    worth = np.array([quality.least_worth, quality.most_worth])
+    feasible, missed = (make_rule(name)(worth, np.full(2, cost), scale) for cost in (100.0, 104.0))
+    assert feasible.min() > missed.max()
+
+
+@pytest.mark.parametrize("quality", [PERPLEXITY, LOSS])
+def test_rules_that_multiply_refuse_signed_and_minimised_qualities_by_name(quality):
+    words = "perplexity is minimised" if quality.minimised else r"negative loss can be negative \(from -3 on\)"
+    for name in RULES.builtin:
+        if name in TAKES_ANY:
+            make_rule(name).check_quality(quality)
+            continue
+        said = rf"'{name}' multiplies.*{words}. Give reward= one of accuracy, .*constrained"
+        with pytest.raises(InvalidValue, match=said):
+            make_rule(name).check_quality(quality)
+
+
+def test_rules_that_multiply_take_a_quality_that_is_never_negative():
+    scale = replace(SCALE, quality=BLEU)
+    for name in RULES.builtin:
+        make_rule(name).check_quality(BLEU)
+    np.testing.assert_allclose(make_rule("mnasnet-hard")(np.array([30.0]), np.array([200.0]), scale), [15.0])
+    assert make_rule("mnasnet-hard").invalid_reward(scale) == -60.0
+
+
+@given(st.sampled_from(TAKES_ANY), st.integers(0, 1000))
+def test_a_minimised_accuracy_is_the_error_rate_one_below(name, seed):
+    """With the error rate 1 - A, every rule gives its reward of A less 1: the same order."""
+    rng, error = np.random.default_rng(seed), Quality("error", "fraction", "min", 0, 1)
+    accuracy, cost = rng.random(20), rng.uniform(20, 220, 20)
+    plain = make_rule(name)(accuracy, cost, SCALE)
+    turned = make_rule(name)(error.worth(1 - accuracy), cost, replace(SCALE, quality=error))
+    np.testing.assert_allclose(turned, plain - 1, atol=1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from nasgym.drawing.svg import page_svg
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.problems.evaluation import Constraint
 from nasgym.problems.evaluator import Evaluator
+from nasgym.quality import ACCURACY, Quality
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
@@ -31,8 +32,9 @@ Value: TypeAlias = float | str | bool | Sequence[float]
 COLUMNS = 100
 NARROWEST = 760
 MOST_LINES = 4
-# the first words of a result; whatever else it has follows in its own order
-FIRST = ("invalid_action", "accuracy", "reward", "feasible", "regret")
+# the words of a result that follow the qualities; whatever else it has comes after them, in its own
+# order
+NEXT = ("reward", "feasible", "regret")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,8 @@ class Frame:
         next_decision: Name of the decision that comes next, or of the layer where whole layers are
             chosen; None at the end.
         cost: What the completions can still cost, or None.
-        result: After the end, numbers and words by name; ``accuracy`` (in [0, 1]) and ``reward``
-            come first.
+        result: After the end, numbers and words by name; the qualities and ``reward`` come first.
+        qualities: What the qualities in it are, by name.
 
     Raises:
         InvalidValue: Not one architecture of the space.
@@ -58,6 +60,7 @@ class Frame:
     next_decision: str | None = None
     cost: CostRange | None = None
     result: Mapping[str, Value] | None = None
+    qualities: Mapping[str, Quality] = field(default_factory=lambda: {ACCURACY.name: ACCURACY})
 
     def __post_init__(self) -> None:
         row = np.asarray(self.arch)
@@ -101,10 +104,11 @@ class Frame:
         """The result on one line; empty before the end."""
         if self.result is None:
             return ""
-        names = [name for name in FIRST if name in self.result] + [name for name in self.result if name not in FIRST]
+        first = ("invalid_action", *self.qualities, *NEXT)
+        names = [name for name in first if name in self.result] + [name for name in self.result if name not in first]
         # the picture has these already
         skipped = {"arch"} if self.cost is None else {"arch", "target", self.cost.name}
-        return " · ".join(_named(name, self.result[name]) for name in names if name not in skipped)
+        return " · ".join(_named(name, self.result[name], self.qualities.get(name)) for name in names if name not in skipped)
 
 
 def frame_of(
@@ -128,7 +132,7 @@ def frame_of(
     Raises:
         NasgymError: As `Frame`.
     """
-    frame = Frame(evaluator.space, np.asarray(arch), next_decision, None, result)
+    frame = Frame(evaluator.space, np.asarray(arch), next_decision, None, result, evaluator.qualities)
     if evaluator.cost_name is None:
         return frame
     low, high = evaluator.cost_bounds(np.stack([frame.arch, np.full_like(frame.arch, OPEN)]))
@@ -139,7 +143,7 @@ def frame_of(
     if isinstance(measured, float):  # bounds of what is measured are estimates
         now = (measured, measured)
     cost = CostRange(evaluator.cost_name, *now, *whole, target, limits.lower)
-    return Frame(evaluator.space, frame.arch, next_decision, cost, result)
+    return Frame(evaluator.space, frame.arch, next_decision, cost, result, evaluator.qualities)
 
 
 def frame_text(frame: Frame) -> str:
@@ -231,7 +235,7 @@ def _alternatives(labels: Sequence[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} or {labels[-1]}"
 
 
-def _named(name: str, value: Value) -> str:
+def _named(name: str, value: Value, quality: Quality | None = None) -> str:
     words = name.replace("_", " ") if name == "invalid_action" else name
     if isinstance(value, bool | np.bool_):
         return words if value else f"not {words}"
@@ -243,6 +247,6 @@ def _named(name: str, value: Value) -> str:
     if numbers.ndim == 1:
         return f"{words} ({', '.join(f'{number:.4g}' for number in numbers.tolist())})"
     number = float(numbers)
-    if name == "accuracy":
-        return f"{words} {number:.2%}"
+    if quality is not None:
+        return f"{words} {number:.2%}" if quality.percent else f"{words} {quality.text(number)}"
     return f"{words} {amount(number)}" if abs(number) >= 1000 else f"{words} {number:.4g}"

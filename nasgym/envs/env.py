@@ -71,11 +71,12 @@ class NASEnv(Played, gymnasium.Env[Observation, np.int64]):
     `nasgym.BudgetExhausted` is raised when there is nothing left to evaluate with.
 
     ## Information
-    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1], `feasible`, every cost by
-    its name; `target` where the episode had its own, else `regret`, the best reward that the masks
-    allow minus this architecture's (both means over the training seeds; only where the space can be
-    enumerated, and without budget); `rule_reward`, the unshaped reward, where shaping is on; after
-    an illegal action `invalid_action`.
+    `action_mask` always; at the end `arch` (text), `accuracy` in [0, 1] (another quality under its
+    own name, and those that are measured with it), `feasible`, every cost by its name; `target`
+    where the episode had its own, else `regret`, the best reward that the masks allow minus this
+    architecture's (both means over the training seeds; only where the space can be enumerated, and
+    without budget); `rule_reward`, the unshaped reward, where shaping is on; after an illegal
+    action `invalid_action`.
 
     ## Arguments
     `problem`: an environment id (the default of each registered id), a `Problem` or a `Ledger`.

@@ -31,8 +31,10 @@ class MONASEnv(NASEnv):
     ## Rewards
     ``(k,)`` float32, all to be maximised, in the order of `objectives` (by default accuracy and the
     primary cost): accuracy in [0, 1], a cost as minus its share of the largest cost in the space,
-    so in [-1, 0]. Zeros before the last decision. An illegal action gives -1 for accuracy and -2
-    for each cost. `objective_units` brings a reward back to the objectives' own units.
+    so in [-1, 0]; other qualities and costs that are maximised are shares, too
+    (`nasgym.envs.reward_signal.VectorReward`). Zeros before the last decision. An illegal action
+    gives -1 for accuracy and -2 for each cost, of others 1 less than the least possible.
+    `objective_units` brings a reward back to the objectives' own units.
 
     Rules, targets and constraints do not change the rewards; `mask="feasible"` still keeps episodes
     within a target.

@@ -106,7 +106,7 @@ class Outcomes:
         """Infos in fresh arrays; `_flagged` marks those that depend on who set the target."""
         columns: Columns = {
             "arch": np.array(self._evaluator.space.to_str(archs) if texts is None else texts, dtype=object),
-            "accuracy": np.array(ev.accuracy, dtype=np.float64),
+            **{name: np.array(values, dtype=np.float64) for name, values in ev.qualities.items()},
             "feasible": np.array(ev.feasible, dtype=bool),
             **{name: np.array(cost, dtype=np.float64) for name, cost in ev.costs.items()},
         }

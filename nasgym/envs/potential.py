@@ -29,9 +29,10 @@ class Potential:
 
     Attributes:
         problem: What is played.
-        kind: ``"cost"``: Phi is what a perfect network (accuracy 1) at the least cost still
-            possible would earn; it tells a policy at once when it has spent too much. ``"value"``:
-            Phi is the best reward still possible, which gives the answer away: for study.
+        kind: ``"cost"``: Phi is what a perfect network (accuracy 1, or the good end of the
+            quality's range) at the least cost still possible would earn; it tells a policy at once
+            when it has spent too much. ``"value"``: Phi is the best reward still possible, which
+            gives the answer away: for study.
         gamma: Discount in (0, 1]; that of the learner.
     """
 
@@ -89,7 +90,7 @@ class Potential:
 
     def of_costs(self, least: Floats, targets: Floats | None = None) -> Floats:
         """``(N,)`` Phi of kind ``"cost"`` from the least costs of the completions."""
-        return self.problem.judge(np.ones(len(least)), least, targets)[0]
+        return self.problem.judge(np.full(len(least), self.problem.quality.best), least, targets)[0]
 
     def check_free(self, targets: Floats | None) -> None:
         """Raises `InvalidValue` where this potential takes no targets but the problem's."""

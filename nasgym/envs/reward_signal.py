@@ -62,8 +62,11 @@ class ScalarReward:
 class VectorReward:
     """One float32 number for each objective, all to be maximised.
 
-    Accuracy is in [0, 1], a cost is minus its share of the largest cost in the space. An illegal
-    action pays -1 for accuracy and -2 for each cost, which every architecture beats in every
+    Accuracy is in [0, 1], a cost is minus its share of the largest cost in the space; a cost that
+    is maximised is its share. Another quality is its share of that end of its range which is
+    farther from 0, with a minus where it is minimised: a perplexity from 22 to 42 is in
+    [-1, -0.52], a negative loss from -3 to 0 in [-1, 0]. An illegal action pays 1 less than the
+    least of that range (-1 for accuracy, -2 for a cost), which every architecture beats in every
     objective.
 
     Attributes:
@@ -77,20 +80,18 @@ class VectorReward:
     def __init__(self, evaluator: Evaluator, objectives: tuple[Objective, ...]) -> None:
         self.objectives = objectives
         self.shape: tuple[int, ...] = (len(objectives),)
-        root = evaluator.space.empty()
-        largest = [1.0 if o.name == "accuracy" else -float(evaluator.bounds_of(o.name, root)[1][0]) for o in objectives]
-        self.units = np.array(largest)
-        for objective, unit in zip(objectives, largest, strict=True):
-            if objective.direction != ("max" if objective.name == "accuracy" else "min"):
-                raise InvalidValue(f"accuracy is maximised and costs are minimised here, got {objective}.")
+        ranges = np.array([_range(evaluator, objective.name) for objective in objectives])
+        signs = np.array([1.0 if objective.direction == "max" else -1.0 for objective in objectives])
+        self.units = signs * np.abs(ranges).max(axis=1)
+        for objective, unit in zip(objectives, self.units.tolist(), strict=True):
             if unit == 0.0:
                 raise InvalidValue(f"objective {objective.name!r} costs 0 for every architecture; name another one.")
+        # the ends change places where less is better
+        self._low, self._high = np.sort(ranges / self.units[:, None], axis=1).T
 
     def reward_space(self) -> gymnasium.spaces.Box:
         """Bounds of one reward."""
-        low = np.array([-1.0 if o.name == "accuracy" else -2.0 for o in self.objectives], dtype=np.float32)
-        high = np.array([1.0 if o.name == "accuracy" else 0.0 for o in self.objectives], dtype=np.float32)
-        return gymnasium.spaces.Box(low, high, dtype=np.float32)
+        return gymnasium.spaces.Box((self._low - 1.0).astype(np.float32), self._high.astype(np.float32), dtype=np.float32)
 
     def rewards(self, ev: Evaluations) -> npt.NDArray[np.float32]:
         """See `RewardSignal.rewards`."""
@@ -105,8 +106,15 @@ class VectorReward:
         return np.tile(self.reward_space().low, (num, 1))
 
 
+def _range(evaluator: Evaluator, name: str) -> tuple[float, float]:
+    """From where to where an objective can go, in its own unit; costs begin at 0."""
+    if name in evaluator.qualities:
+        return evaluator.qualities[name].ends
+    return 0.0, float(evaluator.bounds_of(name, evaluator.space.empty())[1][0])
+
+
 def default_objectives(evaluator: Evaluator) -> tuple[Objective, ...]:
-    """The problem's objectives; accuracy and the primary cost where it has only one.
+    """The problem's objectives; its quality and the primary cost where it has only one.
 
     Raises:
         InvalidValue: There is only one, and no cost to set against it.
@@ -114,5 +122,7 @@ def default_objectives(evaluator: Evaluator) -> tuple[Objective, ...]:
     if len(evaluator.objectives) > 1:
         return evaluator.objectives
     if evaluator.cost_name is None:
-        raise InvalidValue("several objectives need a cost beside accuracy; give cost=... or objectives=[...].")
-    return (Objective("accuracy", "max"), Objective(evaluator.cost_name, "min"))
+        raise InvalidValue(
+            f"several objectives need a cost beside {evaluator.quality.words}; give cost=... or objectives=[...]."
+        )
+    return (Objective(evaluator.quality.name, evaluator.quality.direction), Objective(evaluator.cost_name, "min"))

@@ -46,8 +46,8 @@ class CsvFile:
         """A cell, in words that begin a message."""
         return f"{self.path}, row {self.numbers[row]}, column {column!r}"
 
-    def floats(self, column: str, *, blank: bool = False) -> Floats:
-        """``(rows,)`` numbers from 0, NaN where a cell is blank and may be.
+    def floats(self, column: str, *, blank: bool = False, signed: bool = False) -> Floats:
+        """``(rows,)`` numbers, NaN where a cell is blank and may be; from 0 on unless `signed`.
 
         Raises:
             DataError: A cell is empty, no number, negative or not finite.
@@ -59,7 +59,7 @@ class CsvFile:
             if not cell:
                 raise DataError(f"{self.where(row, column)}: the cell is empty; a table has no holes.")
             value = cell_number(self.where(row, column), cell)
-            if math.isfinite(value) and value >= 0:
+            if math.isfinite(value) and (signed or value >= 0):
                 values[row] = value
                 continue
             fault = "is negative" if math.isfinite(value) else "is not finite"

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.files.json_object import check_object, read_json
+from nasgym.importers.own_qualities import read_qualities
+from nasgym.quality import ACCURACY, Quality
 from nasgym.registry import SPACES
 from nasgym.spaces.described import DescribedSpace, space_from_description
 from nasgym.spaces.space import ENUMERATION_LIMIT
@@ -25,6 +27,7 @@ SPEC_KEYS = (
     "layers",
     "default",
     "ends",
+    "qualities",
     "accuracies",
     "train_seconds",
     "costs",
@@ -42,13 +45,17 @@ DATASET = "default"
 
 @dataclass(frozen=True)
 class AccuracyColumns:
-    """Columns with the accuracies of one data set, length and split, one for each training seed."""
+    """Columns with the accuracies of one data set, length and split, one for each training seed.
+
+    With `percent` their numbers are percent, else they are in the quality's own unit.
+    """
 
     columns: tuple[str, ...]
     dataset: str
     fidelity: int
     split: Literal["validation", "test"]
-    unit: Literal["percent", "fraction"]
+    quality: Quality
+    percent: bool
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class OwnSpec:
         canonical: See `Table`.
         sampled: Whether the CSV file has a sample of the architectures only.
         notes: Free text for the card.
+        qualities: What the numbers are, by data set; those that are no plain accuracies.
     """
 
     name: str
@@ -101,6 +109,7 @@ class OwnSpec:
     canonical: bool
     sampled: bool
     notes: tuple[str, ...]
+    qualities: Mapping[str, Quality]
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -140,7 +149,12 @@ def _parse(data: Any) -> OwnSpec:
         )
     sampled = _flag(data, "sampled")
     space, decisions = _space(name, data, sampled=sampled)
-    accuracies = tuple(_accuracy(entry) for entry in _entries(data, "accuracies"))
+    qualities = read_qualities(data.get("qualities", {}))
+    named = [entry.get("dataset", DATASET) for entry in _entries(data, "accuracies") if isinstance(entry, dict)]
+    for dataset in qualities:
+        if dataset not in named:
+            raise unknown_name("data set of 'qualities'", dataset, dict.fromkeys(named))
+    accuracies = tuple(_accuracy(entry, qualities) for entry in _entries(data, "accuracies"))
     seconds = tuple(_seconds(entry) for entry in _entries(data, "train_seconds"))
     costs = tuple(_cost(entry) for entry in _entries(data, "costs"))
     search, report = _epochs(data, "search_fidelity"), _epochs(data, "report_fidelity")
@@ -150,7 +164,10 @@ def _parse(data: Any) -> OwnSpec:
     _check_accuracies(accuracies)
     _check_belongs(accuracies, seconds, costs)
     metric = _search_metric(accuracies, search, report)
-    return OwnSpec(name, space, decisions, accuracies, seconds, costs, search, report, metric, canonical, sampled, tuple(notes))
+    texts = tuple(notes)
+    return OwnSpec(
+        name, space, decisions, accuracies, seconds, costs, search, report, metric, canonical, sampled, texts, qualities
+    )
 
 
 def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[DescribedSpace, tuple[str, ...]]:
@@ -172,15 +189,23 @@ def _space(name: str, data: Mapping[str, Any], *, sampled: bool) -> tuple[Descri
     return space, tuple(columns)
 
 
-def _accuracy(entry: Any) -> AccuracyColumns:
+def _accuracy(entry: Any, qualities: Mapping[str, Quality]) -> AccuracyColumns:
     known = ("column", "columns", "dataset", "fidelity", "split", "unit")
-    check_object("an entry of 'accuracies'", entry, known, ("fidelity", "split", "unit"))
-    split, unit = entry["split"], entry["unit"]
+    check_object("an entry of 'accuracies'", entry, known, ("fidelity", "split"))
+    split, dataset = entry["split"], _dataset(entry, DATASET)
     if split not in ("validation", "test"):
         raise unknown_name("split", split, ("validation", "test"))
-    if unit not in ("percent", "fraction"):
-        raise unknown_name("unit of accuracies", unit, ("percent", "fraction"))
-    return AccuracyColumns(_columns("accuracies", entry), _dataset(entry, DATASET), _epochs(entry, "fidelity"), split, unit)
+    quality = qualities.get(dataset, ACCURACY)
+    if quality.percent and "unit" not in entry:
+        raise InvalidValue(
+            f"an entry of 'accuracies' says in which 'unit' the file has it, percent or fraction, got {entry!r}."
+        )
+    allowed = ("percent", "fraction") if quality.percent else (quality.unit,)
+    unit = entry.get("unit", quality.unit)
+    if unit not in allowed:
+        raise unknown_name("unit of accuracies" if quality == ACCURACY else f"unit of {quality.name!r}", unit, allowed)
+    columns = _columns("accuracies", entry)
+    return AccuracyColumns(columns, dataset, _epochs(entry, "fidelity"), split, quality, quality.percent and unit == "percent")
 
 
 def _seconds(entry: Any) -> SecondsColumns:

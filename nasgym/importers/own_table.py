@@ -12,6 +12,7 @@ from nasgym.errors import DataError, unknown_name
 from nasgym.files.csv_file import CsvFile, read_csv
 from nasgym.files.provenance import describe_source
 from nasgym.importers.own_spec import AccuracyColumns, OwnSpec, read_spec
+from nasgym.quality import ACCURACY
 from nasgym.spaces.decision import Decision
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
@@ -51,8 +52,8 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
     archs, place = _places(sheet, spec, progress)
     accuracy = {}
     for entry in spec.accuracies:
-        values = np.stack([sheet.floats(column, blank=len(entry.columns) > 1) for column in entry.columns], axis=1)
-        accuracy[entry.dataset, entry.fidelity, str(entry.split)] = _fractions(sheet, entry, values)[place].astype(np.float32)
+        values = _kept(sheet, entry)[place].astype(np.float32)
+        accuracy[entry.dataset, entry.fidelity, str(entry.split)] = values
     seconds = {}
     for item in spec.train_seconds:
         columns = [sheet.floats(column, blank=len(item.columns) > 1) for column in item.columns]
@@ -68,6 +69,7 @@ def read_own_table(csv_path: Path, spec_path: Path, progress: Callable[[int, int
         "search_metric": spec.search_metric,
         "canonical": spec.canonical,
         **({"sampled": True} if spec.sampled else {}),
+        **({"qualities": {name: quality.describe() for name, quality in spec.qualities.items()}} if spec.qualities else {}),
         "seeds": {f"{entry.dataset}/{entry.fidelity}/{entry.split}": list(entry.columns) for entry in spec.accuracies},
         "notes": list(spec.notes),
         "spec": describe_source(spec_path)["source"],
@@ -148,23 +150,26 @@ def _named(spec: OwnSpec, arch: Archs) -> str:
     return f"{spec.space.to_str(arch[None])[0]!r} ({labels})"
 
 
-def _fractions(sheet: CsvFile, entry: AccuracyColumns, values: Floats) -> Floats:
-    """``(rows, seeds)`` accuracies as fractions, after checking range and unit."""
-    limit = 100.0 if entry.unit == "percent" else 1.0
-    high = np.argwhere(values > limit)
-    if len(high):
-        row, seed = high[0]
-        hint = ' If these are percent, say so: "unit": "percent".' if entry.unit == "fraction" else ""
+def _kept(sheet: CsvFile, entry: AccuracyColumns) -> Floats:
+    """``(rows, seeds)`` accuracies in the unit in which they are kept, after checking the range."""
+    quality, several, one = entry.quality, len(entry.columns) > 1, 100.0 if entry.percent else 1.0
+    values = np.stack([sheet.floats(column, blank=several, signed=quality.signed) for column in entry.columns], axis=1)
+    kept = values / one
+    wrong = np.argwhere(quality.outside(kept))
+    if len(wrong):
+        row, seed = wrong[0]
+        unit = ("percent" if entry.percent else "fractions") if quality.percent else quality.unit
+        hint = ' If these are percent, say so: "unit": "percent".' if quality.percent and not entry.percent else ""
         raise DataError(
-            f"{sheet.where(int(row), entry.columns[seed])}: {values[row, seed]:g} is no accuracy in {entry.unit}, which reach "
-            f"from 0 to {limit:g}.{hint}"
+            f"{sheet.where(int(row), entry.columns[seed])}: {values[row, seed]:g} is no {quality.words}{unit and f' in {unit}'}, "
+            f"which reaches from {one * quality.low:g} to {one * quality.high:g}.{hint}"
         )
     empty = np.isnan(values).all(axis=1)
     if empty.any():
         raise DataError(f"{sheet.where(int(empty.argmax()), entry.columns[0])}: no training seed has an accuracy.")
-    if entry.unit == "percent" and np.nanmax(values) <= 1:
+    if entry.percent and quality == ACCURACY and np.nanmax(values) <= 1:
         raise DataError(
             f"{sheet.path}: the largest number of {', '.join(entry.columns)} is {np.nanmax(values):g}, which looks like a "
             'fraction, not like percent; say so in the spec: "unit": "fraction".'
         )
-    return values / limit
+    return kept

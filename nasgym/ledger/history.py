@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class History:
     Attributes:
         archs: ``(n, D)`` as they were proposed, inactive decisions at 0.
         fidelity: ``(n,)`` epochs.
-        accuracy, reward, train_seconds: ``(n,)`` as the agent saw them.
+        accuracy, reward, train_seconds: ``(n,)`` as the agent saw them; `accuracy` is the searched
+            quality, whatever its name.
         costs: ``(n,)`` each, by name.
         feasible: ``(n,)`` whether the constraint held.
         spent: ``(n,)`` what was spent in the budget's unit, this row included.
@@ -36,6 +37,7 @@ class History:
             at the row's fidelity; equal to `reward` and `accuracy` where evaluations draw nothing.
         first: ``(n,)`` the first row of the row's network at its fidelity.
         forms: n encodings that share a measurement with the rows, as bytes.
+        qualities: ``(n,)`` each, by name: the searched one, then those that were measured with it.
     """
 
     archs: Archs
@@ -53,6 +55,7 @@ class History:
     mean_accuracy: Floats
     first: Ints
     forms: Sequence[bytes]
+    qualities: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -82,7 +85,15 @@ class Entry:
     charged: Mapping[Clock, float]
 
 
-def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int, clock: Clock, *, noisy: bool) -> History:
+def history_of(
+    log: Sequence[Entry],
+    costs: Iterable[str],
+    num_decisions: int,
+    clock: Clock,
+    *,
+    noisy: bool,
+    qualities: Iterable[str] = (),
+) -> History:
     """The history of a log.
 
     Args:
@@ -91,6 +102,7 @@ def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int, c
         num_decisions: D, for a log without entries.
         clock: What the training seconds are.
         noisy: Whether every evaluation draws a training seed.
+        qualities: Names of the qualities.
     """
     if not log:
         empty, whole = np.empty(0), np.empty(0, dtype=np.int64)
@@ -110,6 +122,7 @@ def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int, c
             mean_accuracy=empty,
             first=whole,
             forms=[],
+            qualities=dict.fromkeys(qualities, empty),
         )
     counts = [len(entry.rows) for entry in log]
     reward = np.concatenate([entry.ev.reward[entry.rows] for entry in log])
@@ -138,4 +151,5 @@ def history_of(log: Sequence[Entry], costs: Iterable[str], num_decisions: int, c
         mean_accuracy=mean_accuracy,
         first=first,
         forms=forms,
+        qualities={name: np.concatenate([entry.ev.qualities[name][entry.rows] for entry in log]) for name in qualities},
     )

@@ -198,11 +198,13 @@ class Ledger(ProblemView):
         new = self._measure_new(batch, epochs)
         if self.budget.unit == "train_seconds":
             batch = self._cut_by_seconds(batch, new)
+        seeds = np.array([seed for *_, seed in batch.keys], dtype=np.int64)
+        further = self._problem.measured.further(batch.forms, epochs, seeds)
         measured = self._commit(batch, new)
         test = self._problem.search_metric == "test"
         accuracy = np.array([m.test if test else m.validation for m in measured], dtype=np.float64)
         seconds = np.array([m.train_seconds for m in measured], dtype=np.float64)
-        ev = self._problem.assemble(batch.archs, accuracy, seconds)
+        ev = self._problem.assemble(batch.archs, accuracy, seconds, further=further)
         self._log_charges(batch, epochs, ev)
         if len(batch.archs) < len(prepared):
             self._raise_if_exhausted()
@@ -274,7 +276,7 @@ class Ledger(ProblemView):
             return {}
         rows = sorted(first.values())
         seeds = np.array([batch.keys[row][2] for row in rows], dtype=np.int64)
-        got = self._problem.accuracy.measure(batch.forms[rows], fidelity, seeds)
+        got = self._problem.measured.measure(batch.forms[rows], fidelity, seeds)
         values = zip(got.validation.tolist(), got.test.tolist(), got.train_seconds.tolist(), strict=True)
         return {batch.keys[row]: numbers for row, numbers in zip(rows, values, strict=True)}
 
@@ -316,7 +318,8 @@ class Ledger(ProblemView):
     def history(self) -> History:
         """Everything that was charged, in order."""
         noisy = self._problem.accuracy.seed == "sampled"
-        return history_of(self._log, self._problem.cost_oracles, self.space.num_decisions, self.clock, noisy=noisy)
+        problem, decisions = self._problem, self.space.num_decisions
+        return history_of(self._log, problem.cost_oracles, decisions, self.clock, noisy=noisy, qualities=problem.qualities)
 
     @property
     def charged_seconds(self) -> dict[Clock, float]:
@@ -347,7 +350,7 @@ class Ledger(ProblemView):
 
 def _frozen(ev: Evaluations) -> Evaluations:
     """The same numbers, made read-only because they are handed out again."""
-    for values in (ev.accuracy, ev.reward, ev.feasible, ev.train_seconds, *ev.costs.values()):
+    for values in (ev.accuracy, ev.reward, ev.feasible, ev.train_seconds, *ev.costs.values(), *ev.qualities.values()):
         values.setflags(write=False)
     return ev
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 import numpy as np
@@ -11,6 +12,7 @@ from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.problems.problem import Problem
+from nasgym.quality import Quality
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
@@ -31,6 +33,16 @@ class ProblemView:
     def space(self) -> SearchSpace:
         """The search space."""
         return self._problem.space
+
+    @property
+    def quality(self) -> Quality:
+        """What is searched for, and rewarded."""
+        return self._problem.quality
+
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """What is measured, by name; the searched quality first."""
+        return self._problem.qualities
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -60,7 +72,7 @@ class ProblemView:
     @property
     def fidelities(self) -> tuple[int, ...]:
         """Epochs that can be asked for, ascending."""
-        return self._problem.accuracy.fidelities
+        return self._problem.measured.fidelities
 
     @property
     def clock(self) -> Clock:

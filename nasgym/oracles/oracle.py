@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.oracles.layer_terms import LayerTerms
+from nasgym.quality import ACCURACY, Quality
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats, Ints
 
@@ -31,8 +32,8 @@ class Measurements:
     """What an oracle found for N architectures; arrays of shape (N,), NaN where it has no number.
 
     Attributes:
-        validation: Accuracy in [0, 1] on the validation split.
-        test: Accuracy in [0, 1] on the test split.
+        validation: The quality on the validation split, within its range (accuracy: in [0, 1]).
+        test: The quality on the test split.
         train_seconds: What the training took.
     """
 
@@ -47,6 +48,7 @@ class AccuracyOracle(Protocol):
 
     Attributes:
         space: The space whose encodings it reads.
+        quality: What its numbers are: an accuracy in [0, 1] unless it says otherwise.
         fingerprint: Changes whenever an answer could change; key of the store.
         canonical: Whether all encodings of one network share their result
             (`SearchSpace.canonical`).
@@ -66,6 +68,7 @@ class AccuracyOracle(Protocol):
     """
 
     space: SearchSpace
+    quality: Quality = ACCURACY
     fingerprint: str
     canonical: bool
     fidelities: tuple[int, ...]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nasgym.errors import MissingPackage
+from nasgym.quality import ACCURACY, Direction
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
 __all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Report", "nondominated"]
@@ -16,10 +16,10 @@ __all__ = ["Constraint", "Evaluations", "Front", "Objective", "Optimum", "Report
 
 @dataclass(frozen=True)
 class Objective:
-    """Something to make large or small: ``"accuracy"`` or the name of a cost."""
+    """Something to make large or small: a quality (``"accuracy"``) or a cost, by name."""
 
     name: str
-    direction: Literal["max", "min"]
+    direction: Direction
     weight: float = 1.0
 
 
@@ -46,11 +46,14 @@ class Evaluations:
     """What N architectures are worth; arrays of shape (N,).
 
     Attributes:
-        accuracy: In [0, 1]; the search metric at the fidelity that was asked for.
+        accuracy: The searched quality in its own unit, whatever its name (an accuracy: in [0, 1]);
+            the search metric at the fidelity that was asked for.
         costs: By cost name, in the unit of the name.
         reward: By the problem's rule.
         feasible: Whether the constraint holds; all true where there is none.
         train_seconds: What the training took, NaN where not known.
+        qualities: By name, each in its own unit: the searched one, which is `accuracy`, then those
+            that were measured with it.
     """
 
     accuracy: Floats
@@ -58,6 +61,7 @@ class Evaluations:
     reward: Floats
     feasible: Bools
     train_seconds: Floats
+    qualities: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -66,11 +70,18 @@ class Evaluations:
         """Those of ``(n,)`` rows, in fresh arrays."""
         costs = {name: cost.take(rows) for name, cost in self.costs.items()}
         seconds, feasible = self.train_seconds.take(rows), self.feasible.take(rows)
-        return Evaluations(self.accuracy.take(rows), costs, self.reward.take(rows), feasible, seconds)
+        qualities = {name: values.take(rows) for name, values in self.qualities.items()}
+        return Evaluations(self.accuracy.take(rows), costs, self.reward.take(rows), feasible, seconds, qualities)
+
+    def column(self, name: str) -> Floats:
+        """``(N,)`` a quality or a cost, in its own unit."""
+        if name in self.qualities:
+            return self.qualities[name]
+        return self.accuracy if name == ACCURACY.name else self.costs[name]
 
     def values(self, objectives: Sequence[Objective]) -> Floats:
         """``(N, k)`` objectives, each in its own unit."""
-        return np.stack([self.accuracy if o.name == "accuracy" else self.costs[o.name] for o in objectives], axis=1)
+        return np.stack([self.column(objective.name) for objective in objectives], axis=1)
 
 
 @dataclass(frozen=True)
@@ -78,16 +89,24 @@ class Report:
     """Full-fidelity numbers of N architectures, means over training seeds; arrays of shape (N,).
 
     Attributes:
-        test_accuracy: In [0, 1].
-        validation_accuracy: In [0, 1], NaN where the oracle has none.
+        test_accuracy: The searched quality in its own unit (an accuracy: in [0, 1]).
+        validation_accuracy: The same, NaN where the oracle has none.
         costs: By cost name.
         feasible: Whether the constraint holds.
+        qualities: Test numbers of the qualities that are measured with it, by name.
     """
 
     test_accuracy: Floats
     validation_accuracy: Floats
     costs: Mapping[str, Floats]
     feasible: Bools
+    qualities: Mapping[str, Floats] = field(default_factory=dict)
+
+    def take(self, rows: Ints) -> Report:
+        """Those of ``(n,)`` rows."""
+        costs = {name: cost[rows] for name, cost in self.costs.items()}
+        qualities = {name: values[rows] for name, values in self.qualities.items()}
+        return Report(self.test_accuracy[rows], self.validation_accuracy[rows], costs, self.feasible[rows], qualities)
 
 
 @dataclass(frozen=True)
@@ -98,14 +117,16 @@ class Optimum:
 
     Attributes:
         archs: ``(n, D)`` all that share the best reward, in the order of the space.
-        reward, accuracy: The best reward, and the accuracy of the first of them.
+        reward, accuracy: The best reward, and the searched quality of the first of them.
         costs: Costs of the first of them.
+        qualities: Every quality of the first of them, by name.
     """
 
     archs: Archs
     reward: float
     accuracy: float
     costs: Mapping[str, float]
+    qualities: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
+from nasgym.quality import Quality
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
@@ -23,6 +24,14 @@ class Evaluator(Protocol):
     @property
     def space(self) -> SearchSpace:
         """What can be built."""
+
+    @property
+    def quality(self) -> Quality:
+        """What is searched for, and rewarded."""
+
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """What is measured, by name; the searched quality first."""
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

@@ -15,7 +15,7 @@ from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.cost.counted import COUNTED, MEMORY
 from nasgym.oracles.cost.device_spec import DeviceSpec, check_device
 from nasgym.oracles.oracle import CostOracle, SeedChoice
-from nasgym.problems.evaluation import Objective
+from nasgym.problems.goals import GoalSpec, objectives_of, read_goals
 from nasgym.problems.problem import Problem
 from nasgym.problems.request import ProblemParts, Request
 from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
@@ -44,7 +44,7 @@ def make_problem(
     report: str | None = None,
     table: str | None = None,
     restrict: Mapping[str, Sequence[Label]] | None = None,
-    objectives: Sequence[str] | None = None,
+    objectives: Sequence[GoalSpec] | None = None,
     extra_costs: Sequence[str] = (),
     missing: Missing = "error",
 ) -> Problem:
@@ -85,7 +85,11 @@ def make_problem(
         table: Name of an imported table, for ``nasgym/Table-v0`` and the ids that are spaces.
         restrict: Decision name or pattern to the labels that stay, for example ``{"*.kernel":
             [3]}``.
-        objectives: Names for multi-objective agents: ``"accuracy"`` and costs.
+        objectives: For multi-objective agents: names, or pairs of name and ``"max"`` or ``"min"``,
+            of qualities and costs: ``["accuracy", "macs"]``, ``["perplexity", "accuracy@c100",
+            ["throughput", "max"]]``. Qualities follow their own direction, costs are minimised
+            unless a pair says otherwise. Of other data sets of the same table the quality goes by
+            ``"name@dataset"``; it is measured with every evaluation, at no charge.
         extra_costs: Further costs to report.
         missing: What to do about blocks that a device file lacks: ``"error"``, or ``"interpolate"``
             to estimate them from similar ones (`nasgym.devices.missing`), which marks the results.
@@ -105,17 +109,19 @@ def make_problem(
         raise InvalidValue(f"{env_id!r} always plays table {known.table!r}; play table {table!r} as 'nasgym/Table-v0'.")
     _check_types(spec)
     rule = make_rule(known.reward if reward is None else reward)
-    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing, report)
+    goals = read_goals(objectives)
+    names = [goal.name for goal in goals or ()]
+    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing, report, names)
     module, _, function = known.loader.partition(":")
     parts: ProblemParts = getattr(import_module(module), function)(request)
-    whole, oracle, oracles, reporting = parts
+    whole, oracle, oracles, further, reporting = parts
     space = whole if restrict is None else whole.restrict(restrict)
     narrowed = oracles if restrict is None else [o.narrow(space) for o in oracles]
     for one in narrowed:
         one.check()
     by_default = isinstance(target, str) and target == DEFAULT
     wanted: object = (_default_target(known, narrowed) if rule.needs_target else None) if by_default else target
-    goals = None if objectives is None else [Objective(n, "max" if n == "accuracy" else "min") for n in objectives]
+    qualities = {oracle.quality.name: oracle.quality, **{name: one.quality for name, one in further.items()}}
     return Problem(
         space,
         oracle,
@@ -123,7 +129,8 @@ def make_problem(
         rule,
         target=wanted_cost(wanted, narrowed, space),
         lower=lower,
-        objectives=goals,
+        objectives=None if goals is None else objectives_of(goals, qualities),
+        further=further,
         spec={"env_id": env_id, **{k: v for k, v in spec.items() if v != _DEFAULTS[k]}},
         report_accuracy=reporting,
     )
@@ -155,13 +162,12 @@ def _check_types(given: Mapping[str, Any]) -> None:
         raise InvalidValue(f"lower is a number or None, got {lower!r}.")
     if restrict is not None and not isinstance(restrict, Mapping):
         raise InvalidValue(f"restrict maps decisions to the labels that stay, as in {{'*.kernel': [3]}}, got {restrict!r}.")
-    for name in ("objectives", "extra_costs"):
-        value = given[name]
-        if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
-            raise InvalidValue(f"{name} is a list of names, got {value!r}.")
-        for one in value or ():
-            if not isinstance(one, str):
-                raise InvalidValue(f"{name} is a list of names, got {one!r} in it.")
+    extra = given["extra_costs"]
+    if extra is not None and (isinstance(extra, str) or not isinstance(extra, Sequence)):
+        raise InvalidValue(f"extra_costs is a list of names, got {extra!r}.")
+    for one in extra or ():
+        if not isinstance(one, str):
+            raise InvalidValue(f"extra_costs is a list of names, got {one!r} in it.")
 
 
 def wanted_cost(target: Any, costs: Sequence[CostOracle], space: SearchSpace) -> float | None:

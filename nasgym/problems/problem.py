@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.oracles.layer_terms import LayerTerms
-from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Measurements
-from nasgym.oracles.range_query import RangeQuery
-from nasgym.problems.evaluation import Constraint, Evaluations, Front, Objective, Optimum, Report, nondominated
-from nasgym.problems.value_cache import kept_values
+from nasgym.oracles.oracle import AccuracyOracle, CostOracle
+from nasgym.problems.evaluation import Constraint, Evaluations, Objective, Report
+from nasgym.problems.exact import ExactAnswers
+from nasgym.problems.goals import check_objectives
+from nasgym.problems.qualities import Qualities, split_of
+from nasgym.quality import ACCURACY, Quality
 from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats
@@ -28,7 +30,7 @@ __all__ = ["Problem"]
 SUM_ROUNDING = 1e-12
 
 
-class Problem:
+class Problem(ExactAnswers):
     """Space, accuracy oracle, cost oracles, objectives, constraint and rule.
 
     Two verbs: `evaluate` (accuracy is paid for) and `costs` (it is not). Searches reach a problem
@@ -36,17 +38,18 @@ class Problem:
 
     Args:
         space: What can be built; possibly a restriction of the accuracy oracle's space.
-        accuracy: How good.
+        accuracy: How good; says what its quality is.
         cost_oracles: How expensive, each by its name; the first is the primary one, which target
             and constraint refer to.
         rule: What is rewarded.
         target: Wanted cost in the primary cost's unit, or None.
         lower: Least wanted cost, or None.
-        objectives: What multi-objective agents optimise; by default accuracy, and the primary cost
-            where the rule has a target.
+        objectives: What multi-objective agents optimise; by default the quality, and the primary
+            cost where the rule has a target.
         spec: JSON-able keywords that rebuild the problem.
         report_accuracy: How good, for reports and exact answers, where that is not for a search to
             see; None where it is `accuracy`. No ledger reaches it.
+        further: Qualities that are measured with the searched one, by name; see `Qualities`.
 
     Raises:
         InvalidValue: Target, limits or rule do not fit together or to the space.
@@ -64,9 +67,13 @@ class Problem:
         objectives: Sequence[Objective] | None = None,
         spec: Mapping[str, Any] | None = None,
         report_accuracy: AccuracyOracle | None = None,
+        further: Mapping[str, AccuracyOracle] | None = None,
     ) -> None:
         self.space, self.accuracy, self.rule = space, accuracy, rule
         self.report_accuracy = report_accuracy
+        self.measured = Qualities(accuracy, further)
+        self._check_report(further)
+        rule.check_quality(accuracy.quality)
         self.cost_oracles = {oracle.name: oracle for oracle in cost_oracles}
         self.cost_name = next(iter(self.cost_oracles), None)
         self.spec = dict(spec or {})
@@ -80,20 +87,31 @@ class Problem:
         self.constraint = None
         if self.cost_name is not None and (target is not None or lower is not None):
             self.constraint = Constraint(self.cost_name, lower, target)
-        default = [Objective("accuracy", "max")]
+        default = [Objective(self.quality.name, self.quality.direction)]
         if rule.needs_target and self.cost_name is not None:
             default.append(Objective(self.cost_name, "min"))
         self.objectives = tuple(default if objectives is None else objectives)
-        for objective in self.objectives:
-            if objective.name not in ("accuracy", *self.cost_oracles):
-                hint = f"A further cost comes with extra_costs=[{objective.name!r}]."
-                raise unknown_name("objective", objective.name, ("accuracy", *self.cost_oracles), hint)
+        check_objectives(self.objectives, self.qualities, self.cost_oracles)
         self.invalid_reward = self._invalid_reward()
         self._keeps_values = True
 
+    def _check_report(self, further: Mapping[str, AccuracyOracle] | None) -> None:
+        """What reports is of the quality that is searched, and of no further ones."""
+        if self.report_accuracy is None:
+            return
+        if self.report_accuracy.quality != self.quality:
+            raise InvalidValue(
+                f"a search for {self.quality.words} cannot be reported by an oracle of another quality "
+                f"({self.report_accuracy.quality.about}); leave out report=."
+            )
+        if further:
+            raise InvalidValue(
+                f"objectives of other data sets ({', '.join(further)}) do not go with report=; leave out one of the two."
+            )
+
     def _scale(self, target: float | None, lower: float | None) -> CostScale:
         if self.cost_name is None:
-            return CostScale(None, 0.0, 1.0, 1.0)
+            return CostScale(None, 0.0, 1.0, 1.0, self.quality)
         low, high = self.cost_bounds(self.space.empty())
         least, largest = float(low[0]), float(high[0])
         if target is not None:
@@ -109,7 +127,7 @@ class Problem:
             raise InvalidValue(
                 f"cost {self.cost_name!r} has entries of 0, but reward rule {self.rule.name!r} divides by costs."
             )
-        return CostScale(target, lower or 0.0, least, largest)
+        return CostScale(target, lower or 0.0, least, largest, self.quality)
 
     def _check_targets(self, targets: Floats, least: float, largest: float) -> None:
         bad = ~(np.isfinite(targets) & (targets > 0))
@@ -173,7 +191,7 @@ class Problem:
         """``(N,)`` rewards and whether the constraint holds, from accuracies and primary costs.
 
         Args:
-            accuracy: ``(N,)`` in [0, 1].
+            accuracy: ``(N,)`` the searched quality in its own unit.
             cost: ``(N,)`` primary cost; ignored where the problem has none.
             targets: ``(N,)`` one target for each, instead of the problem's.
         """
@@ -181,7 +199,7 @@ class Problem:
         if targets is not None:
             scale = replace(scale, target=targets)
         feasible = np.ones(len(accuracy), dtype=bool) if constraint is None else constraint.holds(cost, targets)
-        return self.rule(accuracy, cost, scale), feasible
+        return self.rule(self.quality.worth(accuracy), cost, scale), feasible
 
     # ---- asking ---------------------------------------------------------------------------------
 
@@ -243,15 +261,31 @@ class Problem:
             seeds = np.concatenate(one_each or [np.empty(0, dtype=np.int64)])
         else:
             seeds = self.accuracy.draw_seeds(keys, epochs, rng or np.random.default_rng(0))
-        found = self.accuracy.measure(keys, epochs, seeds)
-        accuracy = found.validation if self.search_metric == "validation" else found.test
-        return self.assemble(prepared, accuracy, found.train_seconds, targets)
+        found = self.measured.measure(keys, epochs, seeds)
+        further = self.measured.further(keys, epochs, seeds)
+        return self.assemble(prepared, split_of(found, self.search_metric), found.train_seconds, targets, further)
 
-    def assemble(self, archs: Archs, accuracy: Floats, train_seconds: Floats, targets: Floats | None = None) -> Evaluations:
-        """Evaluations from measured accuracies: adds costs, reward and feasibility."""
+    def assemble(
+        self,
+        archs: Archs,
+        accuracy: Floats,
+        train_seconds: Floats,
+        targets: Floats | None = None,
+        further: Mapping[str, Floats] | None = None,
+    ) -> Evaluations:
+        """Evaluations from measured qualities: adds costs, reward and feasibility.
+
+        Args:
+            archs: ``(N, D)``.
+            accuracy: ``(N,)`` the searched quality.
+            train_seconds: ``(N,)``.
+            targets: ``(N,)`` one target for each instead of the problem's.
+            further: ``(N,)`` each, the qualities that were measured with it.
+        """
         costs = self.costs(archs)
         reward, feasible = self.judge(accuracy, self.primary(costs, len(archs)), targets)
-        return Evaluations(accuracy, costs, reward, feasible, train_seconds)
+        named = {self.quality.name: accuracy, **(further or {})}
+        return Evaluations(accuracy, costs, reward, feasible, train_seconds, named)
 
     def mean_evaluations(self, archs: npt.ArrayLike) -> Evaluations:
         """As `evaluate` at the search fidelity, by means over all training seeds; for reports only.
@@ -262,9 +296,8 @@ class Problem:
         if not self.deterministic:
             raise InvalidValue("there are no exact means where networks are trained or timed live; use a table.")
         prepared = self.prepare(archs)
-        found = self.accuracy.means(self.key(prepared), self.search_fidelity)
-        accuracy = found.validation if self.search_metric == "validation" else found.test
-        return self.assemble(prepared, accuracy, found.train_seconds)
+        found, further = self.measured.means(self.key(prepared), self.search_fidelity)
+        return self.assemble(prepared, split_of(found, self.search_metric), found.train_seconds, further=further)
 
     def primary(self, costs: Mapping[str, Floats], num: int) -> Floats:
         """``(num,)`` primary cost out of costs by name; ones where the problem has none."""
@@ -288,6 +321,16 @@ class Problem:
         cost = self.primary(evaluations.costs, len(evaluations))
         reward, feasible = self.judge(evaluations.accuracy, cost, targets)
         return replace(evaluations, reward=reward, feasible=feasible)
+
+    @property
+    def quality(self) -> Quality:
+        """What is searched for, and rewarded."""
+        return self.accuracy.quality
+
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """What is measured, by name; the searched quality first."""
+        return self.measured.named
 
     @property
     def deterministic(self) -> bool:
@@ -372,6 +415,7 @@ class Problem:
             return self
         other = self.without_report()
         other.accuracy = self.report_accuracy
+        other.measured = Qualities(self.report_accuracy)
         other.search_fidelity = self.report_accuracy.search_fidelity
         other.search_metric = self.report_accuracy.search_metric
         return other
@@ -384,8 +428,10 @@ class Problem:
         if self.report_accuracy is None:
             return self
         other = copy.copy(self)
-        for cached in [name for name, value in vars(type(self)).items() if isinstance(value, cached_property)]:
-            other.__dict__.pop(cached, None)
+        for kind in type(self).__mro__:
+            for name, value in vars(kind).items():
+                if isinstance(value, cached_property):
+                    other.__dict__.pop(name, None)
         other.report_accuracy = None
         return other
 
@@ -397,12 +443,10 @@ class Problem:
         if self.reporting is not self:
             return self.reporting.report(archs)
         prepared = self.prepare(archs)
-        found = self.accuracy.report(self.key(prepared))
+        found, further = self.measured.report(self.key(prepared))
         costs = self.costs(prepared)
         _, feasible = self.judge(found.test, self.primary(costs, len(prepared)))
-        return Report(found.test, found.validation, costs, feasible)
-
-    # ---- exact answers --------------------------------------------------------------------------
+        return Report(found.test, found.validation, costs, feasible, further)
 
     @property
     def exact(self) -> Problem:
@@ -416,110 +460,6 @@ class Problem:
     def problem(self) -> Problem:
         """The problem itself; a ledger refuses."""
         return self
-
-    @property
-    def has_exact_answers(self) -> bool:
-        """Whether `optimum`, `pareto_front` and `value_to_go` exist.
-
-        They need the accuracies of all architectures at once, costs that are free, and a space that
-        can be enumerated.
-        """
-        return self.accuracy.deterministic and self.accuracy.complete and self.free_costs and self.space.can_enumerate
-
-    @cached_property
-    def _mean_measurements(self) -> Measurements:
-        """Means over the training seeds at the search fidelity, of `space.enumerate()`."""
-        if not self.accuracy.deterministic:
-            raise InvalidValue("there is no exact answer where networks are trained or measured live; use a table.")
-        keys = self.key(self.space.enumerate())
-        return self.accuracy.means(keys, self.search_fidelity)
-
-    @cached_property
-    def everything(self) -> Evaluations:
-        """Evaluations of `space.enumerate()`: means over the training seeds at the search fidelity.
-
-        Raises:
-            InvalidValue: The space is too large, accuracies are not a table, or a cost is measured
-                live.
-        """
-        if not self.free_costs:
-            live = ", ".join(name for name, oracle in self.cost_oracles.items() if not oracle.free)
-            raise InvalidValue(
-                f"there is no exact answer where {live} is measured during the search; use a look-up table or a column of a table."
-            )
-        found = self._mean_measurements
-        accuracy = found.validation if self.search_metric == "validation" else found.test
-        return self.assemble(self.space.enumerate(), accuracy, found.train_seconds)
-
-    def optimum(self) -> Optimum:
-        """The best architectures of the space, exactly.
-
-        Raises:
-            InvalidValue: The space cannot be enumerated, or accuracies are not a table; the message
-                has the reason.
-        """
-        ev = self.everything
-        best = np.flatnonzero(ev.reward == ev.reward.max())
-        return Optimum(
-            self.space.enumerate()[best],
-            float(ev.reward[best[0]]),
-            float(ev.accuracy[best[0]]),
-            {name: float(cost[best[0]]) for name, cost in ev.costs.items()},
-        )
-
-    def pareto_front(self, objectives: Sequence[Objective] | None = None, *, feasible_only: bool = False) -> Front:
-        """The architectures that no other one beats in every objective, exactly.
-
-        Args:
-            objectives: By default the problem's.
-            feasible_only: Only those that meet the constraint count; otherwise it does not count.
-
-        Raises:
-            InvalidValue: As `optimum`.
-            MissingPackage: moocore is not installed.
-        """
-        ev, wanted = self.everything, self.objectives if objectives is None else tuple(objectives)
-        values = ev.values(wanted)
-        among = np.flatnonzero(ev.feasible) if feasible_only else np.arange(len(ev))
-        best = among[nondominated(values[among], [objective.direction == "max" for objective in wanted])]
-        return Front(self.space.enumerate()[best], values[best])
-
-    @cached_property
-    def _best_of_ranges(self) -> RangeQuery:
-        values = kept_values(self.fingerprint, self.space.size, lambda: self.everything.reward) if self._keeps_values else None
-        return RangeQuery(self.everything.reward if values is None else values, largest=True)
-
-    @cached_property
-    def _best_feasible_of_ranges(self) -> RangeQuery:
-        ev = self.everything
-        return RangeQuery(np.where(ev.feasible, ev.reward, -np.inf), largest=True)
-
-    def mean_rewards(self, archs: Archs) -> Floats:
-        """``(N,)`` rewards of complete architectures, by mean accuracy over the training seeds.
-
-        Raises:
-            InvalidValue: As `optimum`; or a row is not a complete valid architecture.
-        """
-        return np.asarray(self.everything.reward[self.space.index_of(archs)])
-
-    def value_to_go(self, archs: Archs, *, feasible_only: bool = False) -> Floats:
-        """``(N,)`` best reward that prefixes can still reach, exactly.
-
-        In a prefix the first decisions are made and the rest are ``-1``. Backward induction over
-        the tree of decisions gives the same. Because the order of the space is lexicographic, it is
-        the largest reward in a range of positions. Rewards of large spaces are kept on disk
-        (`nasgym.problems.value_cache`).
-
-        Args:
-            archs: ``(N, D)`` prefixes.
-            feasible_only: Only completions that meet the constraint count; minus infinity where
-                there is none.
-
-        Raises:
-            InvalidValue: As `optimum`; or a row is not a prefix or has no completion.
-        """
-        first, last = self.space.completions(archs)
-        return (self._best_feasible_of_ranges if feasible_only else self._best_of_ranges).query(first, last)
 
     # ---- identity -------------------------------------------------------------------------------
 
@@ -536,6 +476,9 @@ class Problem:
             "constraint": None if self.constraint is None else asdict(self.constraint),
             "objectives": [asdict(objective) for objective in self.objectives],
             **({} if self.report_accuracy is None else {"report": self.report_accuracy.fingerprint}),
+            # a plain accuracy adds nothing, so that its problems keep their fingerprints
+            **({} if self.quality == ACCURACY else {"quality": self.quality.describe()}),
+            **({"further": further} if (further := self.measured.fingerprints) else {}),
         }
 
     @cached_property

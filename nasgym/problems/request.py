@@ -26,6 +26,7 @@ class Request:
         accuracy, dataset, seed, fidelity, table: About accuracies.
         report: Name of the accuracy oracle that only reports, or None.
         cost, device, extra_costs, missing: About costs.
+        objectives: Names of the objectives; some may be further qualities.
     """
 
     known: Benchmark
@@ -39,6 +40,7 @@ class Request:
     extra_costs: Sequence[str] = ()
     missing: Missing = "error"
     report: str | None = None
+    objectives: Sequence[str] = ()
 
     @property
     def kind(self) -> str:
@@ -49,10 +51,12 @@ class Request:
 class ProblemParts(NamedTuple):
     """What an id's data give: the whole space, its accuracies, and the costs asked for.
 
-    The primary cost comes first. `report` is the oracle that only reports, where one is asked for.
+    The primary cost comes first. `further` are qualities that are measured with the accuracies, by
+    name; `report` is the oracle that only reports, where one is asked for.
     """
 
     space: SearchSpace
     accuracy: AccuracyOracle
     costs: list[CostOracle]
+    further: dict[str, AccuracyOracle]
     report: AccuracyOracle | None = None

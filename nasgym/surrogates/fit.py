@@ -85,10 +85,11 @@ def fit_table(table: Table, *, folds: int = 5, members: int = 1, seed: int = 0, 
     matrix = features.matrix(table.archs)
     columns = _columns(table)
     fitter = _Fitter(matrix, folds, members, seed, progress, total=len(columns) * members * (folds + 1))
+    ranges = _ranges(table)
     targets, models = [], []
     for column, values in columns.items():
-        low, high = _range_of(column, values)
-        targets.append({"column": column, "low": low, "high": high, **fitter.quality(column, values)})
+        low, high = ranges.get(column) or _extent(values)
+        targets.append({"column": column, "low": low, "high": high, **fitter.quality(column, values, ranges.get(column))})
         models += fitter.fit(values, np.arange(len(values)), 0)
     card = {
         "table": table.name,
@@ -135,9 +136,15 @@ def _columns(table: Table) -> dict[str, Floats]:
     return found
 
 
-def _range_of(column: str, values: Floats) -> tuple[float, float]:
-    """What predictions are brought into: for costs and seconds, what the models were fitted to."""
-    return (0.0, 1.0) if column.startswith("accuracy/") else (float(values.min()), float(values.max()))
+def _ranges(table: Table) -> dict[str, tuple[float, float]]:
+    """What predictions of a quality are brought into, by column: its range."""
+    named = {dataset: table.quality(dataset) for dataset in table.datasets}
+    return {f"accuracy/{d}/{epochs}/{split}": (named[d].low, named[d].high) for d, epochs, split in table.accuracy}
+
+
+def _extent(values: Floats) -> tuple[float, float]:
+    """What predictions of costs and seconds are brought into: what the models were fitted to."""
+    return float(values.min()), float(values.max())
 
 
 class _Fitter:
@@ -167,8 +174,11 @@ class _Fitter:
                 self.progress(self.done, self.total)
         return models
 
-    def quality(self, column: str, values: Floats) -> dict[str, Any]:
-        """R2, Kendall's tau and the residuals' spread, for folds that a model has not seen."""
+    def quality(self, column: str, values: Floats, limits: tuple[float, float] | None = None) -> dict[str, Any]:
+        """R2, Kendall's tau and the residuals' spread, for folds that a model has not seen.
+
+        Predictions are brought into `limits`, by default what the model was fitted to.
+        """
         from scipy.stats import kendalltau
 
         if values.min() == values.max():
@@ -177,7 +187,7 @@ class _Fitter:
         r2, tau, residuals = [], [], np.empty(len(values))
         for number, held in enumerate(self.folds, 1):
             seen = np.setdiff1d(np.arange(len(values)), held)
-            models, (low, high) = self.fit(values, seen, number), _range_of(column, values[seen])
+            models, (low, high) = self.fit(values, seen, number), limits or _extent(values[seen])
             found = np.mean([np.clip(model.predict(self.matrix[held]), low, high) for model in models], axis=0)
             residuals[held] = values[held] - found
             spread = values[held] - values[held].mean()

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nasgym.errors import DataError, unknown_name
+from nasgym.errors import DataError, NasgymError, unknown_name
 from nasgym.files.arrays import Array, read_arrays, write_arrays
+from nasgym.quality import ACCURACY, Quality
 
 __all__ = ["Table", "read_table", "write_table"]
 
@@ -25,6 +26,9 @@ SPLITS = ("validation", "test")
 class Table:
     """Accuracies, training seconds and costs of all architectures of a space, or of a sample.
 
+    Accuracies are those numbers that a search is about; their quality may be another one, for
+    example a perplexity.
+
     Row i of every array is architecture i of ``SearchSpace.enumerate()``; of a sampled table, row i
     of `archs`.
 
@@ -34,10 +38,11 @@ class Table:
             default); ``search_fidelity`` and ``report_fidelity`` (epochs); ``search_metric``
             (``"validation"`` or ``"test"``); ``canonical`` (whether all encodings of one network
             share their result). ``partial`` (true) marks a table that lacks architectures (NaN
-            rows), ``sampled`` (true) one that lists those that it has. Free keys say where the
-            numbers come from.
-        accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 in [0, 1], NaN
-            where a seed is missing.
+            rows), ``sampled`` (true) one that lists those that it has. ``qualities`` maps those
+            data sets whose numbers are no plain accuracies to what they are
+            (`Quality.describe`). Free keys say where the numbers come from.
+        accuracy: (dataset, fidelity in epochs, split) to ``(rows, seeds)`` float32 within the range
+            of the data set's quality (an accuracy: in [0, 1]), NaN where a seed is missing.
         train_seconds: (dataset, fidelity) to ``(rows,)`` or ``(rows, seeds)`` float32, NaN where a
             seed is missing.
         costs: (dataset or ``"*"`` for all, cost name with unit) to ``(rows,)`` float64, NaN where
@@ -59,13 +64,14 @@ class Table:
         if not self.accuracy:
             raise DataError(f"table {self.name!r} has no accuracies.")
         self._check_archs()
+        qualities = self._qualities
         for (dataset, fidelity, split), values in self.accuracy.items():
             where = f"accuracy {dataset}/{fidelity}/{split} of table {self.name!r}"
             if split not in SPLITS or dataset not in self.card["datasets"]:
                 raise DataError(f"{where}: datasets are {list(self.card['datasets'])}, splits {list(SPLITS)}.")
             if values.ndim != 2 or len(values) != self.num_rows:
                 raise DataError(f"{where} has the shape {values.shape}, expected ({self.num_rows}, seeds).")
-            _check_accuracy(where, values, partial=bool(self.card.get("partial", False)))
+            _check_accuracy(where, values, qualities[dataset], partial=bool(self.card.get("partial", False)))
         self._check_seconds()
         for (dataset, name), values in self.costs.items():
             if values.shape != (self.num_rows,):
@@ -126,6 +132,26 @@ class Table:
         """Names of the data sets; the first is the default."""
         return tuple(self.card["datasets"])
 
+    @cached_property
+    def _qualities(self) -> dict[str, Quality]:
+        declared = self.card.get("qualities", {})
+        if not isinstance(declared, Mapping):
+            raise DataError(f"'qualities' in the card of table {self.name!r} maps data sets to qualities, got {declared!r}.")
+        for dataset in declared:
+            if dataset not in self.datasets:
+                raise DataError(
+                    f"the card of table {self.name!r} has a quality of {dataset!r}; its data sets are {list(self.datasets)}."
+                )
+        try:
+            named = {dataset: Quality.of(description) for dataset, description in declared.items()}
+        except NasgymError as error:
+            raise DataError(f"the card of table {self.name!r}: {error}") from None
+        return {dataset: named.get(dataset, ACCURACY) for dataset in self.datasets}
+
+    def quality(self, dataset: str) -> Quality:
+        """What the numbers of a data set are: an accuracy, unless the card says otherwise."""
+        return self._qualities[dataset]
+
     def fidelities(self, dataset: str) -> tuple[int, ...]:
         """Epochs for which the table has accuracies, ascending."""
         return tuple(sorted({fidelity for name, fidelity, _ in self.accuracy if name == dataset}))
@@ -146,20 +172,18 @@ class Table:
         """Hash of the arrays and of what gives them meaning in the card (16 hex digits)."""
         digest = hashlib.sha256()
         meaning = ("space", "datasets", "search_fidelity", "report_fidelity", "search_metric", "canonical")
-        digest.update(json.dumps({key: self.card[key] for key in meaning}, sort_keys=True).encode())
+        known = {key: self.card[key] for key in meaning}
+        # a plain accuracy adds nothing, so that tables of accuracies keep their fingerprints
+        other = {dataset: quality.describe() for dataset, quality in self._qualities.items() if quality != ACCURACY}
+        digest.update(json.dumps({**known, **({"qualities": other} if other else {})}, sort_keys=True).encode())
         for key, values in sorted(_pack(self).items()):
             digest.update(key.encode())
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:16]
 
 
-def _check_accuracy(where: str, values: Array, *, partial: bool) -> None:
-    finite = values[~np.isnan(values)]
-    if finite.size and (finite.min() < 0.0 or finite.max() > 1.0):
-        raise DataError(
-            f"{where} reaches from {finite.min():.6g} to {finite.max():.6g}; accuracies are fractions from 0 to 1 "
-            "(divide percent by 100)."
-        )
+def _check_accuracy(where: str, values: Array, quality: Quality, *, partial: bool) -> None:
+    quality.check(values, lambda row: f"{where}, row {row}")
     empty = np.isnan(values).all(axis=1)
     if empty.any() and not partial:
         raise DataError(

@@ -192,7 +192,7 @@ def test_restricted_away():
 def assert_same_problem(one, other):
     for name, values in vars(one.everything).items():
         wanted = getattr(other.everything, name)
-        if name == "costs":
+        if name in ("costs", "qualities"):
             assert values.keys() == wanted.keys()
             values, wanted = np.array(list(values.values())), np.array(list(wanted.values()))
         np.testing.assert_array_equal(values, wanted, err_msg=name)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from nasgym.errors import DataError, UnknownName
-from nasgym.files.arrays import verify_checksum
-from nasgym.tables.table_file import Table, read_table, write_table
+from nasgym.files.arrays import verify_checksum, write_arrays
+from nasgym.quality import ACCURACY, Quality
+from nasgym.tables.table_file import FORMAT, Table, _pack, read_table, write_table
 
 CARD = {
     "name": "t",
@@ -103,7 +104,7 @@ BAD = np.full((3, 2), 0.5)
         ({"accuracy": {}}, "has no accuracies"),
         ({"accuracy": {KEY: BAD[:, 0]}}, "has the shape"),
         ({"accuracy": {KEY: BAD * 100}}, "divide percent by 100"),
-        ({"accuracy": {KEY: BAD - 1}}, "divide percent by 100"),
+        ({"accuracy": {KEY: BAD - 1}}, r"row 0: -0.5 is no accuracy, which reaches from 0 to 1"),
         ({"accuracy": {KEY: np.where([[1], [0], [1]], BAD, np.nan)}}, r"1 architectures, the first in row 1"),
         ({"accuracy": {("c", 1, "test"): BAD}}, "datasets are"),
         ({"accuracy": {("a", 1, "train"): BAD}}, "splits"),
@@ -127,3 +128,57 @@ def test_the_card_is_complete(key):
     card = {k: v for k, v in CARD.items() if k != key}
     with pytest.raises(DataError, match=f"lacks '{key}'"):
         Table(card, {KEY: BAD}, {}, {})
+
+
+# ---- other qualities than accuracy -------------------------------------------------------------
+
+PERPLEXITY = {"name": "perplexity", "unit": "", "direction": "min", "low": 22.0, "high": 42.0}
+
+
+def with_quality(values=None, **changes):
+    numbers = BAD * 20 + 22 if values is None else values
+    return make(card={"qualities": {"a": {**PERPLEXITY, **changes}}}, accuracy={KEY: numbers})
+
+
+def test_the_card_says_what_the_numbers_of_a_data_set_are(tmp_path):
+    table = with_quality()
+    assert table.quality("a") == Quality("perplexity", "", "min", 22, 42)
+    assert {table.quality(name) for name in table.datasets if name != "a"} <= {ACCURACY}
+    again = read_table(write_table(table, tmp_path / "t.npz"))
+    assert again.quality("a") == table.quality("a")
+    assert again.fingerprint == table.fingerprint
+
+
+def test_the_quality_is_part_of_the_fingerprint_unless_it_is_a_plain_accuracy():
+    found = {with_quality().fingerprint, with_quality(high=43.0).fingerprint, with_quality(direction="max").fingerprint}
+    assert len(found) == 3
+    plain = {"a": ACCURACY.describe()}
+    assert make(card={"qualities": plain}, accuracy=full().accuracy).fingerprint == full().fingerprint
+
+
+def test_a_number_outside_of_the_range_is_refused_with_its_row(tmp_path):
+    wrong = BAD * 20 + 22
+    wrong[2, 1] = 760
+    with pytest.raises(DataError, match=r"accuracy a/1/validation of table 't', row 2: 760 is no perplexity, .* 22 to 42\."):
+        with_quality(wrong)
+    table = with_quality()
+    # a card that was changed after its numbers were checked
+    write_arrays(
+        tmp_path / "t.npz", {"format": FORMAT, **table.card, "qualities": {"a": {**PERPLEXITY, "high": 30.0}}}, _pack(table)
+    )
+    with pytest.raises(DataError, match=r"row \d: .* is no perplexity, which reaches from 22 to 30"):
+        read_table(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize(
+    ("qualities", "says"),
+    [
+        (["a"], "maps data sets to qualities, got"),
+        ({"z": PERPLEXITY}, "has a quality of 'z'; its data sets are"),
+        ({"a": {**PERPLEXITY, "direction": "down"}}, "direction of 'perplexity' 'down'"),
+        ({"a": {"low": 1}}, "described by its name"),
+    ],
+)
+def test_a_card_with_wrong_qualities(qualities, says):
+    with pytest.raises(DataError, match=says):
+        make(card={"qualities": qualities})

@@ -39,6 +39,7 @@ class FittedModel:
         self.dataset = table.datasets[0] if dataset is None else dataset
         if self.dataset not in table.datasets:
             raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
+        self.quality = table.quality(self.dataset)
         self.canonical, self.members = bool(table.card["canonical"]), surrogate.members
         self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
         self.fidelities = tuple(
@@ -50,19 +51,19 @@ class FittedModel:
         self.report_fidelity = int(table.card["report_fidelity"])
         digest = hashlib.sha256(f"{surrogate.fingerprint}:{self.dataset}".encode())
         self.fingerprint = "surrogate:" + digest.hexdigest()[:16]
-        self.provenance = f"predicted by {surrogate.about}: {self._quality(self.search_fidelity, self.search_metric)}"
+        self.provenance = f"predicted by {surrogate.about}: {self._how_good(self.search_fidelity, self.search_metric)}"
 
-    def _quality(self, epochs: int, split: Split) -> str:
+    def _how_good(self, epochs: int, split: Split) -> str:
         target = self.surrogate.targets[f"accuracy/{self.dataset}/{epochs}/{split}"]
-        return f"{split} accuracy after {epochs} epochs, {target.quality(self.surrogate.card['folds'])}"
+        return f"{split} {self.quality.words} after {epochs} epochs, {target.quality(self.surrogate.card['folds'])}"
 
     @cached_property
     def details(self) -> list[tuple[str, str]]:
-        """Lines for cards: the quality of the test accuracies, features, and how it was fitted."""
+        """Lines for cards: how good the test predictions are, features, and how it was fitted."""
         card = self.surrogate.card
         made = ", ".join(f"{package} {number}" for package, number in card["versions"].items())
         return [
-            ("reports", f"predicted: {self._quality(self.report_fidelity, 'test')}"),
+            ("reports", f"predicted: {self._how_good(self.report_fidelity, 'test')}"),
             ("features", str(card["features"])),
             (
                 "fitted",

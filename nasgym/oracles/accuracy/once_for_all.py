@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.oracles.oracle import Measurements, Split
+from nasgym.quality import ACCURACY
 from nasgym.spaces.mobile_ofa import BLOCKS, RESOLUTIONS, STAGES, OnceForAllSpace
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.perceptron import FEATURES, Predictor
@@ -41,6 +42,7 @@ class OnceForAllModel:
     """
 
     canonical = True
+    quality = ACCURACY
     fidelities: tuple[int, ...] = (FIDELITY,)
     search_fidelity = report_fidelity = FIDELITY
     search_metric: Split = "validation"

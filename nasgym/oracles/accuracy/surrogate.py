@@ -10,6 +10,7 @@ import numpy as np
 
 from nasgym.errors import InvalidValue, OutsideSampleWarning, unknown_name
 from nasgym.oracles.oracle import MEAN, AccuracyOracle, Measurements, SeedChoice, Split
+from nasgym.quality import Quality
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Ints
 
@@ -23,6 +24,7 @@ class SurrogateModel(Protocol):
         fingerprint: Changes whenever a prediction could change.
         provenance: One sentence: what the accuracies are.
         space: The whole space whose encodings it reads.
+        quality: What it predicts.
         canonical: Whether all encodings of one network share their prediction.
         fidelities: Epochs with a search metric, ascending.
         search_fidelity, report_fidelity: Epochs that a search sees and that a report states.
@@ -33,6 +35,7 @@ class SurrogateModel(Protocol):
     fingerprint: str
     provenance: str
     space: SearchSpace
+    quality: Quality
     canonical: bool
     fidelities: tuple[int, ...]
     search_fidelity: int
@@ -95,6 +98,7 @@ class SurrogateOracle(AccuracyOracle):
         if seed not in ("mean", "sampled") and not (number and model.members > 1):
             members = range(model.members) if model.members > 1 else ()
             raise unknown_name("member of the surrogate (in the place of a training seed)", seed, ("mean", *members))
+        self.quality = model.quality
         self.fingerprint, self.provenance, self.canonical = model.fingerprint, model.provenance, model.canonical
         self.fidelities, self.search_fidelity, self.search_metric = model.fidelities, model.search_fidelity, model.search_metric
         self._warned = False

@@ -1,4 +1,4 @@
-"""`TableOracle`: accuracies and training seconds from a table, in batches."""
+"""`TableOracle`: accuracies (or another quality) and training seconds from a table, in batches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nasgym.errors import DataError, unknown_name
 from nasgym.oracles.oracle import MEAN, AccuracyOracle, Measurements, SeedChoice, Split
+from nasgym.quality import ACCURACY
 from nasgym.spaces.space import SearchSpace
 from nasgym.tables.table_file import Table
 from nasgym.type_aliases import Archs, Floats, Ints
@@ -62,6 +63,7 @@ class TableOracle(AccuracyOracle):
         self.dataset = table.datasets[0] if dataset is None else dataset
         if self.dataset not in table.datasets:
             raise unknown_name(f"dataset of table {table.name!r}", dataset, table.datasets)
+        self.quality = table.quality(self.dataset)
         self.canonical = bool(table.card["canonical"])
         self.complete = not table.card.get("partial", False) and not table.sampled
         self.search_metric: Split = "validation" if table.card["search_metric"] == "validation" else "test"
@@ -232,9 +234,10 @@ class TableOracle(AccuracyOracle):
             ("table", f"{self.table.name} ({self.table.fingerprint}), data set {self.dataset}"),
             (
                 "search metric",
-                f"{self.search_metric} accuracy after {self.search_fidelity} epochs, training seed: {self.seed}",
+                f"{self.search_metric} {self.quality.words} after {self.search_fidelity} epochs, training seed: {self.seed}",
             ),
-            ("report", f"test accuracy after {self.report_fidelity} epochs, mean over training seeds"),
+            *([] if self.quality == ACCURACY else [("quality", self.quality.about)]),
+            ("report", f"test {self.quality.words} after {self.report_fidelity} epochs, mean over training seeds"),
             *((key, card[key]) for key in CARD_KEYS if key in card),
         ]
 

@@ -20,7 +20,7 @@ from nasgym.surrogates.surrogate import find_surrogate
 from nasgym.tables.table_file import Table
 from nasgym.tables.table_folder import find_table, space_of_table
 
-__all__ = ["ACCURACIES", "make_accuracy", "make_report"]
+__all__ = ["ACCURACIES", "make_accuracy", "make_further", "make_report"]
 
 TRAINED_ON = "digits"
 PREDICTED_ON = "imagenet"
@@ -109,6 +109,43 @@ def _predicted(request: Request, space: SearchSpace, _table: Table | None) -> Ac
 
 # what the keyword `accuracy` may say; which of them an id knows, its `Benchmark` says
 ACCURACIES: dict[str, Maker] = {"table": _of_table, "training": _trained, "surrogate": _fitted, "predictor": _predicted}
+
+
+def make_further(request: Request, space: SearchSpace, table: Table | None = None) -> dict[str, AccuracyOracle]:
+    """The objectives of a request that are qualities of other data sets of its table, by name.
+
+    ``"perplexity@wikitext"`` is the perplexity of data set ``wikitext``, ``"perplexity"`` that of
+    the only data set that has one. Names that are none of them are left to the costs.
+
+    Args:
+        request: What was asked.
+        space: As for `make_accuracy`.
+        table: As for `make_accuracy`.
+
+    Raises:
+        InvalidValue: Several data sets have the quality, or it is the searched one under another
+            name.
+        NasgymError: As `make_accuracy`, of another data set.
+    """
+    if request.kind not in ("table", "surrogate") or not request.objectives:
+        return {}
+    source = _source(request, space) if table is None else table
+    searched = request.dataset or source.datasets[0]
+    found = {}
+    for name in request.objectives:
+        quality, at, dataset = name.partition("@")
+        if name == source.quality(searched).name:
+            continue
+        owners = [owner for owner in source.datasets if source.quality(owner).name == quality and (not at or owner == dataset)]
+        if owners == [searched]:
+            raise InvalidValue(f"objective {name!r} is the searched quality; name it {quality!r}.")
+        if len(owners) > 1:
+            raise InvalidValue(
+                f"objective {name!r} is there for several data sets; name one: {', '.join(f'{quality}@{owner}' for owner in owners)}."
+            )
+        if owners:
+            found[name] = ACCURACIES[request.kind](replace(request, dataset=owners[0]), space, table)
+    return found
 
 
 def _check_no_table(request: Request) -> None:

@@ -9,7 +9,7 @@ from nasgym.devices.device_folder import device_names
 from nasgym.oracles.cost.planned_costs import PlannedCosts
 from nasgym.oracles.oracle import LATENCY
 from nasgym.problems.request import ProblemParts, Request
-from nasgym.problems.sources.accuracy import make_accuracy, make_report
+from nasgym.problems.sources.accuracy import make_accuracy, make_further, make_report
 from nasgym.registration import Benchmark
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
@@ -53,4 +53,4 @@ def space_parts(request: Request) -> ProblemParts:
     names = [request.cost or ("macs" if device is None else LATENCY), *request.extra_costs]
     # the id's own device need not be there where no latency is asked for
     made = costs.all(names) if request.device is not None else [costs.make(name) for name in dict.fromkeys(names)]
-    return ProblemParts(space, accuracy, made, make_report(request, space))
+    return ProblemParts(space, accuracy, made, make_further(request, space), make_report(request, space))

@@ -13,7 +13,7 @@ from nasgym.oracles.cost.planned_costs import PlannedCosts
 from nasgym.oracles.cost.table import TableCost
 from nasgym.oracles.oracle import LATENCY, CostOracle
 from nasgym.problems.request import ProblemParts, Request
-from nasgym.problems.sources.accuracy import make_accuracy, make_report
+from nasgym.problems.sources.accuracy import make_accuracy, make_further, make_report
 from nasgym.registry import SPACES
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.surrogate import find_surrogate
@@ -44,8 +44,9 @@ def table_parts(request: Request) -> ProblemParts:
         if device is not None and not is_measured(device) and device not in costs.profiled:
             raise costs.unknown_device(device)
         planned.check_device(names)
-    report = make_report(request, whole, source)
-    return ProblemParts(whole, accuracy, [_cost(name, costs, planned) for name in names], report)
+    made = [_cost(name, costs, planned) for name in names]
+    further, report = make_further(request, whole, source), make_report(request, whole, source)
+    return ProblemParts(whole, accuracy, made, further, report)
 
 
 def table_devices(name: str, dataset: str | None = None) -> list[str]:
