@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
 from nasgym.agents.agent import Agent
+from nasgym.agents.common.adam import Adam
+from nasgym.agents.common.lstm_policy import LSTMPolicy
+from nasgym.agents.common.policy_gradient import loss_by_logits
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
 
-if TYPE_CHECKING:
-    import torch
-
 __all__ = ["Hyperparameters", "PolicyKind", "Reinforce"]
 
 PolicyKind: TypeAlias = Literal["lstm", "independent"]
-
-# its exponential is exactly 0, and 0 times it is 0, which minus infinity would not give
-MASKED = -1e9
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Reinforce(Agent):
             logits of the next decision, in the line of NAS with reinforcement learning (Zoph and
             Le, 1611.01578; two layers of 35 units there) and NASNet (1707.07012; one layer of 100
             units, remembered). ``"independent"``: one logit for each choice of each decision,
-            NATS-Bench's REINFORCE (2009.00437); needs no torch.
+            NATS-Bench's REINFORCE (2009.00437).
         batch, learning_rate, entropy_weight, scaling: None is the policy's own default
             (`Hyperparameters`, `DEFAULTS`): ``lstm`` 10, 0.005, 0.2, ``"rank"`` (this library's
             choice); ``independent`` 1, 0.01, 0, ``"percent"`` (NATS-Bench).
@@ -116,7 +113,13 @@ class Reinforce(Agent):
         if self.policy == "independent":
             policy = _IndependentPolicy(ledger.space, rng, chosen)
         else:
-            policy = _LSTMPolicy(ledger.space, rng, chosen, self.hidden)
+            policy = LSTMPolicy(
+                ledger.space,
+                rng,
+                hidden=self.hidden,
+                learning_rate=chosen.learning_rate,
+                entropy_weight=chosen.entropy_weight,
+            )
         while True:
             archs = policy.sample(chosen.batch)
             policy.update(scale(ledger.evaluate(archs).reward))
@@ -134,59 +137,6 @@ class _Policy(Protocol):
         ...
 
 
-class _LSTMPolicy:
-    """One LSTM cell over the decisions; all architectures of a batch are drawn in lock-step.
-
-    Weights are uniform in [-0.1, 0.1] as in NASNet (remembered), so that the first architectures
-    are nearly uniform draws.
-    """
-
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters, hidden: int) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        self._torch, self._space, self._rng, self._hidden = torch, space, rng, hidden
-        self._entropy_weight = chosen.entropy_weight
-        decisions, choices = space.num_decisions, space.max_choices
-        # skip_init: the usual constructor would draw from torch's global generator
-        self._cell = torch.nn.utils.skip_init(torch.nn.LSTMCell, hidden, hidden)  # type: ignore[no-untyped-call]  # torch's own
-        # a row for each choice of each decision, and the first one for the start
-        self._embedding = torch.empty(1 + decisions * choices, hidden)
-        self._heads = torch.empty(decisions, hidden, choices)
-        weights = [self._embedding, self._heads, *self._cell.parameters()]
-        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        with torch.no_grad():
-            for weight in weights:
-                weight.uniform_(-0.1, 0.1, generator=generator).requires_grad_()
-        self._adam = torch.optim.Adam(weights, lr=chosen.learning_rate)
-
-    def sample(self, n: int) -> Archs:
-        torch, space = self._torch, self._space
-        archs = np.full((n, space.num_decisions), -1, dtype=np.int8)
-        state = (torch.zeros(n, self._hidden), torch.zeros(n, self._hidden))
-        token = torch.zeros(n, dtype=torch.int64)
-        self._log_probability, self._entropy = torch.zeros(n), torch.zeros(n)
-        for t in range(space.num_decisions):
-            state = self._cell(self._embedding[token], state)
-            illegal = torch.from_numpy(~space.mask(archs, t))
-            log_p = (state[0] @ self._heads[t]).masked_fill(illegal, MASKED).log_softmax(dim=1)
-            # the largest of logits with Gumbel noise is a draw from their softmax
-            drawn = (log_p.detach().numpy() + self._rng.gumbel(size=log_p.shape)).argmax(axis=1)
-            archs[:, t] = drawn
-            choice = torch.from_numpy(drawn)
-            self._log_probability = self._log_probability + log_p.gather(1, choice[:, None])[:, 0]
-            self._entropy = self._entropy - (log_p.exp() * log_p).sum(dim=1)
-            token = 1 + t * space.max_choices + choice
-        return archs
-
-    def update(self, advantages: Floats) -> None:
-        wanted = self._torch.from_numpy(advantages).float() * self._log_probability
-        loss: torch.Tensor = -(wanted + self._entropy_weight * self._entropy).mean()
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self._adam.step()
-
-
 class _IndependentPolicy:
     """A softmax for each decision, on its own logits; gradient and Adam in closed form.
 
@@ -196,7 +146,7 @@ class _IndependentPolicy:
     def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters) -> None:
         self._space, self._rng, self._chosen = space, rng, chosen
         self.logits: Floats = rng.normal(scale=1e-3, size=(space.num_decisions, space.max_choices))
-        self._mean, self._square, self._steps = np.zeros_like(self.logits), np.zeros_like(self.logits), 0
+        self._adam = Adam(self.logits, chosen.learning_rate)
 
     def sample(self, n: int) -> Archs:
         space = self._space
@@ -210,24 +160,9 @@ class _IndependentPolicy:
         return archs
 
     def gradient(self, advantages: Floats) -> Floats:
-        """``(D, max_choices)`` derivative of the loss by the logits, for the last sample.
-
-        That of minus log-probability is p - onehot(choice); that of minus entropy H is p (log p +
-        H).
-        """
-        odds = np.exp(self._masked - self._masked.max(axis=2, keepdims=True))
-        p = odds / odds.sum(axis=2, keepdims=True)
-        slope = advantages[:, None, None] * (p - self._chosen_one)
-        if self._chosen.entropy_weight:
-            log_p = np.log(np.where(p > 0, p, 1.0))
-            entropy = -(p * log_p).sum(axis=2, keepdims=True)
-            slope += self._chosen.entropy_weight * p * (log_p + entropy)
+        """``(D, max_choices)`` derivative of the loss by the logits, for the last sample."""
+        slope = loss_by_logits(self._masked, self._chosen_one, advantages[:, None, None], self._chosen.entropy_weight)
         return np.asarray(slope.mean(axis=0))
 
     def update(self, advantages: Floats) -> None:
-        gradient = self.gradient(advantages)
-        self._steps += 1
-        self._mean += 0.1 * (gradient - self._mean)
-        self._square += 0.001 * (gradient**2 - self._square)
-        mean, square = self._mean / (1 - 0.9**self._steps), self._square / (1 - 0.999**self._steps)
-        self.logits -= self._chosen.learning_rate * mean / (np.sqrt(square) + 1e-8)
+        self._adam.step(self.gradient(advantages))

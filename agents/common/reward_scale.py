@@ -68,7 +68,8 @@ class RewardScale:
 
     def _ranked(self, rewards: Floats) -> Floats:
         self._seen.extend(rewards.tolist())
-        seen, new = np.array(self._seen), rewards[:, None]
-        share = (seen < new).mean(axis=1) + 0.5 * (seen == new).mean(axis=1)
+        seen = np.sort(np.array(self._seen))
+        below, up_to = np.searchsorted(seen, rewards, "left"), np.searchsorted(seen, rewards, "right")
+        share = below / len(seen) + 0.5 * ((up_to - below) / len(seen))
         # the square of a uniform share has mean 1/3 and variance 1/5 - 1/9
         return np.asarray((share**2 - 1 / 3) / np.sqrt(4 / 45))

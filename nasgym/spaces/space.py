@@ -246,6 +246,8 @@ class SearchSpace(TextForm):
         """
         if not 0 <= t < self.num_decisions:
             raise InvalidValue(f"decision {t} does not exist in {self.name!r}; allowed are 0 to {self.num_decisions - 1}.")
+        if self._parent[t] < 0 and self.stops is None:
+            return np.repeat(self.allowed[t : t + 1], len(archs), axis=0)
         active = np.ones(len(archs), dtype=bool)
         column = t
         while self._parent[column] >= 0:
