@@ -187,14 +187,9 @@ class Quality:
         return self.name.replace("_", " ")
 
     @property
-    def label(self) -> str:
-        """Words and unit, for an axis: ``"accuracy, %"``."""
-        return f"{self.words}, {self.shown_unit}" if self.shown_unit else self.words
-
-    @property
-    def head(self) -> str:
-        """Short form for a column under the word "test": ``"%"`` for accuracy, ``"perplexity"``."""
-        return " ".join(filter(None, ["" if self.name == "accuracy" else self.words, self.shown_unit]))
+    def plural(self) -> str:
+        """Many of them, in words."""
+        return "accuracies" if self.name == "accuracy" else f"{self.words} values"
 
     def text(self, value: float) -> str:
         """A value as people read it: ``"76.20 %"``, ``"25.13"``."""

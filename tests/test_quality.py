@@ -36,17 +36,17 @@ def test_worth_is_larger_where_it_is_better(quality, best, least_worth, most_wor
 
 
 @pytest.mark.parametrize(
-    ("quality", "value", "text", "label", "head"),
+    ("quality", "value", "text", "plural", "shown_unit"),
     [
-        (ACCURACY, 0.76204, "76.20 %", "accuracy, %", "%"),
-        (PERPLEXITY, 25.1289, "25.13", "perplexity", "perplexity"),
-        (LOSS, -0.71739, "-0.717 nats", "negative loss, nats", "negative loss nats"),
-        (ERROR, 0.05, "5.00 %", "top5 error, %", "top5 error %"),
-        (Quality("score", "", "max", 0, 2000), 1234.5, "1234", "score", "score"),
+        (ACCURACY, 0.76204, "76.20 %", "accuracies", "%"),
+        (PERPLEXITY, 25.1289, "25.13", "perplexity values", ""),
+        (LOSS, -0.71739, "-0.717 nats", "negative loss values", "nats"),
+        (ERROR, 0.05, "5.00 %", "top5 error values", "%"),
+        (Quality("score", "", "max", 0, 2000), 1234.5, "1234", "score values", ""),
     ],
 )
-def test_what_people_read(quality, value, text, label, head):
-    assert (quality.text(value), quality.label, quality.head) == (text, label, head)
+def test_what_people_read(quality, value, text, plural, shown_unit):
+    assert (quality.text(value), quality.plural, quality.shown_unit) == (text, plural, shown_unit)
 
 
 def test_about_says_direction_and_range():

@@ -15,6 +15,7 @@ from nasgym.errors import DataError, NasgymError
 from nasgym.files.arrays import checksum_path, verify_checksum
 from nasgym.files.data_folder import data_folder
 from nasgym.files.provenance import sha256_of
+from nasgym.quality import ACCURACY
 from nasgym.registry import SPACES, TABLES
 from nasgym.surrogates.perceptron import read_predictor
 from nasgym.surrogates.surrogate import read_surrogate
@@ -129,9 +130,15 @@ def _with_contents(file: Artifact) -> Artifact:
         ", ".join(table.datasets),
         ", ".join(map(str, table.fidelities(table.datasets[0]))),
         str(max(values.shape[1] for values in table.accuracy.values())),
-        str(table.card["search_metric"]),
+        _search_text(table),
     )
     return replace(file, space=space, contents=contents)
+
+
+def _search_text(table: Table) -> str:
+    """What a search on the default data set sees; its quality where that is no plain accuracy."""
+    quality, metric = table.quality(table.datasets[0]), str(table.card["search_metric"])
+    return metric if quality == ACCURACY else f"{metric} {quality.words} ({quality.direction})"
 
 
 def _verify_table(file: Artifact) -> str:

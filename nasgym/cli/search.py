@@ -40,13 +40,13 @@ def search(
     keywords, hyper = parse_settings(settings or [])
     plan, problem = plan_comparison(env_id, [agent], [seed], make_budget(budget_unit, budget), keywords, hyper)
     result = _search(problem, plan.budget, agent, plan.agents[agent], seed)
-    arch = result.best_arch
+    arch, quality = result.best_arch, problem.quality
     lines = [("architecture", problem.space.to_str(arch[None])[0])]
     if result.evaluated:
         seen = problem.search_metric if problem.search_metric == "validation" else "TEST"
         when = f"after {problem.search_fidelity} epochs" if problem.search_fidelity else "predicted"
         lines.append(("reward", f"{result.best_reward:.6g}"))
-        lines.append((f"{seen} accuracy", f"{100 * result.best_accuracy:.2f} % {when}"))
+        lines.append((f"{seen} {quality.words}", f"{quality.text(result.best_accuracy)} {when}"))
     else:
         lines.append(("reward", "not known: the agent recommends what it has not evaluated; --report looks it up"))
     lines += [(name, _amount(cost)) for name, cost in result.best_costs.items()]
@@ -61,11 +61,15 @@ def search(
     lines.append(("evaluations", f"{len(result.history)}; {ends.get(result.ended, result.ended)}"))
     lines += [(f"{clock} seconds", f"{seconds:,.4g} beside evaluations") for clock, seconds in result.charged_seconds.items()]
     if report:
-        test = float(problem.report(arch[None]).test_accuracy[0])
-        known = "not known: accuracies are predicted" if math.isnan(test) else f"{100 * test:.2f} % at full training"
-        lines.append(("test accuracy", known))
+        found = problem.report(arch[None])
+        test = float(found.test_accuracy[0])
+        known = f"not known: {quality.plural} are predicted" if math.isnan(test) else f"{quality.text(test)} at full training"
+        lines.append((f"test {quality.words}", known))
+        for name, values in found.qualities.items():
+            lines.append((f"test {name}", f"{problem.qualities[name].text(float(values[0]))} at full training"))
+    width = max(22, *(len(key) + 2 for key, _ in lines))
     for key, text in lines:
-        typer.echo(f"{key + ':' if key else '':22}{text}")
+        typer.echo(f"{key + ':' if key else '':{width}}{text}")
 
 
 def _amount(cost: float) -> str:

@@ -19,9 +19,10 @@ from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Report
 from nasgym.problems.problem import Problem
+from nasgym.quality import Quality
 from nasgym.type_aliases import Archs, Floats
 
-__all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge"]
+__all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge", "near_size"]
 
 REPS = 2000
 
@@ -59,14 +60,17 @@ class Standing:
         runs: Number of seeds.
         deterministic: Whether all of several seeds gave one and the same history: then there is
             nothing to average.
-        test: Of the answer's test accuracy at the report fidelity, in [0, 1].
+        test: Of the answer's test accuracy at the report fidelity, in [0, 1]; of another quality in
+            its own unit.
+        further: Of the answer's test numbers of the qualities that are measured with it, by name.
         reward: Of the answer's reward as the agent saw it; the true one where the agent did not
             evaluate its answer, where evaluations draw a training seed, and where another oracle
             reports.
         regret: Mean of what the answer lacks to the optimum (mean over training seeds, search
             fidelity); None without optimum.
-        to_near: Median of the evaluations until the answer was worth 99 % of the optimum;
-            infinite where half of the runs or more never got there; None without optimum.
+        to_near: Median of the evaluations until the answer was worth 99 % of the optimum (signed
+            and minimised qualities: until one percent of their range was missing); infinite where
+            half of the runs or more never got there; None without optimum.
         reached: Share of the runs that got there; None without optimum.
         feasible: Share of the runs whose answer meets the constraint.
         charged: Mean number of charged evaluations.
@@ -80,6 +84,7 @@ class Standing:
     runs: int
     deterministic: bool
     test: Spread
+    further: Mapping[str, Spread]
     reward: Spread
     regret: float | None
     to_near: float | None
@@ -101,7 +106,7 @@ class Ceiling:
             None with one seed.
         guided: Test accuracy of the architecture with the best reward (ties averaged): what a
             perfect search would report.
-        best: Best test accuracy of all feasible architectures.
+        best: Best test accuracy of all feasible architectures, by the direction of the quality.
     """
 
     rank_agreement: float | None
@@ -198,7 +203,7 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     standings = []
     for agent in comparison.agents:
         positions = [i for i, run in enumerate(runs) if run.agent == agent]
-        standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum))
+        standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum, problem.quality))
     standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
     ceiling = None if optimum is None or test is None else _ceiling(truth)
     return Judgement(comparison, problem, runs, answers, true_reward, true_accuracy, test, optimum, reason, standings, ceiling)
@@ -233,6 +238,11 @@ def _shown_reward(problem: Problem, run: RunResult, true_reward: Floats) -> floa
     return float(run.reward[-1] if as_seen else true_reward[-1])
 
 
+def near_size(quality: Quality) -> float | None:
+    """Of what one percent may be missing near the optimum; None: of the optimum's own size."""
+    return quality.span if quality.signed or quality.minimised else None
+
+
 def _optimum(problem: Problem) -> tuple[float | None, str]:
     try:
         return problem.optimum().reward, ""
@@ -244,8 +254,7 @@ def _report_once(problem: Problem, archs: Archs) -> Report:
     """Reports of ``(N, D)`` architectures, each different one trained once."""
     different, where = np.unique(archs, axis=0, return_inverse=True)
     found, rows = problem.report(different), where.reshape(-1)
-    costs = {name: cost[rows] for name, cost in found.costs.items()}
-    return Report(found.test_accuracy[rows], found.validation_accuracy[rows], costs, found.feasible[rows])
+    return found.take(rows)
 
 
 def _standing(
@@ -256,12 +265,13 @@ def _standing(
     true_reward: Sequence[Floats],
     shown: Sequence[float],
     optimum: float | None,
+    quality: Quality,
 ) -> Standing:
     own = [runs[i] for i in positions]
     lacking, to_near, reached = None, None, None
     if optimum is not None:
         lacking = float(statistics.regret(optimum, [true_reward[i][-1] for i in positions]).mean())
-        near = statistics.near_optimum(optimum)
+        near = statistics.near_optimum(optimum, size=near_size(quality))
         counts = [statistics.first_reach(runs[i].evaluations, true_reward[i], near) for i in positions]
         to_near, reached = statistics.median_evaluations(counts), float(np.isfinite(counts).mean())
     return Standing(
@@ -269,6 +279,7 @@ def _standing(
         runs=len(own),
         deterministic=len(own) > 1 and len({run.digest for run in own}) == 1,
         test=Spread.of(answers.test_accuracy[positions]),
+        further={name: Spread.of(values[positions]) for name, values in answers.qualities.items()},
         reward=Spread.of(np.array([shown[i] for i in positions])),
         regret=lacking,
         to_near=to_near,
@@ -295,7 +306,7 @@ def _ceiling(problem: Problem) -> Ceiling:
     return Ceiling(
         rank_agreement=_seed_agreement(problem),
         guided=statistics.best_of_ties(problem.everything.reward, report.test_accuracy),
-        best=float(feasible.max()) if len(feasible) else float("nan"),
+        best=float(feasible[np.argmax(problem.quality.worth(feasible))]) if len(feasible) else float("nan"),
     )
 
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasgym.compare.judgement import Judgement, Spread, Standing
+from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
+from nasgym.quality import ACCURACY, Quality
 
 __all__ = [
     "Section",
@@ -61,17 +62,21 @@ class Section:
 
 
 def sections(judgement: Judgement) -> list[Section]:
-    """The leaderboard in three parts that fit a terminal.
+    """The leaderboard in three parts that fit a terminal, or four with further qualities.
 
     Without an optimum the columns that need it are absent.
     """
-    known = judgement.optimum is not None
+    qualities = judgement.problem.qualities
+    name, *others = qualities
+    quality, known = qualities[name], judgement.optimum is not None
     clocks = _charged_clocks(judgement)
     answers: list[tuple[str, ...]] = []
+    further: list[tuple[str, ...]] = []
     rewards: list[tuple[str, ...]] = []
     efforts: list[tuple[str, ...]] = []
     for s in judgement.standings:
-        test = (_mean(s.test, 100.0, 2, s.deterministic), _interval(s.test, 100.0, 2, s))
+        test = _test_cells(s.test, quality, s)
+        further.append((s.agent, *(_test_cells(s.further[other], qualities[other], s)[0] for other in others)))
         answers.append((s.agent, str(s.runs), *test, f"{100 * s.feasible:.0f} %"))
         reward = (s.agent, _mean(s.reward, 1.0, 4, s.deterministic), _interval(s.reward, 1.0, 4, s))
         rewards.append(reward if s.regret is None else (*reward, f"{s.regret:.5f}"))
@@ -81,14 +86,27 @@ def sections(judgement: Judgement) -> list[Section]:
             near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
         charged = tuple(f"{s.charged_seconds.get(clock, 0.0):.1f}" for clock in clocks)
         efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
+    heads = [_test_head(other, qualities[other]) for other in others]
     return [
-        Section(("agent", "runs", "test %", "IQM [95 %]", "feasible"), answers),
+        Section(("agent", "runs", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
+        *([Section(("agent", *heads), further)] if others else []),
         Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
         Section(
             ("agent", "evaluations", *(f"{c} s" for c in clocks), *(("to 99 %", "got there") if known else ()), "ended"),
             efforts,
         ),
     ]
+
+
+def _test_cells(spread: Spread, quality: Quality, standing: Standing) -> tuple[str, str]:
+    scale, digits = quality.scale, quality.digits
+    return _mean(spread, scale, digits, standing.deterministic), _interval(spread, scale, digits, standing)
+
+
+def _test_head(name: str, quality: Quality, *, searched: bool = False) -> str:
+    """``"test %"`` for the accuracy that is searched; others have their name in it."""
+    named = "" if searched and name == ACCURACY.name else name.replace("_", " ")
+    return " ".join(filter(None, ["test", named, quality.shown_unit]))
 
 
 def _charged_clocks(judgement: Judgement) -> list[Clock]:
@@ -115,31 +133,34 @@ def subject(judgement: Judgement) -> list[str]:
 
 def ceiling_lines(judgement: Judgement) -> list[str]:
     """The noise ceiling, in lines of text."""
-    ceiling = judgement.ceiling
+    ceiling, quality = judgement.ceiling, judgement.problem.quality
     if ceiling is None:
         if judgement.optimum is not None:
-            return ["No noise ceiling: there are no test accuracies."]
+            return [f"No noise ceiling: there are no test {quality.plural}."]
         return [f"No noise ceiling and no regret: {judgement.no_optimum}"]
     agreement = "not known, the table has one training seed"
     if judgement.problem.reporting.accuracy.predicted:
-        agreement = "not known, accuracies are predicted"
+        agreement = f"not known, {quality.plural} are predicted"
     if ceiling.rank_agreement is not None:
         agreement = f"{ceiling.rank_agreement:.3f}"
     return [
         f"Rank correlation of two training seeds (Spearman): {agreement}",
-        f"Test accuracy of the architecture with the best reward, what a perfect search reports: {100 * ceiling.guided:.2f} %",
-        f"Best test accuracy of all feasible architectures: {100 * ceiling.best:.2f} %",
+        f"Test {quality.words} of the architecture with the best reward, what a perfect search reports: {quality.text(ceiling.guided)}",
+        f"Best test {quality.words} of all feasible architectures: {quality.text(ceiling.best)}",
     ]
 
 
 def caveats(judgement: Judgement) -> list[str]:
     """What a reader must know to read the numbers."""
     problem, notes = judgement.problem, []
+    quality = problem.quality
     if problem.search_metric == "test":
         notes.append(
-            "The table has no validation accuracies: the searches saw TEST accuracies (search_metric=test), so the test "
-            "accuracies above are optimistic."
+            f"The table has no validation {quality.plural}: the searches saw TEST {quality.plural} (search_metric=test), so the "
+            f"test {quality.plural} above are optimistic."
         )
+    if quality != ACCURACY:
+        notes.append(f"{quality.about}.{' Rewards have its sign turned: more is better.' if quality.minimised else ''}")
     answers = judgement.last_archs
     notes += problem.accuracy.notes(answers)
     if problem.report_accuracy is not None:
@@ -173,23 +194,24 @@ def caveats(judgement: Judgement) -> list[str]:
             f"regret: what the answer's reward (mean over training seeds) lacks to the optimum, {judgement.optimum:.5f}; "
             "agents are ranked by it."
         )
+        size = "its size" if near_size(quality) is None else f"the range of the {quality.words}"
         notes.append(
-            f"to 99 %: evaluations until the {judgement.answer_noun}'s reward is at least the optimum less one percent of its size; the median "
+            f"to 99 %: evaluations until the {judgement.answer_noun}'s reward is at least the optimum less one percent of {size}; the median "
             "over the runs, '-' where half of them or more never got there."
         )
     else:
         notes.append("agents are ranked by the IQM of the reward.")
     notes.append(
         "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with a stratified bootstrap interval "
-        f"(2,000 resamples). test %: the answer's {_test_accuracy(problem.reporting)}{_seen(problem)}."
+        f"(2,000 resamples). {_test_head(quality.name, quality, searched=True)}: the answer's {_test_words(problem.reporting)}{_seen(problem)}."
     )
     return notes
 
 
-def _test_accuracy(problem: Problem) -> str:
+def _test_words(problem: Problem) -> str:
     if problem.accuracy.predicted:
-        return "predicted test accuracy, where there is one"
-    return "test accuracy at full training, mean over training seeds"
+        return f"predicted test {problem.quality.words}, where there is one"
+    return f"test {problem.quality.words} at full training, mean over training seeds"
 
 
 def _seen(problem: Problem) -> str:
@@ -235,11 +257,15 @@ def _by_clock(seconds: Mapping[Clock, float]) -> str:
 
 
 def leaderboard_csv(judgement: Judgement) -> str:
-    """The leaderboard with all digits; accuracies are fractions, what is not known is empty."""
+    """The leaderboard with all digits; accuracies are fractions, what is not known is empty.
+
+    Columns of another quality have its name, and its own unit.
+    """
     rows = []
     for rank, s in enumerate(judgement.standings, start=1):
         row: dict[str, Any] = {"rank": rank, "agent": s.agent, "runs": s.runs, "deterministic": int(s.deterministic)}
-        for name, spread in (("test_accuracy", s.test), ("reward", s.reward)):
+        test, further = f"test_{judgement.problem.quality.name}", {f"test_{name}": spread for name, spread in s.further.items()}
+        for name, spread in {test: s.test, "reward": s.reward, **further}.items():
             row |= {
                 f"{name}_mean": spread.mean,
                 f"{name}_std": _blank(spread.std),
@@ -265,7 +291,7 @@ def leaderboard_csv(judgement: Judgement) -> str:
 
 def results_csv(judgement: Judgement) -> str:
     """One row for each run; the wall clock stands in the last column and nowhere else."""
-    answers = judgement.answers
+    answers, name = judgement.answers, judgement.problem.quality.name
     rows = []
     for i, run in enumerate(judgement.runs):
         row: dict[str, Any] = {
@@ -273,11 +299,12 @@ def results_csv(judgement: Judgement) -> str:
             "seed": run.seed,
             "arch": judgement.arch_texts[i],
             "reward": _blank(float(run.reward[-1])),
-            "accuracy": _blank(float(run.accuracy[-1])),
+            name: _blank(float(run.accuracy[-1])),
             "evaluated": int(run.evaluated),
             "true_reward": float(judgement.true_reward[i][-1]),
-            "test_accuracy": float(answers.test_accuracy[i]),
-            "validation_accuracy": _blank(float(answers.validation_accuracy[i])),
+            f"test_{name}": float(answers.test_accuracy[i]),
+            f"validation_{name}": _blank(float(answers.validation_accuracy[i])),
+            **{f"test_{other}": float(values[i]) for other, values in answers.qualities.items()},
         }
         row |= {name: float(cost[i]) for name, cost in answers.costs.items()}
         row |= {

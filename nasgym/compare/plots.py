@@ -59,7 +59,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """One picture: file name without ending, words, lines by agent, and the dashed line, if any."""
+    """One picture: file name without ending, words, lines by agent, and the dashed line, if any.
+
+    `less_is_better`: good curves go down.
+    """
 
     name: str
     title: str
@@ -68,6 +71,7 @@ class Plot:
     lines: Mapping[str, Curve]
     best: float | None
     best_label: str
+    less_is_better: bool = False
 
 
 def colours(agents: Sequence[str]) -> dict[str, str]:
@@ -104,36 +108,40 @@ def curves(judgement: Judgement, values: Sequence[Floats], *, clock: Clock | Non
 def plots_of(judgement: Judgement) -> list[Plot]:
     """The pictures of a comparison, over evaluations and, where known, over seconds.
 
-    What the search maximises; validation accuracy, where that is something else; test accuracy.
+    What the search maximises (or minimises); the quality's validation numbers, where that is
+    something else; its test numbers. Percent-type qualities are in percent.
     """
     problem, noun = judgement.problem.reporting, judgement.answer_noun
     plain = problem.rule.name == "accuracy"
     seen = "validation" if problem.search_metric == "validation" else "TEST (search_metric=test)"
-    scale = 100.0 if plain else 1.0
+    quality, less = problem.quality, problem.quality.minimised
+    words, unit = quality.words, f", {quality.shown_unit}" if quality.shown_unit else ""
+    # a plain reward is the quality itself, with its sign turned where less is better
+    scale = quality.sign * quality.scale if plain else 1.0
     searched = [scale * reward for reward in judgement.true_reward]
-    y_label = f"{seen} accuracy of the {noun}, %" if plain else f"reward of the {noun}, {seen}"
+    y_label = f"{seen} {words} of the {noun}{unit}" if plain else f"reward of the {noun}, {seen}"
     best = None if judgement.optimum is None else scale * judgement.optimum
-    panels = [("search", "What the search maximises", y_label, searched, best, "optimum")]
+    verb = "minimises" if plain and less else "maximises"
+    panels = [("search", f"What the search {verb}", y_label, searched, best, "optimum", plain and less)]
     if not plain and problem.search_metric == "validation":
-        validated = [100.0 * accuracy for accuracy in judgement.true_accuracy]
-        level = None if judgement.optimum is None else 100 * problem.optimum().accuracy
-        words = ("Validation accuracy", f"validation accuracy of the {noun}, %")
-        panels.append(("validation", *words, validated, level, "of the optimum by reward"))
+        validated = [quality.scale * accuracy for accuracy in judgement.true_accuracy]
+        level = None if judgement.optimum is None else quality.scale * problem.optimum().accuracy
+        title, label = f"Validation {words}", f"validation {words} of the {noun}{unit}"
+        panels.append(("validation", title, label, validated, level, "of the optimum by reward", less))
     if judgement.test is not None:
-        guided = None if judgement.ceiling is None else 100 * judgement.ceiling.guided
-        tested = [100.0 * test for test in judgement.test]
+        guided = None if judgement.ceiling is None else quality.scale * judgement.ceiling.guided
+        tested = [quality.scale * test for test in judgement.test]
         note = "" if problem.search_metric == "validation" else " (search_metric=test)"
-        panels.append(
-            ("test", f"Test accuracy{note}", f"test accuracy of the {noun}, %", tested, guided, "of the optimum by reward")
-        )
+        title, label = f"Test {words}{note}", f"test {words} of the {noun}{unit}"
+        panels.append(("test", title, label, tested, guided, "of the optimum by reward", less))
     axes: list[tuple[str, str, Clock | None]] = [("evaluations", "charged evaluations", None)]
     clock = judgement.only_clock
     if clock is not None:
         axes.append(("seconds", SECONDS_LABELS[clock], clock))
     return [
-        Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, clock=by), level, level_label)
+        Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, clock=by), level, level_label, down)
         for axis, x_label, by in axes
-        for name, title, label, values, level, level_label in panels
+        for name, title, label, values, level, level_label, down in panels
     ]
 
 
@@ -175,21 +183,23 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
 
 
 def _limits(plot: Plot) -> tuple[float, float]:
-    """Vertical range: the later part of every curve fills the upper half.
+    """Vertical range: the later part of every curve fills the better half.
 
-    What lies far below at the start is cut off.
+    What lies far from it at the start is cut off.
     """
+    sign = -1.0 if plot.less_is_better else 1.0
     settled, lowest, highs = [], [], []
     for line in plot.lines.values():
-        settled.append(float(line.low[int(SETTLED_SHARE * len(line.x)) :].min()))
-        lowest.append(float(line.low.min()))
-        highs.append(float(line.high.max()))
+        worse, better = (sign * line.high, sign * line.low) if plot.less_is_better else (line.low, line.high)
+        settled.append(float(worse[int(SETTLED_SHARE * len(line.x)) :].min()))
+        lowest.append(float(worse.min()))
+        highs.append(float(better.max()))
     if plot.best is not None:
-        highs.append(plot.best)
+        highs.append(sign * plot.best)
     high = max(highs)
     low = max(min(lowest), high - 2 * (high - min(settled)))
     air = 0.06 * (high - low) or max(abs(high), 1.0) * 1e-3
-    return low - air, high + air
+    return (low - air, high + air) if sign > 0 else (-high - air, air - low)
 
 
 def draw_plots(judgement: Judgement, out: Path) -> dict[str, str]:

@@ -85,10 +85,12 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
         text = judgement.arch_texts[i]
         if text not in cards:
             costs = [f"{name} {_amount(float(cost[i]))}" for name, cost in judgement.answers.costs.items()]
-            test = float(judgement.answers.test_accuracy[i])
-            numbers = [f"accuracy {100 * judgement.true_accuracy[i][-1]:.2f} %"]
+            test, quality = float(judgement.answers.test_accuracy[i]), judgement.problem.quality
+            numbers = [f"{quality.words} {quality.text(judgement.true_accuracy[i][-1])}"]
             if not math.isnan(test):
-                numbers = [f"test accuracy {100 * test:.2f} %"]
+                numbers = [f"test {quality.words} {quality.text(test)}"]
+            for name, values in judgement.answers.qualities.items():
+                numbers.append(f"test {name} {judgement.problem.qualities[name].text(float(values[i]))}")
             numbers += [f"reward {judgement.true_reward[i][-1]:.4f}", *costs]
             if not judgement.answers.feasible[i]:
                 numbers.append("does not meet the constraint")
@@ -125,6 +127,7 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
         title=f"{comparison.env_id}: {', '.join(comparison.agents)}",
         subject=subject(judgement),
         test_search=judgement.problem.search_metric == "test",
+        plural=judgement.problem.quality.plural,
         sections=sections(judgement),
         plots=[(titles[name], Markup(_inline(svg))) for name, svg in drawings.items()],  # drawn by matplotlib
         best=best,

@@ -101,13 +101,14 @@ def regret(optimum: float, rewards: npt.ArrayLike) -> Floats:
     return np.asarray(optimum - np.asarray(rewards, dtype=np.float64))
 
 
-def near_optimum(optimum: float, share: float = 0.99) -> float:
-    """The reward from which the optimum counts as reached: ``optimum - (1 - share) * |optimum|``.
+def near_optimum(optimum: float, share: float = 0.99, *, size: float | None = None) -> float:
+    """The reward from which the optimum counts as reached: ``optimum - (1 - share) * size``.
 
-    For a positive optimum that is ``share * optimum``; for a negative one it lies below the optimum
-    as well, by the same share of its size.
+    `size` is by default ``|optimum|``: for a positive optimum that is ``share * optimum``, and a
+    negative one is missed by the same share. Where a reward may be anything around 0, its size says
+    nothing, and the width of its range should be given.
     """
-    return optimum - (1.0 - share) * abs(optimum)
+    return optimum - (1.0 - share) * (abs(optimum) if size is None else size)
 
 
 def first_reach(evaluations: npt.ArrayLike, rewards: npt.ArrayLike, threshold: float) -> float:
