@@ -89,14 +89,14 @@ class PPO(Agent):
             raise unknown_name("mask", self.mask, get_args(MaskKind))
         self._scale()  # checks its arguments
 
-    def _scale(self) -> RewardScale:
-        return RewardScale(self.scaling, momentum=self.momentum, window=self.window)
+    def _scale(self, span: float = 1.0) -> RewardScale:
+        return RewardScale(self.scaling, momentum=self.momentum, window=self.window, span=span)
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         torch.set_num_threads(1)
         steps = ledger.space.num_decisions
         vector_env = NASVectorEnv(ledger, self.episodes, mask=self.mask, autoreset_mode="SameStep")
-        envs = _ScaledRewards(SB3VecEnv(vector_env), self._scale())
+        envs = _ScaledRewards(SB3VecEnv(vector_env), self._scale(ledger.quality.span))
         model = MaskablePPO(
             "MlpPolicy",
             envs,

@@ -108,7 +108,8 @@ class Reinforce(Agent):
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         chosen = self._resolved()
-        scale = RewardScale(chosen.scaling, momentum=self.momentum, window=self.window)
+        span = ledger.quality.span
+        scale = RewardScale(chosen.scaling, momentum=self.momentum, window=self.window, span=span)
         policy: _Policy
         if self.policy == "independent":
             policy = _IndependentPolicy(ledger.space, rng, chosen)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -132,10 +133,15 @@ class Quality:
 
         The ends of the range count as the values' own precision has them.
         """
-        if values.dtype == np.float32:
-            return np.asarray((values < np.float32(self.low)) | (values > np.float32(self.high)))
+        low, high = self._limits[values.dtype == np.float32]
+        return np.asarray((values < low) | (values > high))
+
+    @cached_property
+    def _limits(self) -> tuple[tuple[float, float], tuple[np.float32, np.float32]]:
+        """Limits of numbers in double precision, which may be means, and in single precision."""
         low, high = self.ends
-        return np.asarray((values < low - ROUNDING * np.spacing(abs(low))) | (values > high + ROUNDING * np.spacing(abs(high))))
+        means = low - ROUNDING * float(np.spacing(abs(low))), high + ROUNDING * float(np.spacing(abs(high)))
+        return means, (np.float32(self.low), np.float32(self.high))
 
     def check(self, values: npt.NDArray[np.floating[Any]], where: Callable[[int], str]) -> None:
         """Refuses values outside of the range; NaN passes.

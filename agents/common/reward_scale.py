@@ -29,24 +29,26 @@ class RewardScale:
             and variance 1. How bad a bad reward is then does not matter, and the square tells good
             from very good more than bad from very bad: a search is judged by its best architecture.
             ``"standardised"``: minus a running mean, over a running standard deviation.
-            ``"percent"``: 100 times the difference to a running mean (NATS-Bench's REINFORCE).
+            ``"percent"``: 100 times the difference to a running mean (NATS-Bench's REINFORCE), in
+            widths of `span`.
         momentum: Of the running mean and variance for each batch, in [0, 1); bias-corrected, and
             updated before use.
         window: Rewards that a rank is taken among, the batch itself included; at least 2.
+        span: Width of the range of the quality that is rewarded; 1 for an accuracy.
 
     Raises:
         UnknownName: No such scaling.
         InvalidValue: `momentum` or `window` is outside of what is allowed.
     """
 
-    def __init__(self, scaling: Scaling, *, momentum: float = 0.9, window: int = 100) -> None:
+    def __init__(self, scaling: Scaling, *, momentum: float = 0.9, window: int = 100, span: float = 1.0) -> None:
         if scaling not in get_args(Scaling):
             raise unknown_name("reward scaling", scaling, get_args(Scaling))
         if not 0.0 <= momentum < 1.0:
             raise InvalidValue(f"momentum must lie in [0, 1), got {momentum!r}.")
         if window < 2:
             raise InvalidValue(f"window must be at least 2 rewards, got {window!r}.")
-        self._scaling, self._momentum = scaling, momentum
+        self._scaling, self._momentum, self._span = scaling, momentum, span
         self._seen: deque[float] = deque(maxlen=window)
         self._mean = self._square = self._weight = 0.0
 
@@ -55,7 +57,9 @@ class RewardScale:
         if self._scaling == "rank":
             return self._ranked(rewards)
         mean, deviation = self._running(rewards)
-        return 100.0 * (rewards - mean) if self._scaling == "percent" else (rewards - mean) / (deviation + SMALLEST_SPREAD)
+        if self._scaling == "percent":
+            return 100.0 * (rewards - mean) / self._span
+        return (rewards - mean) / (deviation + SMALLEST_SPREAD)
 
     def _running(self, rewards: Floats) -> tuple[float, float]:
         """Running mean and standard deviation, this batch included."""

@@ -79,7 +79,7 @@ KIND = SqliteKind(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One measurement: accuracies in [0, 1] and training seconds.
+    """One measurement: accuracies, or numbers of another quality, and training seconds.
 
     An accuracy is NaN where the oracle has none, the seconds where they are not known.
     """

@@ -99,10 +99,10 @@ class Problem(ExactAnswers):
         """What reports is of the quality that is searched, and of no further ones."""
         if self.report_accuracy is None:
             return
-        if self.report_accuracy.quality != self.quality:
+        ours, theirs = self.quality, self.report_accuracy.quality
+        if (ours.name, ours.unit, ours.direction) != (theirs.name, theirs.unit, theirs.direction):
             raise InvalidValue(
-                f"a search for {self.quality.words} cannot be reported by an oracle of another quality "
-                f"({self.report_accuracy.quality.about}); leave out report=."
+                f"a search for {ours.words} cannot be reported by an oracle of another quality ({theirs.about}); leave out report=."
             )
         if further:
             raise InvalidValue(

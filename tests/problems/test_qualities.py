@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasgym.agents import make_agent
@@ -18,8 +19,8 @@ from nasgym.problems.evaluation import Objective
 from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
 from nasgym.problems.qualities import Qualities
-from nasgym.quality import Quality
-from nasgym.rewards import Accuracy
+from nasgym.quality import ACCURACY, Quality
+from nasgym.rewards import Accuracy, make_rule
 from nasgym.surrogates.fit import fit_table
 from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
 from nasgym.tables.table_file import write_table
@@ -307,6 +308,88 @@ def test_a_quality_and_a_cost_of_one_name(own):
     cost.name = "perplexity"
     with pytest.raises(InvalidValue, match="'perplexity' is the name of a quality and of a cost"):
         Problem(problem.space, problem.accuracy, [cost], Accuracy())
+
+
+@pytest.mark.parametrize("kind", ["training", "predictor"])
+def test_what_trainings_and_predictors_say_is_checked_too(kind, imported):
+    if kind == "predictor":
+        imported("ofa")
+        problem = make_problem("nasgym/OFA-v0", cost="macs", reward="accuracy")
+        predict = problem.accuracy.model.predictor
+        problem.accuracy.model.predictor = lambda features: 100 * predict(features)
+        said = "which reaches from 0 to 1 .fractions.; divide percent by 100"
+    else:
+        pytest.importorskip("torch")
+        pytest.importorskip("sklearn")
+        problem = make_problem("nasgym/Digits-v0", accuracy="training")
+        problem.accuracy.trainer = SimpleNamespace(train=lambda plans, *_: np.full((3, len(plans)), -0.25))
+        said = "-0.25 is no accuracy"
+    with pytest.raises(DataError, match=f"validation of architecture .*{said}"):
+        problem.evaluate(problem.space.default[None], rng=np.random.default_rng(0))
+
+
+# ---- reports by another oracle -----------------------------------------------------------------
+
+
+def test_what_reports_has_the_quality_that_is_searched():
+    values = np.linspace(22, 42, 36)
+    searched, reporting, other = Plugin(values), Plugin(values[::-1].copy()), Plugin(values)
+    problem = Problem(searched.space, searched, [], Accuracy(), report_accuracy=reporting)
+    assert problem.everything.accuracy[0] == 22
+    assert problem.reporting.everything.accuracy[0] == 42
+    assert problem.reporting.everything.reward[0] == -42
+    assert problem.report(searched.space.enumerate()[:1]).validation_accuracy == 42
+    wider = Plugin(values)
+    wider.quality = replace(Plugin.quality, high=50.0)
+    Problem(searched.space, searched, [], Accuracy(), report_accuracy=wider)
+    other.quality = ACCURACY
+    with pytest.raises(InvalidValue, match=r"search for perplexity cannot be reported .*\(accuracy, more is better"):
+        Problem(searched.space, searched, [], Accuracy(), report_accuracy=other)
+    with pytest.raises(InvalidValue, match="do not go with report="):
+        Problem(searched.space, searched, [], Accuracy(), report_accuracy=reporting, further={"b": Plugin(values)})
+
+
+# ---- against brute force -----------------------------------------------------------------------
+
+
+@given(
+    directions=st.tuples(*[st.sampled_from(["max", "min"])] * 3),
+    lows=st.tuples(*[st.sampled_from([-5.0, 0.0, 2.0])] * 2),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=40, deadline=None)
+def test_optimum_value_to_go_and_front_equal_brute_force(directions, lows, seed):
+    """On tables with ties, for a searched and a further quality and a cost of any direction."""
+    rng, space = np.random.default_rng(seed), tiny_space()
+    values = [low + rng.integers(0, 6, 36).astype(np.float64) for low in lows]
+    oracles = []
+    for number, (low, direction) in enumerate(zip(lows, directions, strict=False)):
+        oracle = Plugin(values[number], test=np.nan)
+        oracle.quality = Quality(f"q{number}", "", direction, low, low + 5)
+        oracles.append(oracle)
+    cost = tiny_problem().cost_oracles["energy_mj"]
+    columns = np.column_stack([*values, cost.cost(space.enumerate())])
+    larger = np.array([direction == "max" for direction in directions])
+    objectives = [Objective(name, d) for name, d in zip(("q0", "q1", "energy_mj"), directions, strict=True)]
+    rule = make_rule("constrained")
+    problem = Problem(space, oracles[0], [cost], rule, target=18.0, objectives=objectives, further={"q1": oracles[1]})
+
+    best = np.flatnonzero(mixed.undominated(columns, larger))
+    front = problem.pareto_front()
+    np.testing.assert_array_equal(space.index_of(front.archs), best)
+    np.testing.assert_array_equal(front.values, columns[best])
+
+    worth = values[0] if directions[0] == "max" else -values[0]
+    cheap = columns[:, 2] <= 18
+    wanted = np.flatnonzero(cheap & (worth == worth[cheap].max()))
+    np.testing.assert_array_equal(space.index_of(problem.optimum().archs), wanted)
+    reward = problem.everything.reward
+    assert reward[cheap].min() > reward[~cheap].max()
+    assert problem.invalid_reward < reward.min()
+    prefixes = np.array([[-1] * 5, [1, -1, -1, -1, -1], [1, 1, 2, -1, -1]], dtype=np.int8)
+    for prefix, value in zip(prefixes, problem.value_to_go(prefixes), strict=True):
+        known = prefix >= 0
+        assert value == reward[(space.enumerate()[:, known] == prefix[known]).all(axis=1)].max()
 
 
 # ---- surrogates --------------------------------------------------------------------------------

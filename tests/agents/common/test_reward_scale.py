@@ -62,3 +62,9 @@ def test_what_is_refused():
         RewardScale("percent", momentum=1.0)
     with pytest.raises(InvalidValue, match="window"):
         RewardScale("rank", window=1)
+
+
+def test_percent_is_of_the_range_of_the_quality():
+    rewards = np.array([-25.0, -30.0, -27.0])
+    wide, narrow = RewardScale("percent", span=20.0)(rewards), RewardScale("percent")(rewards / 20)
+    np.testing.assert_allclose(wide, narrow)
