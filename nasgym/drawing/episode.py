@@ -96,7 +96,9 @@ class Frame:
             options = space.layers[self.next_layer].count
             return f"layer {self.next_layer + 1} of {len(space.layers)}: {self.next_decision} ({options} options)"
         if made == space.num_decisions:
-            return f"complete: {made} of {made} decisions"
+            length = int(space.lengths(self.arch[None])[0])
+            said = "" if length == made else ", the last one a stop"
+            return f"complete: {length} of {made} decisions{said}"
         return f"{'ended after' if self.result is not None else 'made'} {made} of {space.num_decisions} decisions"
 
     @property

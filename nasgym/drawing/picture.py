@@ -323,6 +323,8 @@ def _labels(space: SearchSpace, row: Archs, index: int, is_open: bool) -> Box:
         if active[column]:
             label = "?" if row[column] < 0 else str(space.decisions[column].choices[row[column]])
             texts.append((space.names[column].removeprefix(f"{layer.name}."), label))
+    if not texts:
+        return Box(layer.name, "none", (), "none")
     kind: Kind = "open" if is_open else "choice"
     if all(label == "?" for _, label in texts):
         return Box(layer.name, "?", (), kind)

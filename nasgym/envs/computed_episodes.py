@@ -50,6 +50,7 @@ class ComputedEpisodes:
         moving = np.flatnonzero(legal & ~restarting)
         self._rows[moving, self._steps[moving]] = choices[moving]
         self._steps[moving] += 1
+        self._steps = self._observer.steps.complete(self._rows, self._steps)
         self._illegal = ~legal & ~restarting
         self._steps[self._illegal] = self._last
         self._rows[restarting], self._steps[restarting] = OPEN, 0

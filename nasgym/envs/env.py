@@ -57,17 +57,18 @@ class NASEnv(Played, gymnasium.Env[Observation, np.int64]):
     live, it is refused.
 
     ## Rewards
-    0 before the last decision, the rule's reward with it. An illegal action (masked or out of
-    range) gives the rule's `invalid_reward`, which lies below every valid architecture's.
-    `shaping="potential"` makes the reward dense: every step adds gamma Phi(s') - Phi(s), which
-    leaves the optimal policy as it is (see `nasgym.envs.potential.Potential`).
+    0 before the end, the rule's reward with it. An illegal action (masked or out of range) gives
+    the rule's `invalid_reward`, which lies below every valid architecture's. `shaping="potential"`
+    makes the reward dense: every step adds gamma Phi(s') - Phi(s), which leaves the optimal policy
+    as it is (see `nasgym.envs.potential.Potential`).
 
     ## Starting State
     Nothing is decided. The target is the problem's, or, with `target=[low, high]`, drawn uniformly.
     `reset(options={"target": 5e4})` sets the one of this episode.
 
     ## Episode End
-    Terminates with the last decision or an illegal action; never truncates. With a budget,
+    Terminates with the last decision, a decision that completes the architecture (a stop; what
+    comes after it then holds 0), or an illegal action; never truncates. With a budget,
     `nasgym.BudgetExhausted` is raised when there is nothing left to evaluate with.
 
     ## Information
@@ -178,6 +179,8 @@ class NASEnv(Played, gymnasium.Env[Observation, np.int64]):
             return self._end(reward, {"invalid_action": True})
         self._row[0, self._step] = choice
         self._step += 1
+        if not self.space.fixed_length:
+            self._step = int(self._observer.steps.complete(self._row, np.array([self._step]))[0])
         if self._step < self._last:
             reward = np.zeros(self._signal.shape, self._signal.dtype)
             given = self._give(self._shaped(reward, self._phi()))

@@ -10,7 +10,7 @@ import numpy as np
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.spaces.decision import OPEN, Decision
 from nasgym.spaces.space import SearchSpace
-from nasgym.type_aliases import Archs
+from nasgym.type_aliases import Archs, Ints
 
 __all__ = ["Granularity", "Steps"]
 
@@ -54,11 +54,29 @@ class Steps:
                     f"layer {layer.name!r} of {whole.name!r} has {layer.count} options, a step can have "
                     f"{MOST_OPTIONS}; use granularity='decision', or narrow the layer with restrict=."
                 )
+        ends = {}
+        for stop, over in ({} if whole.stops is None else whole.stops.options(whole.layers)).items():
+            texts = zip(whole.option_texts(whole.layers[stop]), over.tolist(), strict=True)
+            if over.any():  # a restriction may leave none
+                ends[whole.layers[stop].name] = [text for text, ended in texts if ended]
         decisions = [
             Decision(layer.name, tuple(whole.option_texts(layer)), whole.decisions[layer.columns.start].role)
             for layer in whole.layers
         ]
-        return cls(SearchSpace(f"{whole.name}, layer by layer", decisions), whole)
+        return cls(SearchSpace(f"{whole.name}, layer by layer", decisions, ends=ends), whole)
+
+    def complete(self, rows: Archs, at: Ints) -> Ints:
+        """``(N,)`` steps made, T where the last one was a stop; there the rest of `rows` becomes 0.
+
+        Args:
+            rows: ``(N, T)`` steps so far; changed in place.
+            at: ``(N,)`` how many were made.
+        """
+        if self.space.fixed_length:
+            return at
+        ended = self.space.ended(rows)
+        rows[ended] = np.maximum(rows[ended], 0)
+        return np.where(ended, self.space.num_decisions, at)
 
     def to_archs(self, rows: Archs) -> Archs:
         """``(N, D)`` architectures from ``(N, T)`` rows of steps; what is open stays open."""

@@ -117,10 +117,11 @@ def _check_keywords(keywords: Mapping[str, Any]) -> None:
 def _front(core: EnvCore, signal: VectorReward, gamma: float) -> list[Floats]:
     if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
         raise InvalidValue(f"gamma is a number above 0 and at most 1, got {gamma!r}.")
-    values = core.evaluator.exact.pareto_front(signal.objectives, feasible_only=core.observer.feasibility is not None).values
-    returns = np.unique(signal.scaled(values), axis=0).astype(np.float64)
+    steps, ev = core.observer.steps.space, core.evaluator.exact.everything
+    among = np.flatnonzero(ev.feasible) if core.observer.feasibility is not None else np.arange(len(ev))
+    rewards = signal.scaled(ev.values(signal.objectives)[among]).astype(np.float64)
+    # everything is paid with the last step, so what is beaten may pay more because it ends sooner
+    returns = np.unique(rewards * gamma ** (steps.lengths(steps.enumerate()[among])[:, None] - 1), axis=0)
     # float32 makes nearly equal returns equal; one that is a little better elsewhere then beats the
     # other
-    returns = returns[nondominated(returns, [True] * len(signal.objectives))]
-    # everything is paid with the last step
-    return list(returns * gamma ** (core.observer.steps.space.num_decisions - 1))
+    return list(returns[nondominated(returns, [True] * len(signal.objectives))])

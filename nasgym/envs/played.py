@@ -40,7 +40,7 @@ class Played:
 
     @property
     def num_steps(self) -> int:
-        """T, the steps of an episode without illegal actions.
+        """T, the steps of the longest episode; every one is as long where there are no stops.
 
         They are the decisions of the space, or its layers.
         """

@@ -21,9 +21,9 @@ class PrefixTree:
 
     Attributes:
         archs: ``(S, D)`` the prefixes; the last ones are `SearchSpace.enumerate`.
-        steps: ``(S,)`` decisions made.
+        steps: ``(S,)`` decisions made, D where the architecture is complete.
         children: ``(S - size, max_choices)`` number of the prefix with one more decision, -1 where
-            that is illegal.
+            that is illegal. A stop leads to the complete architecture.
     """
 
     archs: Archs
@@ -33,18 +33,24 @@ class PrefixTree:
     @classmethod
     def of(cls, space: SearchSpace) -> PrefixTree:
         """The tree of a space that can be enumerated."""
-        every = space.enumerate()
+        every, lengths = space.enumerate(), space.lengths(space.enumerate())
         # a row opens a new prefix of length t where it differs from the row before within its first
-        # t decisions
-        differs = np.logical_or.accumulate(every[1:] != every[:-1], axis=1)
-        rank = np.zeros((len(every), space.num_decisions + 1), dtype=np.int64)
-        rank[1:, 1:] = differs.cumsum(axis=0)
-        counts = rank[-1] + 1
+        # t decisions, unless it is complete by then
+        opens = np.ones((len(every), space.num_decisions), dtype=bool)
+        opens[1:, 0] = False
+        np.logical_or.accumulate((every[1:] != every[:-1])[:, :-1], axis=1, out=opens[1:, 1:])
+        opens &= np.arange(space.num_decisions) < lengths[:, None]
+        rank = opens.cumsum(axis=0) - 1
+        counts = np.append(rank[-1] + 1, len(every))
         start = np.concatenate([[0], counts.cumsum()])
         archs = np.full((start[-1], space.num_decisions), OPEN, dtype=np.int8)
         children = np.full((start[-2], space.max_choices), -1, dtype=np.int64)
+        archs[start[-2] :] = every
         for t in range(space.num_decisions):
-            here, there = start[t] + rank[:, t], start[t + 1] + rank[:, t + 1]
-            children[here, every[:, t]] = there
-            archs[there, : t + 1] = every[:, : t + 1]
+            going = np.flatnonzero(lengths > t)
+            last = lengths[going] == t + 1
+            nearer = rank[going, min(t + 1, space.num_decisions - 1)] + start[t + 1]
+            here, there = start[t] + rank[going, t], np.where(last, start[-2] + going, nearer)
+            children[here, every[going, t]] = there
+            archs[there[~last], : t + 1] = every[going[~last], : t + 1]
         return cls(archs, np.repeat(np.arange(space.num_decisions + 1), counts), children)

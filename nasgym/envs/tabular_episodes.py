@@ -25,9 +25,10 @@ class TabularEpisodes:
 
     A step is one look-up for the state, one for the observation and one for the mask. The states
     are the prefixes (inner ones, then complete ones), then the inner ones again, as an illegal
-    choice leaves them. As long as every choice is legal, all episodes have made the same number of
-    steps, the level; tokens and masks are then cheaper than a look-up. Targets other than the
-    problem's are not in the tables: what depends on them is computed from the states' least costs.
+    choice leaves them. As long as every choice is legal and none is a stop, all episodes have made
+    the same number of steps, the level; tokens and masks are then cheaper than a look-up. Targets
+    other than the problem's are not in the tables: what depends on them is computed from the
+    states' least costs.
 
     Args:
         observer: What is seen.
@@ -55,10 +56,13 @@ class TabularEpisodes:
         self._observations = map_arrays(lambda *parts: np.concatenate(parts), *seen)
         self._masks = self._mask_table(children)
         levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._last + 1)]
-        self._level_masks = [np.tile(m[0], (num, 1)) if (m == m[0]).all() else None for m in levels]
+        self._level_masks = [np.tile(m[0], (num, 1)) if _alike(m) else None for m in levels]
         # where a level has one mask, choices below this number are legal; elsewhere only the table
         # knows
-        self._free_choices = [int(np.logical_and.accumulate(m[0]).sum()) * bool((m == m[0]).all()) for m in levels]
+        self._free_choices = [int(np.logical_and.accumulate(m[0]).sum()) if _alike(m) else 0 for m in levels]
+        # levels from which a stop leads to complete architectures
+        inner = tree.steps[: self._first_complete]
+        self._stops = np.bincount(inner[(tree.children >= self._first_complete).any(axis=1)], minlength=self._last) > 0
         self._jumps = [self._jump(children, level) for level in range(self._last)]
         # arrays, because converting a Python number costs as much as the arithmetic
         self._radix, self._missing = np.array(space.max_choices + 1), np.array(space.max_choices, dtype=np.uint64)
@@ -121,6 +125,8 @@ class TabularEpisodes:
         ``k * state + offset + choice``.
         """
         states, k = np.flatnonzero(self._tree.steps == level), self._free_choices[level]
+        if not len(states):
+            return None
         offset = int(children[states[0], 0]) - k * int(states[0])
         wanted = np.full((len(states), children.shape[1]), -1)
         wanted[:, :k] = k * states[:, None] + offset + np.arange(k)
@@ -169,6 +175,9 @@ class TabularEpisodes:
         else:
             self._follow(self._following, choices if legal else self._existing(unsigned))
         if level is None or (not legal and _largest(self._state) >= self._first_illegal):
+            self._note(None)
+            return
+        if self._stops[level] and level + 1 < self._last and _largest(self._state) >= self._first_complete:
             self._note(None)
             return
         if self._tokens is not None:
@@ -238,6 +247,11 @@ class TabularEpisodes:
     def positions(self) -> Ints:
         """See `Episodes.positions`."""
         return self._state - self._first_complete
+
+
+def _alike(rows: npt.NDArray[Any]) -> bool:
+    """Whether there are rows, and all are equal."""
+    return bool(len(rows) and (rows == rows[0]).all())
 
 
 def _largest(values: npt.NDArray[Any]) -> Any:

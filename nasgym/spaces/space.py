@@ -57,7 +57,7 @@ class SearchSpace(TextForm):
 
     Raises:
         InvalidValue: A name is used twice, layers do not add up, `active_if` reaches into another
-            layer, or a stop is no layer of its own, the last layer, or always or never ends.
+            layer, or a stop is no layer of its own, the last layer, or never ends.
         UnknownName: `ends` names a decision or a label that does not exist.
     """
 

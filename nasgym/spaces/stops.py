@@ -44,7 +44,7 @@ class Stops:
 
         Raises:
             UnknownName: A decision or a label does not exist.
-            InvalidValue: A stop is no layer of its own, the last layer, or always or never ends.
+            InvalidValue: A stop is no layer of its own, the last layer, or never ends.
         """
         names = [decision.name for decision in decisions]
         starts = np.concatenate([[0], np.cumsum([size for _, size in layers])[:-1]]).astype(np.int64)
@@ -55,9 +55,8 @@ class Stops:
                 raise unknown_name(f"decision of {space!r}", stop, names)
             column = names.index(stop)
             table[column, [decisions[column].index(label) for label in labels]] = True
-            if not labels or table[column].sum() == len(decisions[column].choices):
-                missing = "names no label that ends" if not labels else "leaves no choice that goes on"
-                raise InvalidValue(f"'ends' of space {space!r} {missing} for decision {stop!r}.")
+            if not labels:
+                raise InvalidValue(f"'ends' of space {space!r} names no label of decision {stop!r} that ends an architecture.")
             if sizes.get(column) != 1:
                 raise InvalidValue(
                     f"decision {stop!r} of space {space!r} ends architectures, so it must be a layer of its own."
