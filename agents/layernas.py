@@ -9,7 +9,17 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.agents.agent import Agent
-from nasgym.agents.layernas_steps import Candidate, Cut, Filter, Step, least_costs, make_steps, reachable_costs, wanted_costs
+from nasgym.agents.layernas_steps import (
+    Candidate,
+    Cut,
+    Filter,
+    Step,
+    least_costs,
+    make_steps,
+    reachable_costs,
+    stopped_by,
+    wanted_costs,
+)
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.spaces.space import SearchSpace
@@ -39,6 +49,9 @@ class LayerNAS(Agent):
     announcement's pseudo code and reviews of the paper. The loop sizes `searches` and `children`,
     the bucket formula and the way back to the first layer are remembered or inferred. How a
     candidate is taken is not documented anywhere.
+
+    In a space with stops each stop is a layer, too. A child that stops is evaluated and complete;
+    it takes no place in a bucket, where it would compete with candidates that go on.
 
     Ties: among equal accuracies the lower bucket goes first, then what came earlier; in a full
     bucket the earlier one stays. Without a constraint nothing is filtered out. The result is the
@@ -111,8 +124,11 @@ class LayerNAS(Agent):
                         break
                     children = self._apply_options(ledger.space, parent, layers[layer], rng)
                     accuracies = _accuracies(ledger, known, children)
-                    for child, accuracy, key in zip(children, accuracies, bucketize(layer, children), strict=True):
-                        self._keep(memo[layer + 1].setdefault(key, []), Candidate(child, accuracy))
+                    # what has stopped is complete: nothing is left to choose for it
+                    going = ~stopped_by(ledger.space, children, layers[layer])
+                    for child, accuracy, key, on in zip(children, accuracies, bucketize(layer, children), going, strict=True):
+                        if on:
+                            self._keep(memo[layer + 1].setdefault(key, []), Candidate(child, accuracy))
                     visits += 1
                     expanded = True
 

@@ -13,7 +13,7 @@ from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats
 
-__all__ = ["Candidate", "Cut", "Filter", "Step", "least_costs", "make_steps", "reachable_costs", "wanted_costs"]
+__all__ = ["Candidate", "Cut", "Filter", "Step", "least_costs", "make_steps", "reachable_costs", "stopped_by", "wanted_costs"]
 
 Cut: TypeAlias = Literal["layers", "decisions"]
 
@@ -52,6 +52,10 @@ def make_steps(space: SearchSpace, cut: Cut) -> list[Step]:
     """The layers of a space, or its decisions."""
     default = space.default
     if cut == "layers":
+        if space.stops is not None:
+            # the last options stand in for layers that the default does not reach
+            last = [layer.choices(np.array([layer.count - 1]))[0] for layer in space.layers]
+            default = np.where(space.stops.going_on(default[None])[0], default, np.concatenate(last))
         return [Step(layer.slice, layer.options, default[layer.slice.start :]) for layer in space.layers]
     # where the default switches a decision off, its last choice stands in for when something else
     # switches it on
@@ -60,6 +64,11 @@ def make_steps(space: SearchSpace, cut: Cut) -> list[Step]:
     # an inactive decision holds 0, whether or not that is allowed
     choices = [np.union1d(np.flatnonzero(row), 0).astype(np.int8)[:, None] for row in space.allowed]
     return [Step(slice(t, t + 1), options, default[t:]) for t, options in enumerate(choices)]
+
+
+def stopped_by(space: SearchSpace, archs: Archs, step: Step) -> Bools:
+    """``(N,)`` which networks end with a choice that is made up to this layer."""
+    return np.asarray(space.ended(archs) & (space.lengths(archs) <= step.columns.stop))
 
 
 class Filter:

@@ -40,8 +40,9 @@ class NSGA2(AskTellAgent):
 
     An individual is one option index for each layer, not one choice for each decision: every
     exchange and every change of a whole layer is then a valid architecture, so no repair is needed.
-    A network that was evaluated once is never proposed again; the search ends where mating finds no
-    new one.
+    In a space with stops an individual also has options for layers that it does not reach, which
+    come to life in longer children. A network that was evaluated once is never proposed again; the
+    search ends where mating finds no new one.
 
     Attributes:
         population: Architectures in a generation. The paper uses 100 over 250 generations; 20 is
@@ -94,15 +95,24 @@ class NSGA2(AskTellAgent):
         """
         generation = self._algorithm.ask()
         options = np.zeros((0, self._problem.n_var), dtype=np.int64) if generation is None else generation.get("X")
+        self._asked = options
         return self._space.from_options(options)
 
     def tell(self, archs: Archs, evaluations: Evaluations) -> None:
         """Ranks the generation together with the one before it; the better half survives."""
-        generation = Population.new(X=self._space.to_options(archs))
+        generation = Population.new(X=self._options(archs))
         values = {"F": _minimised(self._objectives, evaluations), "G": _excess(self._constraint, evaluations)}
         Evaluator().eval(StaticProblem(self._problem, **values), generation)
         self._new_only.add(generation)
         self._algorithm.tell(infills=generation)
+
+    def _options(self, archs: Archs) -> Ints:
+        """``(N, L)`` options; those that are not reached stay what they were when asked for."""
+        options = self._space.to_options(archs)
+        if self._space.fixed_length or len(self._asked) != len(archs):
+            return options
+        known = (self._space.from_options(self._asked) == archs).all(axis=1)
+        return np.where(known[:, None], self._asked, options)
 
 
 def _minimised(objectives: Sequence[Objective], ev: Evaluations) -> Floats:
@@ -127,14 +137,19 @@ def _excess(constraint: Constraint | None, ev: Evaluations) -> Floats:
 
 
 class _Sampling(Sampling):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Uniform over the valid architectures."""
+    """Uniform over the valid architectures, and over the options of layers they do not reach."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
         self.space = space
 
     def _do(self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
-        return self.space.to_options(self.space.sample(random_state, n_samples))
+        archs = self.space.sample(random_state, n_samples)
+        options = self.space.to_options(archs)
+        if self.space.stops is None:
+            return options
+        counts = [layer.count for layer in self.space.layers]
+        return np.where(self.space.stops.reached(archs), options, random_state.integers(0, counts, size=options.shape))
 
 
 class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, its classes are Any

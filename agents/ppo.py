@@ -31,7 +31,8 @@ class PPO(Agent):
     It runs sb3-contrib's ``MaskablePPO``. The policy walks through
     `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and only the last one is
     rewarded. All environments share the ledger and march in lock-step, so that an update sees
-    `episodes` architectures. The discount is 1.
+    `episodes` architectures; more, where a stop ends some of them sooner, and then what an update
+    cuts off counts by its value. The discount is 1.
 
     The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called
     this library's choice was tuned for 300 evaluations, where the usual setting (2,048 steps
@@ -118,7 +119,7 @@ class PPO(Agent):
 class _ScaledRewards(VecEnvWrapper):
     """Scales the rewards of the architectures that were completed in a step.
 
-    All environments complete theirs together.
+    All environments complete theirs together, unless the space has stops.
     """
 
     def __init__(self, envs: VecEnv, scale: RewardScale) -> None:
@@ -131,5 +132,7 @@ class _ScaledRewards(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         observations, rewards, done, infos = self.venv.step_wait()
         if done.any():
-            rewards = np.where(done, self._scale(rewards.astype(np.float64)), 0.0).astype(np.float32)
+            scaled = np.zeros_like(rewards)
+            scaled[done] = self._scale(rewards[done].astype(np.float64))
+            rewards = scaled
         return observations, rewards, done, infos

@@ -5,6 +5,7 @@ import pytest
 
 from nasgym.agents.common.lstm_policy import LSTMPolicy
 from nasgym.spaces.digits import DigitsSpace
+from tests.stopping import chain_space, small_nas_rl
 from tests.tiny import tiny_space
 
 ADVANTAGES = (np.array([1.5, -0.5, 0.3, -2.0]), np.array([0.1, 0.7, -0.3, 1.0]), np.array([-1.0, 0.0, 2.0, 0.4]))
@@ -18,7 +19,8 @@ def policy_of(space, seed=0, *, hidden=8, learning_rate=0.05, entropy_weight=0.3
 def torch_loss(weights, space, archs, advantages, hidden, entropy_weight):
     """The mean over the batch of minus (advantage times log-probability + weight times entropy).
 
-    One architecture and one decision at a time, with torch's cell; also the entropies.
+    One architecture and one decision at a time, with torch's cell, up to the end of the
+    architecture; also the entropies.
     """
     import torch
 
@@ -27,7 +29,7 @@ def torch_loss(weights, space, archs, advantages, hidden, entropy_weight):
     for arch, advantage in zip(archs, advantages, strict=True):
         state = torch.zeros(1, hidden, dtype=torch.float64), torch.zeros(1, hidden, dtype=torch.float64)
         row, entropy = 0, torch.zeros((), dtype=torch.float64)
-        for t in range(space.num_decisions):
+        for t in range(int(space.lengths(arch[None])[0])):
             state = torch.lstm_cell(embedding[row][None], state, inputs, recurrence, biases[0], biases[1])
             legal = np.flatnonzero(space.mask(arch[None], t)[0])
             softmax = torch.distributions.Categorical(logits=(state[0] @ heads[t])[0, torch.from_numpy(legal)])
@@ -39,7 +41,11 @@ def torch_loss(weights, space, archs, advantages, hidden, entropy_weight):
     return total / len(archs), entropies
 
 
-@pytest.mark.parametrize("space", [tiny_space(), DigitsSpace().restrict({"layer2.op": ["mbconv"]})], ids=["tiny", "digits"])
+@pytest.mark.parametrize(
+    "space",
+    [tiny_space(), DigitsSpace().restrict({"layer2.op": ["mbconv"]}), chain_space(), small_nas_rl()],
+    ids=["tiny", "digits", "chain", "nas-rl"],
+)
 def test_gradients_and_steps_are_torchs(space):
     """Each gradient at the weights that the steps before it left."""
     import torch
