@@ -155,15 +155,21 @@ STYLE: dict[str, Any] = {
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "savefig.bbox": "tight",
 }
+# inches; margins are stated, since finding tight ones draws every picture twice
+WIDTH, PANEL = 6.2, 3.0
+LEFT, RIGHT, TOP, BOTTOM = 0.8, 0.15, 0.55, 0.62
+LEGEND_COLUMNS, LEGEND_ROW = 3, 0.2
 
 
 def _figure(plot: Plot, subtitle: str) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.2, 4.0))
-    axes = figure.add_subplot()
+    entries = len(plot.lines) + (plot.best is not None)
+    below = BOTTOM + LEGEND_ROW * -(-entries // LEGEND_COLUMNS)
+    height = TOP + PANEL + below
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.add_axes((LEFT / WIDTH, below / height, 1 - (LEFT + RIGHT) / WIDTH, PANEL / height))
     palette = colours(list(plot.lines))
     for agent, line in plot.lines.items():
         axes.fill_between(line.x, line.low, line.high, step="post", color=palette[agent], alpha=0.16, linewidth=0)
@@ -178,7 +184,8 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
     axes.set_title(f"{plot.title}\n", loc="left", fontsize=11, fontweight="bold")
     axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=8.5, color="#555555", va="bottom")
     # below the axes: wherever it stood inside, some curve would run through it
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=3, fontsize=9, handlelength=1.6, borderaxespad=0)
+    words: Any = {"ncols": LEGEND_COLUMNS, "fontsize": 9, "handlelength": 1.6, "borderaxespad": 0}
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -(BOTTOM - 0.12) / PANEL), **words)
     return figure
 
 
