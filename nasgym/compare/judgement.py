@@ -14,6 +14,8 @@ import numpy as np
 
 from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
+from nasgym.compare.intervals import bootstrap_interval
+from nasgym.compare.paired import Paired, all_pairs, shared_ranks
 from nasgym.compare.run_result import RunResult
 from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import Clock
@@ -46,7 +48,7 @@ class Spread:
 
         The bootstrap is seeded, so that equal runs give equal intervals.
         """
-        low, high = statistics.bootstrap_interval(values, np.random.default_rng(0), reps=REPS)
+        low, high = bootstrap_interval(values, np.random.default_rng(0), reps=REPS)
         std = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         return cls(float(values.mean()), std, statistics.iqm(values), low, high)
 
@@ -133,6 +135,8 @@ class Judgement:
         no_optimum: Why there is no optimum, empty where there is one.
         standings: The leaderboard, best agent first.
         ceiling: None without optimum, or without test accuracies.
+        pairs: Every pair of agents by the true rewards of their answers, seed by seed, in the order
+            of the standings; none with one seed.
     """
 
     comparison: Comparison
@@ -146,6 +150,12 @@ class Judgement:
     no_optimum: str
     standings: Sequence[Standing]
     ceiling: Ceiling | None
+    pairs: Sequence[Paired]
+
+    @cached_property
+    def ranks(self) -> list[int]:
+        """Ranks of the standings; agents that tie with the first of a rank share it."""
+        return shared_ranks([standing.agent for standing in self.standings], self.pairs)
 
     def of_agent(self, agent: str) -> list[int]:
         """Positions in `runs` of an agent's searches."""
@@ -206,7 +216,12 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
         standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum, problem.quality))
     standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
     ceiling = None if optimum is None or test is None else _ceiling(truth)
-    return Judgement(comparison, problem, runs, answers, true_reward, true_accuracy, test, optimum, reason, standings, ceiling)
+    final = {
+        s.agent: np.array([t[-1] for t, r in zip(true_reward, runs, strict=True) if r.agent == s.agent]) for s in standings
+    }
+    pairs = all_pairs(final, reps=REPS) if len(comparison.seeds) > 1 else []
+    true = (true_reward, true_accuracy, test, optimum, reason)
+    return Judgement(comparison, problem, runs, answers, *true, standings, ceiling, pairs)
 
 
 def _true_values(problem: Problem, runs: Sequence[RunResult], *, exact: bool) -> tuple[list[Floats], list[Floats]]:

@@ -9,9 +9,10 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
+from nasgym.compare.intervals import ENOUGH_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
@@ -23,6 +24,7 @@ __all__ = [
     "ceiling_lines",
     "leaderboard_csv",
     "leaderboard_text",
+    "pairs_csv",
     "results_csv",
     "sections",
     "subject",
@@ -62,9 +64,10 @@ class Section:
 
 
 def sections(judgement: Judgement) -> list[Section]:
-    """The leaderboard in three parts that fit a terminal, or four with further qualities.
+    """The leaderboard in parts that fit a terminal.
 
-    Without an optimum the columns that need it are absent.
+    Without an optimum the columns that need it are absent; without further qualities, or with one
+    agent or seed, a part is.
     """
     qualities = judgement.problem.qualities
     name, *others = qualities
@@ -74,10 +77,10 @@ def sections(judgement: Judgement) -> list[Section]:
     further: list[tuple[str, ...]] = []
     rewards: list[tuple[str, ...]] = []
     efforts: list[tuple[str, ...]] = []
-    for s in judgement.standings:
+    for rank, s in zip(judgement.ranks, judgement.standings, strict=True):
         test = _test_cells(s.test, quality, s)
         further.append((s.agent, *(_test_cells(s.further[other], qualities[other], s)[0] for other in others)))
-        answers.append((s.agent, str(s.runs), *test, f"{100 * s.feasible:.0f} %"))
+        answers.append((str(rank), s.agent, str(s.runs), *test, f"{100 * s.feasible:.0f} %"))
         reward = (s.agent, _mean(s.reward, 1.0, 4, s.deterministic), _interval(s.reward, 1.0, 4, s))
         rewards.append(reward if s.regret is None else (*reward, f"{s.regret:.5f}"))
         ended = ", ".join(why if count == s.runs else f"{why} {count}" for why, count in s.ended.items())
@@ -88,14 +91,26 @@ def sections(judgement: Judgement) -> list[Section]:
         efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
     heads = [_test_head(other, qualities[other]) for other in others]
     return [
-        Section(("agent", "runs", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
+        Section(("rank", "agent", "runs", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
         *([Section(("agent", *heads), further)] if others else []),
         Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
+        *([_against_the_first(judgement)] if len(judgement.standings) > 1 and judgement.pairs else []),
         Section(
             ("agent", "evaluations", *(f"{c} s" for c in clocks), *(("to 99 %", "got there") if known else ()), "ended"),
             efforts,
         ),
     ]
+
+
+def _against_the_first(judgement: Judgement) -> Section:
+    """How much less than the first agent each other one has, seed by seed."""
+    first = judgement.standings[0].agent
+    rows: list[tuple[str, ...]] = []
+    for one in judgement.pairs:
+        if one.first == first:
+            difference = f"{one.difference:.5f} [{one.low:.5f}, {one.high:.5f}]"
+            rows.append((one.second, difference, f"{100 * one.better:.0f} %", f"{one.p_value:.3g}"))
+    return Section(("agent", f"{first} has more by", "with", "p (Holm)"), rows)
 
 
 def _test_cells(spread: Spread, quality: Quality, standing: Standing) -> tuple[str, str]:
@@ -201,8 +216,9 @@ def caveats(judgement: Judgement) -> list[str]:
         )
     else:
         notes.append("agents are ranked by the IQM of the reward.")
+    notes += _pair_notes(judgement)
     notes.append(
-        "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with a stratified bootstrap interval "
+        "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with an expanded bootstrap interval "
         f"(2,000 resamples). {_test_head(quality.name, quality, searched=True)}: the answer's {_test_words(problem.reporting)}{_seen(problem)}."
     )
     return notes
@@ -216,6 +232,23 @@ def _test_words(problem: Problem) -> str:
 
 def _seen(problem: Problem) -> str:
     return "" if problem.search_metric == "test" else "; no search saw it"
+
+
+def _pair_notes(judgement: Judgement) -> list[str]:
+    """What ranks and pairs mean, and what intervals of few runs are."""
+    notes, runs = [], len(judgement.comparison.seeds)
+    if judgement.pairs:
+        notes.append(
+            "rank: agents whose rewards, seed by seed, differ from those of the first of a rank by an interval that holds 0 share "
+            f"it. {judgement.standings[0].agent} has more by: interquartile mean of the paired differences with its interval; "
+            "with: share of the seeds, equal ones as half; p: Wilcoxon's signed-rank test, corrected by Holm for all pairs."
+        )
+    if 1 < runs < ENOUGH_RUNS:
+        notes.append(
+            f"{runs} runs: intervals of fewer than {ENOUGH_RUNS} runs hold the true value in about nine of ten cases, not in 95 of "
+            "a hundred (benchmarks/coverage.md); give --seeds more before you claim a difference."
+        )
+    return notes
 
 
 def _aligned(section: Section) -> list[str]:
@@ -262,7 +295,7 @@ def leaderboard_csv(judgement: Judgement) -> str:
     Columns of another quality have its name, and its own unit.
     """
     rows = []
-    for rank, s in enumerate(judgement.standings, start=1):
+    for rank, s in zip(judgement.ranks, judgement.standings, strict=True):
         row: dict[str, Any] = {"rank": rank, "agent": s.agent, "runs": s.runs, "deterministic": int(s.deterministic)}
         test, further = f"test_{judgement.problem.quality.name}", {f"test_{name}": spread for name, spread in s.further.items()}
         for name, spread in {test: s.test, "reward": s.reward, **further}.items():
@@ -287,6 +320,16 @@ def leaderboard_csv(judgement: Judgement) -> str:
         }
         rows.append(row)
     return _csv(rows)
+
+
+def pairs_csv(judgement: Judgement) -> str:
+    """Every pair of agents with all digits; only the head with one agent or seed."""
+    file = io.StringIO()
+    names = ("first", "second", "difference", "low", "high", "better_share", "p_value_holm")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(astuple(one) for one in judgement.pairs)
+    return file.getvalue()
 
 
 def results_csv(judgement: Judgement) -> str:

@@ -17,6 +17,7 @@ from nasgym.compare.leaderboard import (
     ceiling_lines,
     leaderboard_csv,
     leaderboard_text,
+    pairs_csv,
     results_csv,
     sections,
     subject,
@@ -51,6 +52,7 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
     written = [
         write_file(out / "leaderboard.txt", leaderboard_text(judgement)),
         write_file(out / "leaderboard.csv", leaderboard_csv(judgement)),
+        write_file(out / "pairs.csv", pairs_csv(judgement)),
         write_file(out / "results.csv", results_csv(judgement)),
     ]
     drawings = draw_plots(judgement, out)

@@ -7,13 +7,11 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from nasgym.errors import InvalidValue
 from nasgym.type_aliases import Floats
 
 __all__ = [
     "band",
     "best_of_ties",
-    "bootstrap_interval",
     "first_reach",
     "iqm",
     "median_evaluations",
@@ -36,39 +34,6 @@ def iqm(scores: npt.ArrayLike) -> float:
     from scipy.stats import trim_mean
 
     return float(trim_mean(np.asarray(scores, dtype=np.float64), TRIM, axis=None))
-
-
-def bootstrap_interval(
-    scores: npt.ArrayLike, rng: np.random.Generator, *, reps: int = 2000, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Stratified bootstrap percentile interval of the interquartile mean (rliable, 2108.13264).
-
-    Args:
-        scores: ``(runs,)`` or ``(runs, tasks)``; runs are drawn for each task separately.
-        rng: Draws the resamples.
-        reps: Number of resamples.
-        confidence: Share of the resamples between the two ends.
-
-    Returns:
-        Lower and upper end.
-
-    Raises:
-        InvalidValue: There are no scores, no resamples, or `confidence` is no share.
-    """
-    table = np.asarray(scores, dtype=np.float64)
-    table = table[:, None] if table.ndim == 1 else table
-    if table.size == 0 or reps < 1 or not 0 < confidence < 1:
-        raise InvalidValue(
-            f"a bootstrap needs scores, reps of 1 or more and a confidence between 0 and 1; got {table.shape} scores, "
-            f"reps={reps!r}, confidence={confidence!r}."
-        )
-    runs, tasks = table.shape
-    drawn = rng.integers(0, runs, size=(reps, runs, tasks))
-    pooled = np.sort(table[drawn, np.arange(tasks)].reshape(reps, -1), axis=1)
-    cut = int(TRIM * pooled.shape[1])
-    means = pooled[:, cut : pooled.shape[1] - cut].mean(axis=1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def step_values(grid: npt.ArrayLike, at: npt.ArrayLike, values: npt.ArrayLike) -> Floats:

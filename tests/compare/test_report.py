@@ -12,7 +12,7 @@ import pytest
 
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.judgement import judge
-from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, results_csv
+from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, pairs_csv, results_csv
 from nasgym.compare.plots import colours, curves, plots_of
 from nasgym.compare.report import write_comparison, write_files
 from nasgym.compare.run_result import RunResult
@@ -98,6 +98,45 @@ def test_standings_by_hand():
     assert second.test.std == pytest.approx(np.std([0.61, 0.80], ddof=1))
     assert second.reward.iqm == pytest.approx(0.7)
     assert second.ended == {"budget": 2}
+
+
+def test_ranks_and_pairs_by_hand():
+    judgement = make_judgement()
+    (pair,) = judgement.pairs
+    # layernas less random: 0.8 - 0.6 and 0.8 - 0.8
+    assert (pair.first, pair.second) == ("layernas", "random")
+    assert pair.difference == pytest.approx(0.1)
+    assert (pair.low, pair.high) == (pytest.approx(0.0, abs=1e-7), pytest.approx(0.2))
+    assert pair.better == 0.75
+    assert pair.tied == (pair.low <= 0)
+    assert judgement.ranks == ([1, 1] if pair.tied else [1, 2])
+    rows = list(csv.DictReader(io.StringIO(pairs_csv(judgement))))
+    assert [(row["first"], row["second"], float(row["better_share"])) for row in rows] == [("layernas", "random", 0.75)]
+    text = leaderboard_text(judgement)
+    assert "layernas has more by" in text
+    assert "2 runs: intervals of fewer than 10 runs hold the true value in about nine of ten cases" in text
+
+
+def test_agents_that_are_told_apart_have_ranks_of_their_own():
+    problem, agents = make_problem(), {"random": {}, "layernas": {}, "nsga2": {}}
+    comparison = Comparison("x", {}, agents, tuple(range(12)), Budget("distinct", 10), problem.fingerprint, "0")
+    rows = {"random": [0] * 12, "layernas": [3] * 12, "nsga2": [3, 2] * 6}
+    runs = [make_run(agent, seed, [row], [1], f"{agent}{seed}") for agent in agents for seed, row in enumerate(rows[agent])]
+    judgement = judge(problem, comparison, runs)
+    assert [s.agent for s in judgement.standings][2] == "random"
+    assert judgement.ranks == [1, 1, 3]
+    board = list(csv.DictReader(io.StringIO(leaderboard_csv(judgement))))
+    assert [row["rank"] for row in board] == ["1", "1", "3"]
+    assert "fewer than 10 runs" not in leaderboard_text(judgement)
+
+
+def test_one_seed_has_no_pairs():
+    problem = make_problem()
+    comparison = Comparison("x", {}, {"random": {}, "layernas": {}}, (0,), Budget("distinct", 10), problem.fingerprint, "0")
+    judgement = judge(problem, comparison, [make_run("random", 0, [1], [1], "a"), make_run("layernas", 0, [3], [1], "b")])
+    assert judgement.ranks == [1, 2]
+    assert pairs_csv(judgement) == "first,second,difference,low,high,better_share,p_value_holm\n"
+    assert "has more by" not in leaderboard_text(judgement)
 
 
 def test_ceiling_by_hand():
@@ -236,4 +275,4 @@ def test_files_do_not_depend_on_when_they_are_written(tmp_path):
         write_files(judgement, tmp_path / name, [])
         texts.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir() if p.suffix in (".svg", ".txt", ".csv")})
     assert texts[0] == texts[1]
-    assert len(texts[0]) == 7
+    assert len(texts[0]) == 8

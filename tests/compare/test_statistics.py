@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import trim_mean
 
 from nasgym.compare.statistics import (
     band,
     best_of_ties,
-    bootstrap_interval,
     first_reach,
     iqm,
     median_evaluations,
@@ -18,50 +16,12 @@ from nasgym.compare.statistics import (
     regret,
     step_values,
 )
-from nasgym.errors import InvalidValue
 
 
 def test_iqm_cuts_a_quarter_at_each_end():
     assert iqm([100.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -50.0]) == pytest.approx(3.5)  # 2, 3, 4, 5
     assert iqm([1.0, 2.0, 6.0]) == pytest.approx(3.0)  # int(3 / 4) = 0: nothing is cut
     assert iqm([[0.0, 1.0], [2.0, 9.0]]) == pytest.approx(1.5)  # runs and tasks are pooled
-
-
-def test_interval_of_equal_scores_is_a_point():
-    assert bootstrap_interval(np.full(7, 0.3), np.random.default_rng(0)) == pytest.approx((0.3, 0.3))
-
-
-def test_interval_of_two_scores_is_their_range():
-    # four equally likely resamples: both low (1/4), mixed (1/2), both high (1/4); 2.5 % and 97.5 %
-    # lie in the outer ones
-    assert bootstrap_interval([1.0, 3.0], np.random.default_rng(0)) == (1.0, 3.0)
-    # ... and with 40 % in the middle, both ends lie in the mixed ones
-    assert bootstrap_interval([1.0, 3.0], np.random.default_rng(0), confidence=0.4) == (2.0, 2.0)
-
-
-def test_interval_is_stratified_and_seeded():
-    # each task has one value for all runs: resampling within a task changes nothing, resampling the
-    # pool would
-    scores = np.tile([0.0, 1.0, 2.0, 3.0], (5, 1))
-    assert bootstrap_interval(scores, np.random.default_rng(1)) == (1.5, 1.5)
-    noisy = np.random.default_rng(2).normal(size=30)
-    one, other = (bootstrap_interval(noisy, np.random.default_rng(4)) for _ in range(2))
-    assert one == other
-    assert one[0] < iqm(noisy) < one[1]
-
-
-def test_interval_agrees_with_scipy_resample_by_resample():
-    scores = np.random.default_rng(5).normal(size=13)
-    drawn = np.random.default_rng(6).integers(0, 13, size=(500, 13, 1))
-    means = trim_mean(scores[drawn[:, :, 0]], 0.25, axis=1)
-    wanted = tuple(np.quantile(means, [0.025, 0.975]))
-    assert bootstrap_interval(scores, np.random.default_rng(6), reps=500) == pytest.approx(wanted)
-
-
-@pytest.mark.parametrize(("scores", "options"), [([], {}), ([1.0], {"reps": 0}), ([1.0], {"confidence": 1.0})])
-def test_interval_refuses_nonsense(scores, options):
-    with pytest.raises(InvalidValue, match="bootstrap"):
-        bootstrap_interval(scores, np.random.default_rng(0), **options)
 
 
 def test_steps_hold_until_the_next_place():
