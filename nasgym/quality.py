@@ -22,6 +22,9 @@ DIRECTIONS: tuple[str, ...] = get_args(Direction)
 # the unit of percent-type qualities: shares of 1 inside, percent in what people read
 FRACTION = "fraction"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+# what infos and columns call something else
+TAKEN = {"agent", "arch", "charged", "ended", "evaluated", "feasible", "history", "proposals", "regret", "reward", "seed"}
+TAKEN |= {"action_mask", "invalid_action", "rule_reward", "seconds", "spent", "target", "true_reward", "wall_seconds"}
 # means are summed up in double precision, and may end this many steps of a double beyond the range
 ROUNDING = 4
 
@@ -51,6 +54,10 @@ class Quality:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise InvalidValue(f"the name of a quality is a lower-case word of letters, digits and _, got {self.name!r}.")
+        if self.name in TAKEN:
+            raise InvalidValue(
+                f"a quality cannot be called {self.name!r}, which means something else in results; name it otherwise."
+            )
         if not isinstance(self.unit, str):
             raise InvalidValue(f"the unit of {self.name!r} is a text, got {self.unit!r}.")
         check_direction(self.direction, self.name)

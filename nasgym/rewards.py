@@ -102,8 +102,8 @@ class RewardRule:
         others = [name for name in registry.RULES.builtin if registry.RULES.load(name).any_quality]
         why = "is minimised" if quality.minimised else f"can be negative (from {quality.low:g} on)"
         raise InvalidValue(
-            f"reward rule {self.name!r} multiplies, and needs a quality that is never negative and of which more is better; "
-            f"{quality.words} {why}. Give reward= one of {', '.join(others)}."
+            f"reward rule {self.name!r} multiplies, or does not say that it takes any quality: it needs one that is never negative "
+            f"and of which more is better, and {quality.words} {why}. Give reward= one of {', '.join(others)}."
         )
 
     def describe(self) -> dict[str, Any]:

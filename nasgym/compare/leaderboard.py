@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from nasgym.compare.front import front_lines
 from nasgym.compare.intervals import ENOUGH_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
 from nasgym.oracles.oracle import Clock
@@ -176,6 +177,7 @@ def caveats(judgement: Judgement) -> list[str]:
         )
     if quality != ACCURACY:
         notes.append(f"{quality.about}.{' Rewards have its sign turned: more is better.' if quality.minimised else ''}")
+    notes += front_lines(judgement)
     answers = judgement.last_archs
     notes += problem.accuracy.notes(answers)
     if problem.report_accuracy is not None:

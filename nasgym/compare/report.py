@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasgym.compare.comparison import Comparison
+from nasgym.compare.front import front_csv
 from nasgym.compare.judgement import Judgement
 from nasgym.compare.leaderboard import (
     caveats,
@@ -55,6 +56,9 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
         write_file(out / "pairs.csv", pairs_csv(judgement)),
         write_file(out / "results.csv", results_csv(judgement)),
     ]
+    front = front_csv(judgement)
+    if front is not None:
+        written.append(write_file(out / "front.csv", front))
     drawings = draw_plots(judgement, out)
     written += [out / f"{name}.{ending}" for name in drawings for ending in ("png", "svg")]
     written.append(write_file(out / "report.html", _page(judgement, drawings, command)))

@@ -82,6 +82,7 @@ def test_three_qualities_and_a_cost_in_one_comparison(compared, tmp_path):
         r"Best test perplexity of all feasible architectures: 22\.75\n",
         r"perplexity, less is better, 22 to 42\. Rewards have its sign turned",
         r"at least the optimum less one percent of the range of the perplexity",
+        rf"exact front of perplexity \(min\), negative_loss \(max\), accuracy \(max\), throughput \(max\): {len(best)} of 18",
         r"test perplexity: the answer's test perplexity at full training",
     ):
         assert re.search(said, text), said
@@ -96,6 +97,11 @@ def test_three_qualities_and_a_cost_in_one_comparison(compared, tmp_path):
     (tmp_path / "page").mkdir()
     written = write_files(judgement, tmp_path / "page", ["nasgym", "compare"])
     page = written[-1].read_text()
+    on_it = {agent: np.isin(found[judgement.of_agent(agent)], best).sum() for agent in AGENTS}
+    assert f"answers on it: random {on_it['random']} of 3, nsga2 {on_it['nsga2']} of 3 runs" in text
+    table = rows_of((tmp_path / "page" / "front.csv").read_text())
+    assert [row["arch"] for row in table] == judgement.problem.space.to_str(front.archs)
+    np.testing.assert_allclose([float(row["negative_loss"]) for row in table], mixed.column("loss")[best], rtol=1e-6)
     assert "test perplexity " in page
     assert "Where the perplexity values come from" in page
     best_run = judgement.best_run(wanted[0])
