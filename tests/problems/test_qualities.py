@@ -428,3 +428,18 @@ def test_a_surrogate_predicts_within_the_range_of_each_quality(own_data_folder, 
     values = everything.values(problem.objectives)
     best = np.flatnonzero(mixed.undominated(values, np.array([False, True])))
     np.testing.assert_array_equal(problem.space.index_of(problem.pareto_front().archs), best)
+
+
+def test_further_qualities_are_of_the_same_training_seed(own_data_folder):
+    """Each perplexity is made of the accuracy of the same training."""
+    write_table(sampled_perplexities(), table_path("mixed"))
+    problem = make_problem("nasgym/Table-v0", table="mixed", seed="sampled", objectives=["perplexity", "accuracy"])
+    archs = np.repeat(find_table("mixed").archs, 4, axis=0)
+    ev = problem.evaluate(archs, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(ev.accuracy, 42 - 20 * ev.qualities["accuracy"], rtol=1e-6)
+    drawn = ev.accuracy.reshape(-1, 4)
+    assert (drawn.max(axis=1) > drawn.min(axis=1)).mean() > 0.5
+    ledger = Ledger(problem, Budget("total", len(archs)), seed=1)
+    ledger.evaluate(archs)
+    history = ledger.history
+    np.testing.assert_allclose(history.accuracy, 42 - 20 * history.qualities["accuracy"], rtol=1e-6)
