@@ -82,9 +82,18 @@ IDS: dict[str, Benchmark] = {
     "nasgym/NASBenchMacro-v0": Benchmark(
         "nas-bench-macro", "eight layers of identity or MBConv on CIFAR-10, 6,561 encodings (3,969 networks)", networks=True
     ),
-    "nasgym/NATS-TSS-v0": Benchmark("nats-tss", "NATS-Bench topology: cells of six edges and five operations, 15,625 cells"),
+    "nasgym/NATS-TSS-v0": Benchmark(
+        "nats-tss",
+        "NATS-Bench topology: cells of six edges and five operations, 15,625 cells",
+        networks=True,
+        accuracies=("table", "training"),
+    ),
     "nasgym/NATS-SSS-v0": Benchmark(
-        "nats-sss", "NATS-Bench size: five layer widths, 32,768 networks", target={"fraction": 0.5, "of": "max"}
+        "nats-sss",
+        "NATS-Bench size: five layer widths, 32,768 networks",
+        target={"fraction": 0.5, "of": "max"},
+        networks=True,
+        accuracies=("table", "training"),
     ),
     "nasgym/OFA-v0": Benchmark(
         "ofa",

@@ -43,15 +43,13 @@ def export(
         typer.Option(
             min=1,
             metavar="N",
-            help="Height and width of an image (of the largest resolution of ofa); mobile networks, by default 224.",
+            help="Height and width of an image (of the largest resolution of ofa); by default 224, of NATS-Bench 32.",
         ),
     ] = None,
     classes: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Outputs of the classifier; mobile networks, by default 1000.")
+        int | None, typer.Option(min=1, metavar="N", help="Outputs of the classifier; by default 1000, of NATS-Bench 10.")
     ] = None,
-    width: Annotated[
-        float | None, typer.Option(metavar="FACTOR", help="Factor on all channels; mobile networks, by default 1.")
-    ] = None,
+    width: Annotated[float | None, typer.Option(metavar="FACTOR", help="Factor on all channels, by default 1.")] = None,
 ) -> None:
     """Writes a network as a file that needs no nasgym: PyTorch source, ONNX, TorchScript, JSON."""
     from nasgym.export.exporting import KINDS, NEED_WEIGHTS
@@ -61,14 +59,14 @@ def export(
         raise unknown_name("export format", to, KINDS)
     if weights is not None and seed is not None:
         raise InvalidValue("weights are read from a file or drawn from a seed; leave out --weights or --seed.")
-    plan, space_name, scale = _network(arch, space, input_size, classes, width)
+    plan, space_name, scale, published = _network(arch, space, input_size, classes, width)
     if out is None:
         name = f"{space_name}-network" if space_name else plan.name
         out = _default_file(to, name, with_weights=weights is not None or seed is not None)
     if seed is None and weights is None and to in NEED_WEIGHTS:
         seed = 0
     arrays, rng = _weights(weights, out, to), _generator(seed)
-    for path in write(plan, to, out, arrays, rng, space=space_name, scale=scale):
+    for path in write(plan, to, out, arrays, rng, space=space_name, scale=scale, published=published):
         typer.echo(f"wrote {path}")
     typer.echo(f"images are (batch, {', '.join(map(str, plan.input_shape))}), outputs (batch, {plan.head.num_classes})")
     if seed is not None:
@@ -79,31 +77,32 @@ def export(
 
 def _network(
     arch: str, space: str | None, input_size: int | None, classes: int | None, width: float | None
-) -> tuple[NetworkPlan, str, Scale]:
-    """The plan at the wanted scale, the name of its space, and the scale.
+) -> tuple[NetworkPlan, str, Scale, Scale]:
+    """The plan at the wanted scale, the name of its space, that scale and the published one.
 
     The name is empty for a published network.
     """
     from nasgym.networks.named import named_plan
     from nasgym.networks.scale import IMAGENET, Scale
-    from nasgym.networks.space_plans import has_own_images, plan_of
+    from nasgym.networks.space_plans import has_own_images, plan_of, published_scale
 
-    channels, size, _ = IMAGENET.input_shape
+    known = None if is_published(arch, space) else space_reading(arch, space)
+    usual = IMAGENET if known is None else published_scale(known)
+    channels, size, _ = usual.input_shape
     scale = Scale(
         (channels, input_size or size, input_size or size),
-        classes or IMAGENET.num_classes,
-        IMAGENET.width if width is None else width,
+        classes or usual.num_classes,
+        usual.width if width is None else width,
     )
-    if is_published(arch, space):
-        return named_plan(arch, scale), "", scale
-    known = space_reading(arch, space)
+    if known is None:
+        return named_plan(arch, scale), "", scale, usual
     plan = plan_of(known, known.from_str(arch)[0], scale)
     if has_own_images(known) and (input_size or classes or width is not None):
         raise InvalidValue(
             f"the networks of {known.name!r} have one size, {plan.input_shape} and {plan.head.num_classes} classes; "
-            "--input-size, --classes and --width are for mobile networks."
+            "--input-size, --classes and --width are for mobile networks and those of NATS-Bench."
         )
-    return plan, known.name, scale
+    return plan, known.name, scale, usual
 
 
 def _default_file(to: str, name: str, *, with_weights: bool) -> Path:

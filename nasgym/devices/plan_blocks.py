@@ -9,7 +9,7 @@ import numpy as np
 from nasgym.devices.block_key import BlockKey
 from nasgym.devices.layout import BlockLayout, Blocks
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Pool, out_size
+from nasgym.networks.plan import Block, Conv, Head, Identity, MBConv, NetworkPlan, Norm, Place, Pool, Zero, out_size
 from nasgym.networks.space_plans import plan_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.space import SearchSpace
@@ -17,14 +17,17 @@ from nasgym.spaces.space import SearchSpace
 __all__ = ["head_key", "key_of", "layout", "picked_plans"]
 
 
-def key_of(block: Block, size: int) -> BlockKey | None:
+def key_of(block: Block | Place, size: int) -> BlockKey | None:
     """The key of a plan's block for a ``size x size`` input; None for an identity, which is free.
 
     Raises:
-        InvalidValue: It is a grouped convolution, for which device files have no key.
+        InvalidValue: It is a cell, a grouped convolution or another block for which device files
+            have no key.
     """
     after = out_size(size, block)
     match block:
+        case Place() | Norm() | Zero():
+            raise InvalidValue(f"device files have no key for a {type(block).__name__.lower()}: {block}.")
         case Identity():
             return None
         case Pool():
@@ -82,13 +85,19 @@ def layout(space: SearchSpace) -> BlockLayout:
     """The blocks of the space or of a restriction of it, at the size of the publication.
 
     Raises:
-        InvalidValue: A layer's blocks depend on the layer before it, so that latencies of options
-            do not add up.
+        InvalidValue: A layer's blocks depend on the layer before it, or networks are made of cells,
+            so that latencies of options do not add up.
     """
     if isinstance(space, MnasNetSpace):
         raise InvalidValue(
             "the width of a block in space 'mnasnet' is searched, so a block's latency depends on the block before it; there are "
             "no look-up tables of its options. Use cost='macs', or measure whole networks: device='live'."
+        )
+    if plan_of(space, space.default).cells:
+        raise InvalidValue(
+            f"networks of space {space.name!r} are made of cells, and a latency of each operation on its own says nothing about "
+            "edges that run side by side; there are no look-up tables of them. Use cost='macs', or measure whole networks: "
+            "device='live'."
         )
     options: list[list[Blocks]] = [[() for _ in layer.options] for layer in space.layers]
     fixed: Blocks = ()
@@ -101,7 +110,7 @@ def layout(space: SearchSpace) -> BlockLayout:
     return BlockLayout((fixed,), (tuple(tuple(of_layer) for of_layer in options),))
 
 
-def _keys(blocks: tuple[Block, ...], size: int) -> tuple[Blocks, int]:
+def _keys(blocks: tuple[Block | Place, ...], size: int) -> tuple[Blocks, int]:
     found: list[BlockKey] = []
     for block in blocks:
         key = key_of(block, size)

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from nasgym.drawing.picture import Box, Cell, Chain, Edge, Picture, Widths, amount, fold, make_picture, percent, plan_picture
+from nasgym.drawing.picture import (
+    Box,
+    Cells,
+    Chain,
+    Edge,
+    Graph,
+    Picture,
+    Widths,
+    amount,
+    fold,
+    make_picture,
+    percent,
+    plan_picture,
+)
 from nasgym.drawing.picture_layout import picture_page
 from nasgym.drawing.svg import page_svg
 from nasgym.networks.plan import NetworkPlan
@@ -70,15 +83,20 @@ def picture_lines(picture: Picture) -> list[str]:
 
     file = io.StringIO()
     console = Console(file=file, width=COLUMNS, color_system=None, force_terminal=False, _environ={})
-    console.print(_table(picture))
+    for number, table in enumerate(_tables(picture)):
+        if number:
+            console.print()
+        console.print(table)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def _table(picture: Picture) -> Table:
+def _tables(picture: Picture) -> list[Table]:
     body = picture.body
+    if isinstance(body, Cells):
+        return [_counted_chain(body.chain), *(_named_graph(graph) for graph in body.graphs)]
     if isinstance(body, Chain):
-        return _counted_chain(body) if body.counted else _labelled_chain(body)
-    return _cell(body) if isinstance(body, Cell) else _widths(body)
+        return [_counted_chain(body) if body.counted else _labelled_chain(body)]
+    return [_graph(body) if isinstance(body, Graph) else _widths(body)]
 
 
 def _grid(columns: str, *, heading: tuple[str, ...] = ()) -> Table:
@@ -146,11 +164,26 @@ def _labelled_chain(chain: Chain) -> Table:
     return table
 
 
-def _cell(cell: Cell) -> Table:
-    table = _grid("<<<<", heading=("", "from node 0", "from node 1", "from node 2"))
-    for target in (1, 2, 3):
-        labels = {edge.source: _edge(edge) for edge in cell.edges if edge.target == target}
-        _add(table, f"node {target} =", *(labels.get(source, "") for source in (0, 1, 2)))
+def _graph(graph: Graph) -> Table:
+    """A row for each node, a column for each node that it may read."""
+    sources = range(graph.nodes - 1)
+    table = _grid("<" * graph.nodes, heading=("", *(f"from node {source}" for source in sources)))
+    for target in range(graph.inputs, graph.nodes):
+        labels = {edge.source: _edge(edge) for edge in graph.edges if edge.target == target}
+        _add(table, f"node {target} =", *(labels.get(source, "") for source in sources))
+    return table
+
+
+def _named_graph(graph: Graph) -> Table:
+    """A row for each node, with all its edges: cells may have many nodes."""
+    table = _grid("<<", heading=(graph.name, ""))
+    table.columns[1].max_width = COLUMNS - 24
+    for number in range(graph.inputs):
+        _add(table, f"node {number} =", "input")
+    for target in range(graph.inputs, graph.nodes):
+        edges = [f"{edge.label} of {edge.source}" for edge in graph.edges if edge.target == target]
+        for i, line in enumerate(fold((", " if target in graph.concat else " + ").join(edges), COLUMNS - 24)):
+            _add(table, f"node {target} =" if i == 0 else "", line)
     return table
 
 

@@ -13,8 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
+from nasgym.networks.cell import Cell
 from nasgym.networks.count import block_macs, count_macs, count_params, head_macs
-from nasgym.networks.plan import Block, Conv, Identity, MBConv, NetworkPlan, Pool, out_channels, out_size
+from nasgym.networks.plan import (
+    Block,
+    Conv,
+    Identity,
+    MBConv,
+    NetworkPlan,
+    Norm,
+    Place,
+    Pool,
+    Zero,
+    out_channels,
+)
 from nasgym.networks.space_plans import has_plans, plan_of
 from nasgym.oracles.cost.counted import COUNTED, counted_names, counted_of
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
@@ -25,9 +37,10 @@ from nasgym.type_aliases import Archs
 __all__ = [
     "Body",
     "Box",
-    "Cell",
+    "Cells",
     "Chain",
     "Edge",
+    "Graph",
     "Kind",
     "Picture",
     "Widths",
@@ -45,9 +58,19 @@ CELL_LABELS: dict[str, tuple[str, Kind]] = {
     "skip_connect": ("skip", "identity"),
     "nor_conv_1x1": ("conv 1×1", "conv"),
     "nor_conv_3x3": ("conv 3×3", "mbconv"),
+    "conv_1x1": ("conv 1×1", "conv"),
+    "conv_3x3": ("conv 3×3", "mbconv"),
     "avg_pool_3x3": ("avg pool 3×3", "pool"),
+    "max_pool_3x3": ("max pool 3×3", "pool"),
+    "avg_down_conv_1x1": ("average, 1×1", "pool"),
+    "sep_conv_3x3": ("sep 3×3", "wide"),
+    "sep_conv_5x5": ("sep 5×5", "wide"),
+    "dil_conv_3x3": ("dilated 3×3", "mbconv"),
+    "dil_conv_5x5": ("dilated 5×5", "mbconv"),
     "?": ("?", "open"),
 }
+# of the cell that is searched in NATS-Bench topology
+PLACED = "Every node adds up what arrives. Five such cells stand in each stage of 16, 32 and 64 channels."
 
 
 @dataclass(frozen=True)
@@ -101,10 +124,32 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Four nodes and six edges."""
+class Graph:
+    """A cell: nodes and edges; the inputs are the first nodes, the output is the last one.
+
+    Attributes:
+        edges: The operations.
+        nodes: Number of nodes.
+        inputs: Number of inputs.
+        concat: Nodes that lay side by side what comes in; the others add it up.
+        name: What stands above it.
+        note: What stands below it.
+    """
 
     edges: tuple[Edge, ...]
+    nodes: int = 4
+    inputs: int = 1
+    concat: tuple[int, ...] = ()
+    name: str = ""
+    note: str = PLACED
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A network with cells: its blocks, and below them each cell once."""
+
+    chain: Chain
+    graphs: tuple[Graph, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +165,7 @@ class Widths:
     next: int | None = None
 
 
-Body: TypeAlias = Chain | Cell | Widths
+Body: TypeAlias = Chain | Graph | Widths | Cells
 
 
 @dataclass(frozen=True)
@@ -207,12 +252,21 @@ def _mark(body: Body, position: int, name: str) -> Body:
     match body:
         case Chain():
             return replace(body, boxes=tuple(replace(box, next=box.name == name) for box in body.boxes))
-        case Cell():
+        case Graph():
             return replace(body, edges=tuple(replace(edge, next=i == position) for i, edge in enumerate(body.edges)))
+        case Cells():
+            return body
     return replace(body, next=position)
 
 
 def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool]) -> Body:
+    match space:
+        case TopologySpace():
+            ops = ["?" if is_open[i] else OPS[op] for i, op in enumerate(filled.tolist())]
+            return Graph(tuple(Edge(*ends, *CELL_LABELS[op]) for ends, op in zip(EDGES, ops, strict=True)))
+        case SizeSpace():
+            channels = tuple(None if is_open[i] else WIDTHS[choice] for i, choice in enumerate(filled.tolist()))
+            return Widths(tuple(layer.name.removesuffix(".width") for layer in space.layers), channels)
     if has_plans(space):
         names = [layer.name for layer in space.layers]
         texts = [
@@ -220,13 +274,6 @@ def _body(space: SearchSpace, rows: Archs, filled: Archs, is_open: Sequence[bool
             for layer, still_open in zip(space.layers, is_open, strict=True)
         ]
         return _plan(plan_of(space, filled), names, texts, fixed_widths=not isinstance(space, MnasNetSpace))
-    match space:
-        case TopologySpace():
-            ops = ["?" if is_open[i] else OPS[op] for i, op in enumerate(filled.tolist())]
-            return Cell(tuple(Edge(*ends, *CELL_LABELS[op]) for ends, op in zip(EDGES, ops, strict=True)))
-        case SizeSpace():
-            channels = tuple(None if is_open[i] else WIDTHS[choice] for i, choice in enumerate(filled.tolist()))
-            return Widths(tuple(layer.name.removesuffix(".width") for layer in space.layers), channels)
     return Chain(tuple(_labels(space, rows[0], i, is_open[i]) for i in range(len(space.layers))), counted=False)
 
 
@@ -235,7 +282,44 @@ def plan_picture(plan: NetworkPlan) -> Picture:
     names = [f"layer{i}" for i in range(1, len(plan.layers) + 1)]
     channels, size, _ = plan.input_shape
     costs = f"{amount(count_macs(plan))} MACs · {amount(count_params(plan))} params · {channels} × {size}×{size} images"
-    return Picture(plan.name, costs, _plan(plan, names, [None] * len(names)))
+    chain = _plan(plan, names, [None] * len(names))
+    if not plan.cells:
+        return Picture(plan.name, costs, chain)
+    return Picture(plan.name, costs, Cells(replace(chain, boxes=_merged(chain.boxes)), tuple(map(_graph, plan.cells))))
+
+
+def _graph(cell: Cell) -> Graph:
+    """The picture of a cell."""
+    edges = [
+        Edge(edge.source, target, *CELL_LABELS[edge.op])
+        for target, node in enumerate(cell.nodes, cell.inputs)
+        for edge in node.edges
+    ]
+    concat = tuple(target for target, node in enumerate(cell.nodes, cell.inputs) if node.combine == "concat")
+    joined = f"; node {', '.join(map(str, concat))} concatenates it" if concat else ""
+    note = f"Nodes add up what arrives{joined}."
+    return Graph(tuple(edges), cell.inputs + len(cell.nodes), cell.inputs, concat, f'cell "{cell.name}"', note)
+
+
+def _merged(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Equal cells in a row share a box."""
+    found: list[tuple[Box, list[Box]]] = []
+    for box in boxes:
+        if found and box.kind == "choice" and replace(found[-1][0], name=box.name) == box:
+            found[-1][1].append(box)
+        else:
+            found.append((box, [box]))
+    return tuple(
+        box
+        if len(same) == 1
+        else replace(
+            box,
+            name=f"{box.name}–{same[-1].name.removeprefix('layer')}",
+            title=f"{box.title} ×{len(same)}",
+            macs=None if box.macs is None else box.macs * len(same),
+        )
+        for box, same in found
+    )
 
 
 def _plan(plan: NetworkPlan, names: Sequence[str], open_texts: Sequence[str | None], *, fixed_widths: bool = True) -> Chain:
@@ -252,13 +336,15 @@ def _plan(plan: NetworkPlan, names: Sequence[str], open_texts: Sequence[str | No
     shape = f"{channels} × {_side(size, no_size)}"
     boxes = [Box(names[0] if sized else "input", "?" if no_size else "image", (), "open" if no_size else "fixed", shape, 0)]
     rest = [*(("stem", (block,), None) for block in plan.stem), *layers[sized:]]
-    unsure, width = False, channels
+    unsure, width, steps = False, channels, iter(plan.steps)
     for name, blocks, open_text in [*rest, *(("neck", (block,), None) for block in plan.neck)]:
         # blocks that are alike share a box
         for part in [blocks] if open_text is not None or _alike(blocks) else [(block,) for block in blocks]:
             macs: int | None = 0
-            for block in part:
-                macs, size, width = (macs or 0) + block_macs(block, size), out_size(size, block), out_channels(block)
+            for _ in part:
+                step = next(steps)
+                macs, size = (macs or 0) + block_macs(step.block, *step.sizes), step.size
+                width = out_channels(step.block)
             macs = None if unsure or no_size else macs
             unsure = open_text is not None and not fixed_widths
             output = f"{'?' if unsure else width} × {_side(size, no_size)}"
@@ -278,17 +364,24 @@ def _side(size: int, is_open: bool) -> str:
     return "?" if is_open else f"{size}×{size}"
 
 
-def _alike(blocks: Sequence[Block]) -> bool:
+def _alike(blocks: Sequence[Block | Place]) -> bool:
     """Whether blocks differ in their shapes only."""
     shapes = {(type(b), b.kernel, b.mid_channels / b.in_channels) for b in blocks if isinstance(b, MBConv)}
     return len(shapes) <= 1
 
 
-def _block(name: str, blocks: Sequence[Block], output: str, macs: int | None) -> Box:
+def _block(name: str, blocks: Sequence[Block | Place], output: str, macs: int | None) -> Box:
     """The box of blocks that differ in their shapes only."""
     block, times = blocks[0], f" ×{len(blocks)}" if len(blocks) > 1 else ""
+    if isinstance(block, Place):
+        more = () if block.stride == 1 else (f"stride {block.stride}",)
+        return Box(name, block.cell.name, more, "choice", output, macs)
     if isinstance(block, Identity):
         return Box(name, "identity", (), "identity", output, macs)
+    if isinstance(block, Zero):
+        return Box(name, "none", (), "none", output, macs)
+    if isinstance(block, Norm):
+        return Box(name, "norm", () if block.activation == "none" else (block.activation,), "fixed", output, macs)
     stride = () if block.stride == 1 else (f"stride {block.stride}",)
     if isinstance(block, Pool):
         return Box(name, f"{block.kind} pool", (f"{block.kernel}×{block.kernel}", *stride), "pool", output, macs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nasgym.drawing.picture import Body, Box, Cell, Chain, Kind, Picture, Widths, amount, fold, percent
+from nasgym.drawing.picture import Body, Box, Cells, Chain, Edge, Graph, Kind, Picture, Widths, amount, fold, percent
 from nasgym.drawing.shapes import (
     GREY,
     INK,
@@ -73,8 +73,10 @@ def body_width(body: Body) -> float:
     match body:
         case Chain():
             return _chain_width(body)
-        case Cell():
-            return 820
+        case Graph():
+            return 2 * MARGIN + 83 + STEP * (body.nodes - 1)
+        case Cells():
+            return max(body_width(body.chain), *map(body_width, body.graphs))
     return 720
 
 
@@ -83,8 +85,14 @@ def draw_body(canvas: Canvas, body: Body, top: float, room: Room) -> float:
     match body:
         case Chain():
             return _counted_chain(canvas, body, top, room) if body.counted else _labelled_chain(canvas, body, top, room)
-        case Cell():
-            return _cell(canvas, body, top)
+        case Graph():
+            return _graph(canvas, body, top)
+        case Cells():
+            y = draw_body(canvas, body.chain, top, room)
+            for graph in body.graphs:
+                canvas.text(MARGIN, y + 46, graph.name, 14, bold=True, anchor="start")
+                y = _graph(canvas, graph, y + 46)
+            return y
     return _widths(canvas, body, top)
 
 
@@ -219,14 +227,39 @@ def _labelled_chain(canvas: Canvas, chain: Chain, top: float, room: Room) -> flo
     return y + tall
 
 
-def _cell(canvas: Canvas, cell: Cell, top: float) -> float:
-    """Four nodes in a row; edges that pass a node go around it."""
-    nodes = [(MARGIN + 42 + 227 * i, top + 168) for i in range(4)]
-    heights = {(0, 2): -88, (1, 3): 88, (0, 3): -148}
+# from node to node; the lowest arc around a node, and each further one
+STEP, ARC, MORE = 227, 88, 60
+
+
+def _lifts(graph: Graph) -> list[int]:
+    """How far each edge goes around the nodes that it passes: up (negative), down, or not at all.
+
+    Shorter edges lie nearer to the nodes; edges that would meet lie on different sides or further
+    out.
+    """
+    ways: dict[int, list[Edge]] = {}
+    lifts = dict[int, int]()
+    for number, edge in sorted(enumerate(graph.edges), key=lambda one: (one[1].target - one[1].source, one[1].source)):
+        straight = [0] if edge.target - edge.source == 1 else []
+        around = [side * (ARC + MORE * far) for far in range(len(graph.edges)) for side in (-1, 1)]
+        lift = next(
+            lift
+            for lift in (*straight, *around)
+            if all(edge.target <= other.source or other.target <= edge.source for other in ways.get(lift, []))
+        )
+        ways.setdefault(lift, []).append(edge)
+        lifts[number] = lift
+    return [lifts[number] for number in range(len(graph.edges))]
+
+
+def _graph(canvas: Canvas, graph: Graph, top: float) -> float:
+    """Nodes in a row; edges that pass a node go around it."""
+    lifts = _lifts(graph)
+    above, below = max(0, -min(lifts)), max(0, *lifts)
+    nodes = [(MARGIN + 42 + STEP * i, top + above + 20) for i in range(graph.nodes)]
     labels = []
-    for edge in cell.edges:
+    for edge, lift in zip(graph.edges, lifts, strict=True):
         (x0, y0), (x1, y1) = nodes[edge.source], nodes[edge.target]
-        lift = heights.get((edge.source, edge.target), 0)
         middle, control = ((x0 + x1) / 2, y0 + lift), ((x0 + x1) / 2, y0 + 2 * lift)
         start, tip = _towards((x0, y0), control, 23), _towards((x1, y1), control, 24)
         direction = (x1 - control[0], y1 - control[1])
@@ -240,11 +273,13 @@ def _cell(canvas: Canvas, cell: Cell, top: float) -> float:
     for i, (x, y) in enumerate(nodes):
         canvas.add(Circle(x, y, 22, COLOURS["fixed"][0], INK, 1.5))
         canvas.text(x, y + 5, str(i), 15, bold=True)
-    canvas.text(nodes[0][0], nodes[0][1] + 42, "input", 12, colour=GREY)
-    canvas.text(nodes[3][0], nodes[3][1] + 42, "output", 12, colour=GREY)
-    bottom = nodes[0][1] + 128
-    note = "Every node adds up what arrives. Five such cells stand in each stage of 16, 32 and 64 channels."
-    canvas.text(MARGIN, bottom, note, 12, colour=GREY, anchor="start")
+    for i, (x, y) in enumerate(nodes):
+        what = "input" if i < graph.inputs else "output" if i == graph.nodes - 1 else ""
+        what = f"{what}, concat" if i in graph.concat and what else "concat" if i in graph.concat else what
+        if what:
+            canvas.text(x, y + 42, what, 12, colour=GREY)
+    bottom = nodes[0][1] + max(below, 28) + 40
+    canvas.text(MARGIN, bottom, graph.note, 12, colour=GREY, anchor="start")
     return bottom
 
 

@@ -18,7 +18,7 @@ from nasgym.export.weights_file import check_all_weights, need_torch
 from nasgym.files import write_file
 from nasgym.networks.onnx_graph import plan_onnx
 from nasgym.networks.plan import NetworkPlan
-from nasgym.networks.scale import Scale
+from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.networks.weights import Shapes, Weights, random_weights, weight_shapes
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def export(
     *,
     space: str = "",
     scale: Scale | None = None,
+    published: Scale = IMAGENET,
 ) -> list[Path]:
     """Writes a network so that nasgym is not needed to use it.
 
@@ -64,6 +65,7 @@ def export(
         space: Name of the space that the architecture belongs to, for docstrings and readers.
         scale: What a mobile network was built for, for docstrings and readers; None where it was
             not chosen.
+        published: What the networks of the space were published for.
 
     Returns:
         The files that were written.
@@ -85,10 +87,10 @@ def export(
             raise InvalidValue(f"{file} is a folder; name a file, for example {file / ('network' + ENDINGS[kind])}.")
     arrays = _weights(plan, kind, weights, rng)
     writers: dict[str, Callable[[], list[Path]]] = {
-        "pytorch": lambda: _pytorch(plan, path, arrays, space, scale),
+        "pytorch": lambda: _pytorch(plan, path, arrays, space, scale, published),
         "onnx": lambda: [write_file(path, plan_onnx(plan, arrays, batch=None).SerializeToString())],
         "torchscript": lambda: [write_file(path, _traced(plan, arrays))],
-        "json": lambda: [write_file(path, plan_json(plan, space=space, scale=scale))],
+        "json": lambda: [write_file(path, plan_json(plan, space=space, scale=scale, published=published))],
     }
     return writers[kind]()
 
@@ -123,7 +125,9 @@ def _check_onnx_size(shapes: Shapes) -> None:
         )
 
 
-def _pytorch(plan: NetworkPlan, path: Path, weights: Weights | None, space: str, scale: Scale | None) -> list[Path]:
+def _pytorch(
+    plan: NetworkPlan, path: Path, weights: Weights | None, space: str, scale: Scale | None, published: Scale
+) -> list[Path]:
     if path.suffix != ".py":
         raise InvalidValue(f"PyTorch source is written to a file that ends with .py, got {path}.")
     written = []
@@ -132,7 +136,7 @@ def _pytorch(plan: NetworkPlan, path: Path, weights: Weights | None, space: str,
         module = _module(plan, weights)
         need_torch("weights beside PyTorch source").save(module.state_dict(), buffer)
         written.append(write_file(path.with_suffix(".pt"), buffer.getvalue()))
-    code = pytorch_code(plan, space=space, with_weights=weights is not None, scale=scale)
+    code = pytorch_code(plan, space=space, with_weights=weights is not None, scale=scale, published=published)
     return [write_file(path, code), *written]
 
 

@@ -18,7 +18,7 @@ FORWARD = "    def forward(self, x: torch.Tensor) -> torch.Tensor:"
 
 def class_lines(plan: NetworkPlan) -> list[list[str]]:
     """The classes of a network's blocks, each as its lines."""
-    words = Vocabulary(plan.blocks)
+    words = Vocabulary(plan.parts)
     found = []
     if words.convolving:
         found.append(_conv_bn(words))
@@ -30,6 +30,12 @@ def class_lines(plan: NetworkPlan) -> list[list[str]]:
         found.append(_conv_block(words))
     if words.mbconvs:
         found.append(_mbconv(words))
+    if words.norms:
+        found.append(_norm_act(words))
+    if words.has_zeros:
+        found.append(_zero())
+    if plan.cells:
+        found.append(_cell(plan))
     return found
 
 
@@ -44,21 +50,99 @@ def _arguments(sizes: Iterable[str], options: Iterable[tuple[str, str, str]]) ->
 
 
 def _conv_bn(words: Vocabulary) -> list[str]:
-    grouped = words.mbconvs or any(block.groups != 1 for block in (*words.convs, *words.conv_blocks))
-    options = [("groups", "int", "1")] if grouped else []
-    parts = ["in_channels", "out_channels", "kernel", "stride", "padding=kernel // 2"]
-    parts += ["groups=groups"] if grouped else []
+    convs = [*words.convs, *words.conv_blocks]
+    names = {name for name, _, _ in words.options(convs)} | ({"groups"} if words.mbconvs else set())
+    given = {"groups": ("int", "1"), "dilation": ("int", "1"), "act": ("type[nn.Module]", words.act)}
+    given |= {"pre": ("bool", "False"), "norm": ("bool", "True")}
+    options = [(name, *given[name]) for name in given if name in names or name == "act"]
+    parts = ["in_channels", "out_channels", "kernel", "stride"]
+    parts += ["padding=kernel // 2 * dilation", "dilation=dilation"] if "dilation" in names else ["padding=kernel // 2"]
+    parts += ["groups=groups"] if "groups" in names else []
+    bn = "nn.BatchNorm2d(out_channels)" + (" if norm else nn.Identity()" if "norm" in names else "")
+    order = ["        if self.pre:", "            return self.bn(self.conv(self.act(x)))"] if "pre" in names else []
     return [
         "class ConvBN(nn.Module):",
-        '    """Convolution, batch normalisation, activation."""',
+        '    """Convolution, batch normalisation, activation."""'
+        if not order
+        else '    """Convolution, batch normalisation, activation; with `pre` the activation is first."""',
         "",
-        *_signature(_arguments(("in_channels", "out_channels"), [*options, ("act", "type[nn.Module]", words.act)])),
+        *_signature(_arguments(("in_channels", "out_channels"), options)),
         *bracketed("        self.conv = nn.Conv2d(", [*parts, "bias=False"], ")"),
-        "        self.bn = nn.BatchNorm2d(out_channels)",
+        f"        self.bn = {bn}",
+        "        self.act = act()",
+        *(["        self.pre = pre"] if order else []),
+        "",
+        FORWARD,
+        *order,
+        "        return self.act(self.bn(self.conv(x)))",
+    ]
+
+
+def _norm_act(words: Vocabulary) -> list[str]:
+    return [
+        "class NormAct(nn.Module):",
+        '    """Batch normalisation and activation."""',
+        "",
+        *_signature(["channels: int", f"act: type[nn.Module] = {words.act}"]),
+        "        self.bn = nn.BatchNorm2d(channels)",
         "        self.act = act()",
         "",
         FORWARD,
-        "        return self.act(self.bn(self.conv(x)))",
+        "        return self.act(self.bn(x))",
+    ]
+
+
+def _zero() -> list[str]:
+    return [
+        "class Zero(nn.Module):",
+        '    """Zeros: an edge of a cell that carries nothing."""',
+        "",
+        *_signature(["channels: int", "stride: int = 1"]),
+        "        self.channels = channels",
+        "        self.stride = stride",
+        "",
+        FORWARD,
+        "        cut = x[:, :1, :: self.stride, :: self.stride]",
+        "        return torch.zeros_like(cut).expand(-1, self.channels, -1, -1)",
+    ]
+
+
+def _cell(plan: NetworkPlan) -> list[str]:
+    joins = any(node.combine == "concat" for cell in plan.cells for node in cell.nodes)
+    known = "torch.cat(found, 1) if node in self.concat else sum(found)" if joins else "sum(found)"
+    numbered = ["            zip(self.nodes, self.sources), self.inputs"] if joins else []
+    loop = (
+        ["        for node, (edges, sources) in enumerate(", *numbered, "        ):"]
+        if joins
+        else ["        for edges, sources in zip(self.nodes, self.sources):"]
+    )
+    return [
+        "class Cell(nn.Module):",
+        '    """A graph of operations: a node joins what its edges bring from earlier nodes.',
+        "",
+        "    The inputs are the first nodes, the last node is the output.",
+        '    """',
+        "",
+        *_signature(["inputs: int = 1", *(["concat: tuple[int, ...] = ()"] if joins else [])]),
+        "        self.inputs = inputs",
+        *(["        self.concat = concat"] if joins else []),
+        "        self.nodes = nn.ModuleList()",
+        "        self.sources: list[list[int]] = []",
+        "",
+        "    def edge(self, source: int, target: int, *blocks: nn.Module) -> None:",
+        '        """Adds an edge; those of a node come one after the other."""',
+        "        if target - self.inputs == len(self.nodes):",
+        "            self.nodes.append(nn.ModuleList())",
+        "            self.sources.append([])",
+        "        self.nodes[-1].append(nn.Sequential(*blocks))",
+        "        self.sources[-1].append(source)",
+        "",
+        "    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:",
+        "        known = list(inputs)",
+        *loop,
+        "            found = [edge(known[source]) for edge, source in zip(edges, sources)]",
+        f"            known.append({known})",
+        "        return known[-1]",
     ]
 
 
@@ -146,7 +230,7 @@ def _conv_block(words: Vocabulary) -> list[str]:
         "out_channels",
         "kernel",
         "stride",
-        *(f"{name}={name}" for name in names if name in ("groups", "act")),
+        *(f"{name}={name}" for name in names if name in ("groups", "dilation", "act", "pre", "norm")),
     ]
     excite, residual = _extras(words, names, "out_channels")
     what = [word for word, name in (("a gate", "se"), ("a residual", "residual")) if name in names]

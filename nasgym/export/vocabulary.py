@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from nasgym.networks.plan import Activation, Block, Conv, Gate, Identity, MBConv, Pool
+from nasgym.networks.plan import Activation, Block, Conv, Gate, Identity, MBConv, Norm, Pool, Zero
 
 __all__ = ["ACTIVATIONS", "GATES", "Vocabulary"]
 
@@ -48,6 +48,16 @@ class Vocabulary:
         return [block for block in self.blocks if isinstance(block, Conv) and _has_extras(block)]
 
     @cached_property
+    def norms(self) -> list[Norm]:
+        """The normalisations on their own."""
+        return [block for block in self.blocks if isinstance(block, Norm)]
+
+    @cached_property
+    def has_zeros(self) -> bool:
+        """Whether an edge of a cell carries nothing."""
+        return any(isinstance(block, Zero) for block in self.blocks)
+
+    @cached_property
     def convolving(self) -> list[Conv | MBConv]:
         """All blocks with convolutions."""
         return [*self.convs, *self.conv_blocks, *self.mbconvs]
@@ -55,7 +65,7 @@ class Vocabulary:
     @cached_property
     def act(self) -> str:
         """The activation that goes without saying."""
-        every = [block.activation for block in self.convolving]
+        every = [block.activation for block in (*self.convolving, *self.norms)]
         return _commonest((ACTIVATIONS[kind] for kind in every if kind != "none"), "nn.ReLU")
 
     @cached_property
@@ -85,8 +95,11 @@ class Vocabulary:
         Sizes and stride are not among them.
         """
         found = []
-        if any(isinstance(block, Conv) and block.groups != 1 for block in blocks):
+        convs = [block for block in blocks if isinstance(block, Conv)]
+        if any(block.groups != 1 for block in convs):
             found.append(("groups", "int", "1"))
+        if any(block.dilation != 1 for block in convs):
+            found.append(("dilation", "int", "1"))
         if any(block.se_channels for block in blocks):
             found.append(("se", "int", "0"))
         if any(ACTIVATIONS[block.activation] != self.act for block in blocks):
@@ -96,6 +109,10 @@ class Vocabulary:
             found.append(("se_act", "type[nn.Module]", self.se_act))
         if any(GATES[block.se_gate] != self.gate for block in gated):
             found.append(("se_gate", "type[nn.Module]", self.gate))
+        if any(block.order == "pre" for block in convs):
+            found.append(("pre", "bool", "False"))
+        if not all(block.norm for block in convs):
+            found.append(("norm", "bool", "True"))
         if any(block.residual for block in blocks):
             found.append(("residual", "bool", "False"))
         return found
@@ -106,10 +123,16 @@ class Vocabulary:
             case Identity():
                 return "nn.Identity", []
             case Pool():
-                parts = [str(block.kernel), f"stride={block.stride}", f"padding={block.kernel // 2}"]
+                parts = [str(block.kernel), f"stride={block.stride}"]
+                parts.append(f"padding={block.kernel // 2}" if block.kernel % 2 else "ceil_mode=True")
                 if block.kind == "max":
                     return "nn.MaxPool2d", parts
                 return "nn.AvgPool2d", [*parts, "count_include_pad=False"]
+            case Norm():
+                act = ACTIVATIONS[block.activation]
+                return "NormAct", [str(block.channels), *([] if act == self.act else [f"act={act}"])]
+            case Zero():
+                return "Zero", [str(block.out_channels), *([] if block.stride == 1 else [f"stride={block.stride}"])]
             case Conv():
                 name, sizes = "ConvBlock" if _has_extras(block) else "ConvBN", [block.in_channels, block.out_channels]
             case MBConv():
@@ -117,10 +140,13 @@ class Vocabulary:
         given = {
             "stride": (block.stride, 1),
             "groups": (block.groups if isinstance(block, Conv) else 1, 1),
+            "dilation": (block.dilation if isinstance(block, Conv) else 1, 1),
             "se": (block.se_channels, 0),
             "act": (ACTIVATIONS[block.activation], self.act),
             "se_act": (ACTIVATIONS[block.se_activation] if block.se_channels else self.se_act, self.se_act),
             "se_gate": (GATES[block.se_gate] if block.se_channels else self.gate, self.gate),
+            "pre": (isinstance(block, Conv) and block.order == "pre", False),
+            "norm": (block.norm if isinstance(block, Conv) else True, True),
             "residual": (block.residual, False),
         }
         parts = [*map(str, sizes), f"kernel={block.kernel}"]

@@ -21,7 +21,11 @@ from nasgym.networks.plan import (
     Identity,
     MBConv,
     NetworkPlan,
+    Norm,
+    Place,
     Pool,
+    Zero,
+    in_channels,
     out_channels,
     out_size,
 )
@@ -61,12 +65,14 @@ def plan_onnx(
     """
     shapes = weight_shapes(plan)
     graph = _Graph(_weights(shapes, weights, rng))
-    size = plan.input_shape[1]
-    x = INPUT
-    for index, block in enumerate(plan.blocks):
-        x = graph.block(f"blocks.{index}", block, x, size)
-        size = out_size(size, block)
-    graph.head(plan.head, x)
+    known = [INPUT]
+    for index, (block, sizes, *_) in enumerate(plan.steps):
+        name = f"blocks.{index}"
+        if isinstance(block, Place):
+            known.append(graph.place(name, block, [known[-back] for back in block.reads], sizes))
+        else:
+            known.append(graph.block(name, block, known[-1], sizes[0]))
+    graph.head(plan.head, known[-1])
     return graph.model(plan.name, (batch, *plan.input_shape), (batch, plan.head.num_classes))
 
 
@@ -89,9 +95,8 @@ def block_onnx(
     """
     graph = _Graph(_weights(block_shapes("block", block), weights, rng))
     graph.add("Identity", [graph.block("block", block, INPUT, size)], OUTPUT)
-    channels = block.in_channels if isinstance(block, Conv | MBConv) else block.channels
     after = out_size(size, block)
-    return graph.model("block", (batch, channels, size, size), (batch, out_channels(block), after, after))
+    return graph.model("block", (batch, in_channels(block), size, size), (batch, out_channels(block), after, after))
 
 
 def head_onnx(
@@ -190,35 +195,46 @@ class _Graph:
         self.tensors[name] = self.onnx.numpy_helper.from_array(np.array(value, order="C"), name)
         return name
 
-    def activation(self, x: str, kind: Activation) -> str:
-        """An activation; the input itself where there is none."""
+    def activation(self, x: str, kind: Activation, name: str = "") -> str:
+        """An activation; the input itself where there is none.
+
+        It is called after its input, or after `name` where several blocks read that.
+        """
+        name = name or x
         match kind:
             case "none":
                 return x
             case "relu":
-                return self.add("Relu", [x], f"{x}.relu")
+                return self.add("Relu", [x], f"{name}.relu")
             case "relu6":
                 limits = [self.constant("zero", np.float32(0.0)), self.constant("six", np.float32(6.0))]
-                return self.add("Clip", [x, *limits], f"{x}.relu6")
+                return self.add("Clip", [x, *limits], f"{name}.relu6")
             case "hswish":
-                return self.add("HardSwish", [x], f"{x}.hswish")
+                return self.add("HardSwish", [x], f"{name}.hswish")
             case "swish":
-                return self.add("Mul", [x, self.add("Sigmoid", [x], f"{x}.sigmoid")], f"{x}.swish")
+                return self.add("Mul", [x, self.add("Sigmoid", [x], f"{name}.sigmoid")], f"{name}.swish")
 
     def conv(self, name: str, block: Conv, x: str) -> str:
-        """Convolution, normalisation, activation."""
+        """Convolution, normalisation, activation, in the order of the block."""
+        if block.order == "pre":
+            x = self.activation(x, block.activation, f"{name}.input")
         out = self.add(
             "Conv",
             [x, self.weight(f"{name}.conv.weight")],
             f"{name}.conv",
             kernel_shape=[block.kernel] * 2,
             strides=[block.stride] * 2,
-            pads=[block.kernel // 2] * 4,
+            pads=[block.kernel // 2 * block.dilation] * 4,
+            dilations=[block.dilation] * 2,
             group=block.groups,
         )
+        out = self.norm(name, out) if block.norm else out
+        return out if block.order == "pre" else self.activation(out, block.activation)
+
+    def norm(self, name: str, x: str) -> str:
+        """Batch normalisation."""
         parts = [self.weight(f"{name}.bn.{part}") for part in ("weight", "bias", "running_mean", "running_var")]
-        out = self.add("BatchNormalization", [out, *parts], f"{name}.bn", epsilon=EPSILON)
-        return self.activation(out, block.activation)
+        return self.add("BatchNormalization", [x, *parts], f"{name}.bn", epsilon=EPSILON)
 
     def excite(self, name: str, activation: Activation, gate: Gate, x: str) -> str:
         """Squeeze-and-excite: pooling, two 1x1 convolutions, gate, product."""
@@ -256,8 +272,15 @@ class _Graph:
         match block:
             case Identity():
                 return x
+            case Norm():
+                return self.activation(self.norm(name, x), block.activation)
+            case Zero():
+                return self.zero(name, block, x)
             case Pool():
-                window = {"kernel_shape": [block.kernel] * 2, "strides": [block.stride] * 2, "pads": [block.kernel // 2] * 4}
+                edge = out_size(size, block) * block.stride - size
+                # of an even kernel, what lies beyond the edge is padded, as in `shortcut`
+                pads = [block.kernel // 2] * 4 if block.kernel % 2 else [0, 0, edge, edge]
+                window = {"kernel_shape": [block.kernel] * 2, "strides": [block.stride] * 2, "pads": pads}
                 return self.add("MaxPool" if block.kind == "max" else "AveragePool", [x], f"{name}.pool", **window)
             case Conv():
                 out = self.conv(f"{name}.main" if block.se_channels or block.residual else name, block, x)
@@ -275,6 +298,38 @@ class _Graph:
         if block.residual:
             out = self.add("Add", [self.shortcut(f"{name}.shortcut", block, x, size), out], f"{name}.sum")
         return out
+
+    def zero(self, name: str, block: Zero, x: str) -> str:
+        """Zeros in the shape of the output: one channel times zero for each channel."""
+        parts = {
+            "starts": [0, 0, 0],
+            "ends": [1, 2**31 - 1, 2**31 - 1],
+            "axes": [1, 2, 3],
+            "steps": [1, block.stride, block.stride],
+        }
+        given = [self.constant(f"{name}.{part}", np.array(value, dtype=np.int64)) for part, value in parts.items()]
+        x = self.add("Slice", [x, *given], f"{name}.slice")
+        return self.add(
+            "Mul", [x, self.constant(f"{name}.zeros", np.zeros((1, block.out_channels, 1, 1), np.float32))], f"{name}.zero"
+        )
+
+    def place(self, name: str, place: Place, inputs: Sequence[str], sizes: Sequence[int]) -> str:
+        """A cell: edge by edge, each added up as soon as it is there."""
+        known, found = list(inputs), list[str]()
+        for run in place.runs(*sizes):
+            node, live = place.cell.nodes[run.node], place.live[run.node]
+            if run.number in live:
+                x = known[run.source]
+                for number, (block, size) in enumerate(run.blocks):
+                    x = self.block(f"{name}.nodes.{run.node}.{run.number}.{number}", block, x, size)
+                found.append(x)
+                if node.combine == "sum" and len(found) == 2:
+                    found = [self.add("Add", found, f"{name}.nodes.{run.node}.sum{run.number}")]
+            if run.number == len(node.edges) - 1:
+                joined = node.combine == "concat" and len(found) > 1
+                known.append(self.add("Concat", found, f"{name}.nodes.{run.node}.concat", axis=1) if joined else found[0])
+                found = []
+        return known[-1]
 
     def head(self, head: Head, x: str) -> str:
         """Activation, pooling, linear layers; its output is that of the network."""

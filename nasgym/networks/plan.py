@@ -1,178 +1,171 @@
 """`NetworkPlan`: the network that an architecture stands for, as frozen data; no torch, no weights.
 
-A plan is read by `count` (MACs, parameters), `torch_modules` (a trainable module), `packed_modules`
-(many trainings at once), `onnx_graph` and `nasgym.drawing`. Blocks state every size, so a reader
-never has to guess what came before.
+A plan is read by `count` (MACs, parameters), `memory`, `torch_modules` (a trainable module),
+`packed_modules` (many trainings at once), `onnx_graph`, `nasgym.export` and `nasgym.drawing`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
+
+from nasgym.errors import InvalidValue
+from nasgym.networks.block import (
+    Activation,
+    Block,
+    Conv,
+    Gate,
+    Head,
+    Identity,
+    MBConv,
+    Norm,
+    Pool,
+    Zero,
+    in_channels,
+)
+from nasgym.networks.block import out_channels as block_channels
+from nasgym.networks.block import out_size as block_size
+from nasgym.networks.cell import Cell, Place
 
 __all__ = [
     "Activation",
     "Block",
+    "Cell",
     "Conv",
     "Gate",
     "Head",
     "Identity",
     "MBConv",
     "NetworkPlan",
+    "Norm",
+    "Part",
+    "Place",
     "Pool",
+    "Step",
+    "Zero",
+    "in_channels",
     "out_channels",
     "out_size",
 ]
 
-Activation: TypeAlias = Literal["none", "relu", "relu6", "hswish", "swish"]
-Gate: TypeAlias = Literal["hsigmoid", "sigmoid"]
+Part: TypeAlias = Literal["stem", "layer", "neck"]
 
 
-class _Shown:
-    """``repr`` without those fields of `LATER` that have their default.
-
-    Fingerprints of trainings hash what is shown, so fields that came later must not show in the
-    plans of before.
-    """
-
-    def __repr__(self) -> str:
-        known = [f for f in fields(self) if not (f.name in LATER[type(self).__name__] and getattr(self, f.name) == f.default)]  # type: ignore[arg-type]  # every subclass is a dataclass
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in known)})"
-
-
-@dataclass(frozen=True, repr=False)
-class Conv(_Shown):
-    """Convolution, batch normalisation, activation, optional squeeze-and-excite.
-
-    Padding is "same" for odd kernels.
+class Step(NamedTuple):
+    """A block where it stands in its network.
 
     Attributes:
-        se_channels, se_activation, se_gate: As in `MBConv`; the gate acts on the output.
-        residual: As in `MBConv`.
+        block: A block, or the place of a cell.
+        sizes: Height and width of what comes in; several for a cell with several inputs.
+        size: Height and width of what comes out.
+        part: Where it belongs.
+        layer: Position of its layer among the plan's layers, -1 in stem and neck.
     """
 
-    in_channels: int
-    out_channels: int
-    kernel: int
-    stride: int = 1
-    groups: int = 1
-    activation: Activation = "relu"
-    se_channels: int = 0
-    se_activation: Activation = "relu"
-    se_gate: Gate = "hsigmoid"
-    residual: bool = False
-
-
-@dataclass(frozen=True, repr=False)
-class MBConv(_Shown):
-    """Inverted bottleneck: 1x1 expand, depthwise k x k, optional squeeze-and-excite, 1x1 project.
-
-    Without expansion it is a depthwise-separable convolution with a linear output.
-
-    Attributes:
-        mid_channels: Expanded channels; equal to `in_channels` means that there is no expansion
-            convolution.
-        se_channels: Hidden channels of the squeeze-and-excite gate, 0 for none.
-        residual: Adds the input to the output. Where stride or channels change, the input is
-            averaged over windows of the stride, and channels are filled up with zeros or cut off.
-        se_activation: Between the two layers of the gate.
-        se_gate: What the gate ends with.
-    """
-
-    in_channels: int
-    mid_channels: int
-    out_channels: int
-    kernel: int
-    stride: int = 1
-    activation: Activation = "relu"
-    se_channels: int = 0
-    residual: bool = False
-    se_activation: Activation = "relu"
-    se_gate: Gate = "hsigmoid"
-
-    @property
-    def expands(self) -> bool:
-        """Whether the block begins with an expansion convolution."""
-        return self.mid_channels != self.in_channels
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Passes its input on."""
-
-    channels: int
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Pooling with "same" padding for odd kernels; padded pixels do not enter an average."""
-
-    channels: int
-    kernel: int = 3
-    stride: int = 1
-    kind: Literal["avg", "max"] = "avg"
-
-
-@dataclass(frozen=True, repr=False)
-class Head(_Shown):
-    """Activation, global average pooling, optional hidden layer, linear classifier.
-
-    Attributes:
-        activation: Before the pooling.
-        hidden: Channels of a linear layer (a 1x1 convolution without normalisation) after the
-            pooling, 0 for none.
-        hidden_activation: After that layer.
-        hidden_bias: Whether that layer has a bias.
-    """
-
-    in_channels: int
-    num_classes: int
-    activation: Activation = "none"
-    hidden: int = 0
-    hidden_activation: Activation = "none"
-    hidden_bias: bool = True
-
-
-LATER: dict[str, frozenset[str]] = {
-    "Conv": frozenset({"se_channels", "se_activation", "se_gate", "residual"}),
-    "MBConv": frozenset({"se_activation", "se_gate"}),
-    "Head": frozenset({"hidden", "hidden_activation", "hidden_bias"}),
-}
-
-Block: TypeAlias = Conv | MBConv | Identity | Pool
+    block: Block | Place
+    sizes: tuple[int, ...]
+    size: int
+    part: Part
+    layer: int
 
 
 @dataclass(frozen=True)
 class NetworkPlan:
     """Stem, layers, neck and head.
 
+    Blocks stand one after the other. A cell may also read what came before the block before it
+    (`Place.reads`).
+
     Attributes:
         name: What is drawn above the network.
         input_shape: (channels, height, width) of an image.
         stem: Blocks before the searched layers.
-        layers: The blocks of each searched layer, one tuple a layer of the search space.
+        layers: The blocks of each searched layer, one tuple a layer of the search space. Where the
+            layers of the space decide a cell together, one tuple a place
+            (`space_plans.has_layers`).
         neck: Blocks between the searched layers and the head.
         head: The classifier.
+
+    Raises:
+        InvalidValue: Two cells have one name.
     """
 
     name: str
     input_shape: tuple[int, int, int]
-    stem: tuple[Block, ...]
-    layers: tuple[tuple[Block, ...], ...]
-    neck: tuple[Block, ...]
+    stem: tuple[Block | Place, ...]
+    layers: tuple[tuple[Block | Place, ...], ...]
+    neck: tuple[Block | Place, ...]
     head: Head
 
+    def __post_init__(self) -> None:
+        names = [cell.name for cell in self.cells]
+        if len(set(names)) < len(names):
+            raise InvalidValue(f"plan {self.name!r} has two cells of one name: {', '.join(names)}; name them apart.")
+
     @property
-    def blocks(self) -> tuple[Block, ...]:
+    def blocks(self) -> tuple[Block | Place, ...]:
         """All blocks before the head, in order."""
         return (*self.stem, *(block for layer in self.layers for block in layer), *self.neck)
 
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell once, in the order in which they first stand in the network."""
+        return tuple(dict.fromkeys(block.cell for block in self.blocks if isinstance(block, Place)))
 
-def out_size(size: int, block: Block) -> int:
-    """Height (or width) after a block, given the one before it."""
-    return size if isinstance(block, Identity) else -(-size // block.stride)
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """All blocks before the head, in order, with their sizes.
+
+        Raises:
+            InvalidValue: A cell reads a block that is not there, or joins edges of different sizes.
+        """
+        parts: list[tuple[Part, int, Block | Place]] = [("stem", -1, block) for block in self.stem]
+        parts += [("layer", i, block) for i, layer in enumerate(self.layers) for block in layer]
+        parts += [("neck", -1, block) for block in self.neck]
+        # of the image, and of what each block puts out
+        sizes, found = [self.input_shape[1]], list[Step]()
+        for part, layer, block in parts:
+            reads = block.reads if isinstance(block, Place) else (1,)
+            if min(reads) < 1 or max(reads) > len(sizes):
+                raise InvalidValue(
+                    f"block {len(found)} reads the blocks {reads} before it; there are {len(sizes)} with the image."
+                )
+            before = tuple(sizes[-back] for back in reads)
+            size = block.out_size(*before) if isinstance(block, Place) else block_size(before[0], block)
+            found.append(Step(block, before, size, part, layer))
+            sizes.append(size)
+        return tuple(found)
+
+    @property
+    def parts(self) -> tuple[Block, ...]:
+        """All blocks before the head, those on the edges of cells for themselves."""
+        found: list[Block] = []
+        for block in self.blocks:
+            if isinstance(block, Place):
+                found += [one for node in block.edges for edge in node for one in edge]
+            else:
+                found.append(block)
+        return tuple(found)
+
+    @property
+    def size(self) -> int:
+        """Height and width of what comes into the head."""
+        return self.steps[-1].size if self.steps else self.input_shape[1]
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every block reads the one before it and nothing else."""
+        return all(block.reads == (1,) for block in self.blocks if isinstance(block, Place))
 
 
-def out_channels(block: Block) -> int:
-    """Channels after a block."""
-    return block.channels if isinstance(block, Identity | Pool) else block.out_channels
+def out_size(size: int, block: Block | Place) -> int:
+    """Height (or width) after a block, or after a cell whose inputs all have one size."""
+    if isinstance(block, Place):
+        return block.out_size(*(size for _ in block.in_channels))
+    return block_size(size, block)
+
+
+def out_channels(block: Block | Place) -> int:
+    """Channels after a block or cell."""
+    return block.out_channels if isinstance(block, Place) else block_channels(block)

@@ -11,6 +11,7 @@ from nasgym.networks.mobile_mnasnet import mnasnet_plan
 from nasgym.networks.mobile_ofa import ofa_plan
 from nasgym.networks.mobile_plans import SKELETONS, block_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
+from nasgym.networks.nats_bench import CIFAR10, DATASETS, size_plan, topology_plan
 from nasgym.networks.plan import NetworkPlan
 from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.registry import SPACES
@@ -18,10 +19,21 @@ from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs
 
-__all__ = ["PLANS", "Planner", "has_own_images", "has_plans", "plan_of", "planned_spaces"]
+__all__ = [
+    "PLANS",
+    "Planner",
+    "dataset_scale",
+    "has_layers",
+    "has_own_images",
+    "has_plans",
+    "plan_of",
+    "planned_spaces",
+    "published_scale",
+]
 
 # from a space, a complete valid architecture ``(D,)`` and a scale to the network
 Planner: TypeAlias = Callable[[Any, Archs, Scale], NetworkPlan]
@@ -30,11 +42,17 @@ Planner: TypeAlias = Callable[[Any, Archs, Scale], NetworkPlan]
 PLANS: dict[type[SearchSpace], Planner] = {
     DigitsSpace: lambda space, arch, _: digits_plan(space, arch),
     NASBenchMacroSpace: lambda space, arch, _: nas_bench_macro_plan(space, arch),
+    TopologySpace: topology_plan,
+    SizeSpace: size_plan,
     MnasNetSpace: mnasnet_plan,
     OnceForAllSpace: ofa_plan,
 }
 # kinds whose images are those of their publication, whatever the scale
 OWN_IMAGES = (DigitsSpace, NASBenchMacroSpace)
+# kinds that were not published for ImageNet
+PUBLISHED: dict[type[SearchSpace], Scale] = {TopologySpace: CIFAR10, SizeSpace: CIFAR10}
+# kinds whose layers decide one cell together, which stands in many places
+OF_CELLS = (TopologySpace,)
 
 
 def _planners() -> dict[type[SearchSpace], Planner]:
@@ -55,25 +73,47 @@ def has_own_images(space: SearchSpace) -> bool:
     return isinstance(space, OWN_IMAGES)
 
 
+def has_layers(space: SearchSpace) -> bool:
+    """Whether each layer of the space is a layer of its plans.
+
+    Where the layers decide a cell together, the layers of its plans are the places of cells.
+    """
+    return has_plans(space) and not isinstance(space, OF_CELLS)
+
+
+def published_scale(space: SearchSpace) -> Scale:
+    """What the networks of a space were published for."""
+    return next((scale for kind, scale in PUBLISHED.items() if isinstance(space, kind)), IMAGENET)
+
+
+def dataset_scale(space: SearchSpace, dataset: str) -> Scale | None:
+    """What the networks of a space are built for on a data set of its publication.
+
+    None where they have one size, whatever the data set.
+    """
+    return DATASETS.get(dataset) if isinstance(space, TopologySpace | SizeSpace) else None
+
+
 def planned_spaces() -> list[SearchSpace]:
     """One space of each kind whose architectures are plans."""
     return [kind() for kind in _planners()]  # type: ignore[call-arg]  # none takes an argument
 
 
-def plan_of(space: SearchSpace, arch: Archs, scale: Scale = IMAGENET) -> NetworkPlan:
+def plan_of(space: SearchSpace, arch: Archs, scale: Scale | None = None) -> NetworkPlan:
     """The network of an architecture, ``(D,)``.
 
     Args:
         space: One with plans (`has_plans`), or a restriction of it.
         arch: A complete valid architecture.
-        scale: For the mobile spaces; the others have their own images.
+        scale: Images, classes and width, by default those of the publication; spaces with images
+            of their own have one scale (`has_own_images`).
 
     Raises:
         InvalidValue: The space has no plans.
     """
     planner = _planner(space)
     if planner is not None:
-        return planner(space, arch, scale)
+        return planner(space, arch, scale or published_scale(space))
     names = ", ".join(planned.name for planned in planned_spaces())
     if space.name in SPACES.names():
         raise InvalidValue(

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from nasgym.networks.plan import Activation, Block, Conv, Gate, Head, Identity, MBConv, NetworkPlan, Pool
+from nasgym.networks.plan import Activation, Block, Conv, Gate, Head, Identity, MBConv, NetworkPlan, Norm, Place, Pool, Zero
 
 __all__ = ["build_module", "initialise"]
 
@@ -22,21 +22,24 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 
 
 def _conv(block: Conv) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(
-                block.in_channels,
-                block.out_channels,
-                block.kernel,
-                block.stride,
-                padding=block.kernel // 2,
-                groups=block.groups,
-                bias=False,
-            ),
-            bn=nn.BatchNorm2d(block.out_channels),
-            act=_ACTIVATIONS[block.activation](),
+    parts: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(
+            block.in_channels,
+            block.out_channels,
+            block.kernel,
+            block.stride,
+            padding=block.kernel // 2 * block.dilation,
+            dilation=block.dilation,
+            groups=block.groups,
+            bias=False,
         )
     )
+    if block.norm:
+        parts["bn"] = nn.BatchNorm2d(block.out_channels)
+    parts["act"] = _ACTIVATIONS[block.activation]()
+    if block.order == "pre":
+        parts.move_to_end("act", last=False)
+    return nn.Sequential(parts)
 
 
 class _SqueezeExcite(nn.Module):
@@ -119,8 +122,66 @@ class _Head(nn.Module):
         return out
 
 
-def _module(block: Block) -> nn.Module:
+class _Zero(nn.Module):
+    def __init__(self, block: Zero) -> None:
+        super().__init__()
+        self.channels, self.stride = block.out_channels, block.stride
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        cut = x[:, :1, :: self.stride, :: self.stride]
+        return torch.zeros_like(cut).expand(-1, self.channels, -1, -1)
+
+
+class _Place(nn.Module):
+    """A cell: ``nodes``, each with its edges, each with its blocks."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.nodes = nn.ModuleList(
+            nn.ModuleList(nn.Sequential(*(_module(block) for block in edge)) for edge in node) for node in place.edges
+        )
+        self.cell, self.live = place.cell, place.live
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        known = list(inputs)
+        for node, edges, live in zip(self.cell.nodes, self.nodes, self.live, strict=True):
+            modules = list(edges.children())
+            found = [modules[i](known[node.edges[i].source]) for i in live]
+            known.append(torch.cat(found, 1) if node.combine == "concat" else sum(found[1:], start=found[0]))
+        return known[-1]
+
+
+class _Blocks(nn.Sequential):
+    """Blocks of which some read more than the one before them; `reads` counts back from each."""
+
+    def __init__(self, plan: NetworkPlan) -> None:
+        super().__init__(*(_module(block) for block in plan.blocks))
+        self.reads = [block.reads if isinstance(block, Place) else (1,) for block in plan.blocks]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        known = [x]
+        for module, reads in zip(self, self.reads, strict=True):
+            known.append(module(*(known[-back] for back in reads)))
+        return known[-1]
+
+
+def _pool(block: Pool) -> nn.Module:
+    # windows of an even kernel lie side by side, and the last one is cut off at the edge
+    odd = block.kernel % 2 == 1
+    padding = block.kernel // 2 if odd else 0
+    if block.kind == "max":
+        return nn.MaxPool2d(block.kernel, block.stride, padding, ceil_mode=not odd)
+    return nn.AvgPool2d(block.kernel, block.stride, padding, ceil_mode=not odd, count_include_pad=False)
+
+
+def _module(block: Block | Place) -> nn.Module:
     match block:
+        case Place():
+            return _Place(block)
+        case Norm():
+            return nn.Sequential(OrderedDict(bn=nn.BatchNorm2d(block.channels), act=_ACTIVATIONS[block.activation]()))
+        case Zero():
+            return _Zero(block)
         case Conv():
             return _ConvBlock(block) if block.se_channels or block.residual else _conv(block)
         case MBConv():
@@ -128,9 +189,7 @@ def _module(block: Block) -> nn.Module:
         case Identity():
             return nn.Identity()
         case Pool():
-            if block.kind == "max":
-                return nn.MaxPool2d(block.kernel, block.stride, block.kernel // 2)
-            return nn.AvgPool2d(block.kernel, block.stride, block.kernel // 2, count_include_pad=False)
+            return _pool(block)
 
 
 def build_module(plan: NetworkPlan) -> nn.Sequential:
@@ -138,7 +197,7 @@ def build_module(plan: NetworkPlan) -> nn.Sequential:
 
     It maps images (B, C, H, W) to logits (B, classes).
     """
-    blocks = nn.Sequential(*(_module(block) for block in plan.blocks))
+    blocks = nn.Sequential(*(_module(block) for block in plan.blocks)) if plan.is_chain else _Blocks(plan)
     return nn.Sequential(OrderedDict(blocks=blocks, head=_Head(plan.head)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Block, Conv, Head, MBConv, NetworkPlan
+from nasgym.networks.plan import Block, Conv, Head, MBConv, NetworkPlan, Norm, Place
 
 __all__ = [
     "Shapes",
@@ -27,10 +27,14 @@ Shapes: TypeAlias = dict[str, tuple[int, ...]]
 Weights: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 
+def _norm(name: str, channels: int) -> Shapes:
+    return {f"{name}.bn.{part}": (channels,) for part in ("weight", "bias", "running_mean", "running_var")}
+
+
 def _conv(name: str, block: Conv) -> Shapes:
     out = block.out_channels
     shapes: Shapes = {f"{name}.conv.weight": (out, block.in_channels // block.groups, block.kernel, block.kernel)}
-    return shapes | {f"{name}.bn.{part}": (out,) for part in ("weight", "bias", "running_mean", "running_var")}
+    return shapes | (_norm(name, out) if block.norm else {})
 
 
 def _gate(name: str, channels: int, hidden: int) -> Shapes:
@@ -44,9 +48,21 @@ def _gate(name: str, channels: int, hidden: int) -> Shapes:
     }
 
 
-def block_shapes(name: str, block: Block) -> Shapes:
-    """Names and shapes of the weights of one block, all beginning with `name`."""
+def block_shapes(name: str, block: Block | Place) -> Shapes:
+    """Names and shapes of the weights of one block, all beginning with `name`.
+
+    Those of a cell go on with node, edge and block: ``"blocks.3.nodes.1.0.0.conv.weight"``.
+    """
     match block:
+        case Place():
+            shapes: Shapes = {}
+            for i, node in enumerate(block.edges):
+                for j, edge in enumerate(node):
+                    for k, one in enumerate(edge):
+                        shapes |= block_shapes(f"{name}.nodes.{i}.{j}.{k}", one)
+            return shapes
+        case Norm():
+            return _norm(name, block.channels)
         case Conv():
             gated = block.se_channels or block.residual
             shapes = _conv(f"{name}.main" if gated else name, block)
@@ -90,15 +106,15 @@ def random_weights(shapes: Shapes, rng: np.random.Generator) -> dict[str, npt.ND
 
     They are for timing and for comparing graphs, not for training. Weights N(0, 2 / fan_in), but
     N(0, 0.5 / fan_in) in classifiers and where a block without a gate ends: gates halve what they
-    let through. Scales and variances of normalisations are uniform in 0.8 to 1.2, biases and means
-    N(0, 0.01).
+    let through. In cells, whose nodes add up several edges, N(0, 1 / fan_in). Scales and variances
+    of normalisations are uniform in 0.8 to 1.2, biases and means N(0, 0.01).
     """
     found = {}
     for name, shape in shapes.items():
         if len(shape) > 1:
             block, ends, _ = name.partition(".project.")
             weak = name.startswith("head.") or (ends and f"{block}.excite.reduce.weight" not in shapes)
-            gain = 0.5 if weak else 2.0
+            gain = 0.5 if weak else 1.0 if ".nodes." in name else 2.0
             array = rng.normal(0.0, math.sqrt(gain / math.prod(shape[1:])), shape)
         elif name.endswith(("bn.weight", "running_var")):
             array = rng.uniform(0.8, 1.2, shape)

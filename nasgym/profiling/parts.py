@@ -13,7 +13,7 @@ from nasgym.devices.layout import Blocks, block_layout
 from nasgym.devices.plan_blocks import picked_plans
 from nasgym.errors import InvalidValue
 from nasgym.networks.onnx_graph import HeadStep, block_onnx, head_onnx
-from nasgym.networks.plan import Block, Head, Identity, out_size
+from nasgym.networks.plan import Block, Head, Identity, Place, out_size
 from nasgym.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -78,9 +78,11 @@ def parts_of(space: SearchSpace) -> dict[BlockKey, Part]:
     return {block: found[block] for block in layout}
 
 
-def _parts(blocks: Iterable[Block], size: int) -> tuple[list[Part], int]:
+def _parts(blocks: Iterable[Block | Place], size: int) -> tuple[list[Part], int]:
     parts = []
     for block in blocks:
+        if isinstance(block, Place):
+            raise InvalidValue(f"cells are not timed block by block, and the plan has {block.cell.name!r}.")
         if not isinstance(block, Identity):
             parts.append(Part(block, size))
         size = out_size(size, block)

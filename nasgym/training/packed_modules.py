@@ -19,7 +19,21 @@ from torch import nn
 from torch.nn import functional
 
 from nasgym.errors import InvalidValue
-from nasgym.networks.plan import Activation, Block, Conv, Gate, Head, Identity, MBConv, NetworkPlan, Pool, out_size
+from nasgym.networks.plan import (
+    Activation,
+    Block,
+    Conv,
+    Gate,
+    Head,
+    Identity,
+    MBConv,
+    NetworkPlan,
+    Norm,
+    Place,
+    Pool,
+    Zero,
+    out_size,
+)
 
 __all__ = ["PackedNetwork", "pack_key"]
 
@@ -30,7 +44,7 @@ MOMENTUM = 0.1
 def pack_key(plan: NetworkPlan) -> NetworkPlan:
     """What plans must share to be packed: all but the name and the kernels of MBConv blocks."""
 
-    def widen(block: Block) -> Block:
+    def widen(block: Block | Place) -> Block | Place:
         return replace(block, kernel=1) if isinstance(block, MBConv) else block
 
     return replace(plan, name="", layers=tuple(tuple(widen(block) for block in layer) for layer in plan.layers))
@@ -94,40 +108,111 @@ class _Norm(nn.Module):
         return normed.reshape(x.shape)
 
 
-class _Pointwise(nn.Module):
-    """1x1 convolution (stride by subsampling), normalisation, activation."""
+class _Convolving(nn.Module):
+    """A convolution with its normalisation and activation, in the order of the block."""
 
     def __init__(self, packed: int, block: Conv, size: int) -> None:
         super().__init__()
-        self.conv = nn.Parameter(torch.empty(packed, block.out_channels, block.in_channels))
-        self.bn = _Norm(packed, block.out_channels)
-        self.activation: Activation = block.activation
-        self.stride, self.size = block.stride, size
+        kernel = () if block.kernel == block.groups == 1 else (block.kernel, block.kernel)
+        self.conv = nn.Parameter(torch.empty(packed, block.out_channels, block.in_channels // block.groups, *kernel))
+        self.bn = _Norm(packed, block.out_channels) if block.norm else nn.Identity()
+        self.block, self.size = block, size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.stride > 1:
+        if self.block.order == "pre":
+            out: torch.Tensor = self.bn(self.convolved(_activate(x, self.block.activation)))
+            return out
+        return _activate(self.bn(self.convolved(x)), self.block.activation)
+
+    def convolved(self, x: torch.Tensor) -> torch.Tensor:
+        """Hook: the convolution alone."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it convolves")
+
+
+class _Pointwise(_Convolving):
+    """1x1 convolution; its stride is a subsampling."""
+
+    def convolved(self, x: torch.Tensor) -> torch.Tensor:
+        """Batched matrix products."""
+        stride = self.block.stride
+        if stride > 1:
             packed, channels, _ = x.shape
             grid = x.view(packed, channels, -1, self.size, self.size)
-            x = grid[..., :: self.stride, :: self.stride].reshape(packed, channels, -1)
-        return _activate(self.bn(torch.bmm(self.conv, x)), self.activation)
+            x = grid[..., ::stride, ::stride].reshape(packed, channels, -1)
+        return torch.bmm(self.conv, x)
 
 
-class _Convolution(nn.Module):
-    """k x k convolution, normalisation, activation: the networks are groups of one convolution."""
+class _Convolution(_Convolving):
+    """k x k convolution, also in groups: the networks are groups of one convolution."""
 
-    def __init__(self, packed: int, block: Conv, size: int) -> None:
+    def convolved(self, x: torch.Tensor) -> torch.Tensor:
+        """One convolution of all networks."""
+        packed, channels, _ = x.shape
+        images = x.reshape(packed * channels, -1, self.size, self.size).transpose(0, 1)
+        block = self.block
+        padding, groups = block.kernel // 2 * block.dilation, packed * block.groups
+        out = functional.conv2d(images, self.conv.flatten(0, 1), None, block.stride, padding, block.dilation, groups)
+        return out.transpose(0, 1).reshape(packed, block.out_channels, -1)
+
+
+class _Pool(nn.Module):
+    def __init__(self, block: Pool, size: int) -> None:
         super().__init__()
-        self.conv = nn.Parameter(torch.empty(packed, block.out_channels, block.in_channels, block.kernel, block.kernel))
-        self.bn = _Norm(packed, block.out_channels)
-        self.activation: Activation = block.activation
-        self.stride, self.size = block.stride, size
+        self.block, self.size = block, size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         packed, channels, _ = x.shape
-        images = x.view(packed * channels, -1, self.size, self.size).transpose(0, 1)
-        padding = self.conv.shape[-1] // 2
-        out = functional.conv2d(images, self.conv.flatten(0, 1), None, self.stride, padding, groups=packed)
-        return _activate(self.bn(out.transpose(0, 1).reshape(packed, self.conv.shape[1], -1)), self.activation)
+        block, images = self.block, x.reshape(packed * channels, -1, self.size, self.size)
+        odd = block.kernel % 2 == 1
+        padding = block.kernel // 2 if odd else 0
+        if block.kind == "max":
+            pooled = functional.max_pool2d(images, block.kernel, block.stride, padding, ceil_mode=not odd)
+        else:
+            pooled = functional.avg_pool2d(
+                images, block.kernel, block.stride, padding, ceil_mode=not odd, count_include_pad=False
+            )
+        return pooled.reshape(packed, channels, -1)
+
+
+class _Normed(nn.Module):
+    """Normalisation and activation on their own."""
+
+    def __init__(self, packed: int, block: Norm) -> None:
+        super().__init__()
+        self.bn = _Norm(packed, block.channels)
+        self.activation: Activation = block.activation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _activate(self.bn(x), self.activation)
+
+
+class _Zero(nn.Module):
+    def __init__(self, block: Zero, size: int) -> None:
+        super().__init__()
+        self.channels, self.before, self.after = block.out_channels, size**2, out_size(size, block) ** 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(len(x), self.channels, x.shape[2] // self.before * self.after)
+
+
+class _PackedPlace(nn.Module):
+    """A cell, as in `nasgym.networks.torch_modules`."""
+
+    def __init__(self, packed: int, place: Place, sizes: Sequence[int]) -> None:
+        super().__init__()
+        nodes: list[list[nn.Module]] = [[] for _ in place.cell.nodes]
+        for run in place.runs(*sizes):
+            nodes[run.node].append(nn.Sequential(*(_block(packed, [block] * packed, size) for block, size in run.blocks)))
+        self.nodes = nn.ModuleList(nn.ModuleList(edges) for edges in nodes)
+        self.cell, self.live = place.cell, place.live
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        known = list(inputs)
+        for node, edges, live in zip(self.cell.nodes, self.nodes, self.live, strict=True):
+            modules = list(edges.children())
+            found = [modules[i](known[node.edges[i].source]) for i in live]
+            known.append(torch.cat(found, 1) if node.combine == "concat" else sum(found[1:], start=found[0]))
+        return known[-1]
 
 
 class _Linear(nn.Module):
@@ -179,7 +264,8 @@ class _Shortcut(nn.Module):
 
 
 def _conv(packed: int, block: Conv, size: int) -> nn.Module:
-    return _Pointwise(packed, block, size) if block.kernel == 1 else _Convolution(packed, block, size)
+    kind = _Pointwise if block.kernel == block.groups == 1 else _Convolution
+    return kind(packed, block, size)
 
 
 class _ConvBlock(nn.Module):
@@ -241,6 +327,23 @@ class _PackedMBConv(nn.Module):
         return out if self.shortcut is None else self.shortcut(x) + out
 
 
+def _block(packed: int, group: Sequence[Block], size: int) -> nn.Module:
+    """The same block of every network; MBConv blocks may differ in their kernels."""
+    match group[0]:
+        case Identity():
+            return nn.Identity()
+        case MBConv():
+            return _PackedMBConv([block for block in group if isinstance(block, MBConv)], size)
+        case Pool() as pool:
+            return _Pool(pool, size)
+        case Norm() as norm:
+            return _Normed(packed, norm)
+        case Zero() as zero:
+            return _Zero(zero, size)
+        case Conv() as conv:
+            return _ConvBlock(packed, conv, size) if conv.se_channels or conv.residual else _conv(packed, conv, size)
+
+
 class _PackedHead(nn.Module):
     def __init__(self, packed: int, head: Head, size: int) -> None:
         super().__init__()
@@ -278,32 +381,25 @@ class PackedNetwork(nn.Module):
         if len({pack_key(plan) for plan in plans}) != 1:
             raise InvalidValue("only plans that differ in kernels alone can be packed; group them by pack_key() first.")
         self.packed = len(plans)
-        channels, size, _ = plans[0].input_shape
+        channels = plans[0].input_shape[0]
         if channels != 1:
             raise InvalidValue(f"packed training reads images of one channel, the plan has {channels}.")
         blocks: list[nn.Module] = []
-        for group in zip(*(plan.blocks for plan in plans), strict=True):
-            blocks.append(self._block(group, size))
-            size = out_size(size, group[0])
+        for step, *group in zip(plans[0].steps, *(plan.blocks for plan in plans), strict=True):
+            if isinstance(step.block, Place):
+                blocks.append(_PackedPlace(self.packed, step.block, step.sizes))
+            else:
+                blocks.append(_block(self.packed, [one for one in group if not isinstance(one, Place)], step.sizes[0]))
         self.blocks = nn.Sequential(*blocks)
-        self.head = _PackedHead(self.packed, plans[0].head, size)
-
-    def _block(self, group: tuple[Block, ...], size: int) -> nn.Module:
-        first = group[0]
-        if isinstance(first, Identity):
-            return nn.Identity()
-        if isinstance(first, MBConv):
-            return _PackedMBConv([block for block in group if isinstance(block, MBConv)], size)
-        if isinstance(first, Pool) or first.groups != 1:
-            raise InvalidValue(f"packed training knows neither pooling nor grouped convolutions, the plan has {first}.")
-        if first.se_channels or first.residual:
-            return _ConvBlock(self.packed, first, size)
-        return _conv(self.packed, first, size)
+        self.reads = [step.block.reads if isinstance(step.block, Place) else (1,) for step in plans[0].steps]
+        self.head = _PackedHead(self.packed, plans[0].head, plans[0].size)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """``(K, B, H * W)`` images, each network its own, to ``(K, B, classes)`` logits."""
-        x = self.blocks(images.reshape(self.packed, 1, -1))
-        out: torch.Tensor = self.head(x)
+        known = [images.reshape(self.packed, 1, -1)]
+        for block, reads in zip(self.blocks, self.reads, strict=True):
+            known.append(block(*(known[-back] for back in reads)))
+        out: torch.Tensor = self.head(known[-1])
         return out
 
     def set_momentum(self, momentum: float) -> None:

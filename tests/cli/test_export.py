@@ -128,10 +128,7 @@ def test_resolutions_of_ofa_are_shares_of_the_image(call):
         (("mnasnet-a1", "--to", "pytorch", "--out", "x.py", "--weights", "x.pt"), "would be replaced"),
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--width", "0.5"), "--width are for mobile networks"),
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--space", "digit"), "Did you mean 'digits'"),
-        (
-            ("8:8:8:8:8", "--to", "onnx", "--out", "x.onnx"),
-            "networks of space 'nats-sss' are not described block by block; spaces with networks are digits",
-        ),
+        (("8:8:8:8", "--to", "onnx", "--out", "x.onnx", "--space", "nats-sss"), "has 4 layers"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(call, tmp_path, arguments, words):

@@ -129,7 +129,8 @@ def test_an_unfilled_template_is_refused(call):
     [
         (("profile", "digit"), "Did you mean 'digits'"),
         (("profile", "mnasnet"), "device='live'"),
-        (("profile", "nats-tss"), "spaces with networks are digits"),
+        (("profile", "nats-tss"), "are made of cells"),
+        (("profile", "nas-rl"), "spaces with networks are digits"),
         (("profile", "digits", "--precision", "int9"), "Did you mean 'int8'"),
         (("profile", "digits", "--provider", "CUDA", *QUICK), "has no provider 'CUDA'; it has"),
         (("profile", "digits", "--name", "My Board", *QUICK), "lower-case letters"),

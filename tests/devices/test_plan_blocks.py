@@ -77,8 +77,11 @@ def test_mnasnet_latencies_do_not_add_up() -> None:
 
 
 def test_spaces_without_plans_and_linear_models() -> None:
-    with pytest.raises(InvalidValue, match="networks of space 'nats-tss' are not described"):
-        block_layout(SPACES.load("nats-tss")())
+    with pytest.raises(InvalidValue, match="networks of space 'nas-rl' are not described"):
+        block_layout(SPACES.load("nas-rl")())
+    for name in ("nats-tss", "nats-sss"):
+        with pytest.raises(InvalidValue, match=f"networks of space '{name}' are made of cells"):
+            block_layout(SPACES.load(name)())
     with pytest.raises(UnknownName, match="linear model"):
         block_layout(SPACES.load("digits")(), "linear")
     tunas = SPACES.load("tunas")()

@@ -1,5 +1,6 @@
 """Drawings: every space, partial architectures, foreign labels, counted costs."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -8,10 +9,14 @@ import pytest
 
 from nasgym.drawing.draw import draw_svg, draw_text, plan_svg, plan_text
 from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
+from nasgym.drawing.picture_layout import _lifts
 from nasgym.errors import InvalidValue
+from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
-from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces
+from nasgym.networks.plan import Head, NetworkPlan
+from nasgym.networks.scale import IMAGENET
+from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces, published_scale
 from nasgym.oracles.cost.counted import counted_cost
 from nasgym.spaces.decision import Decision
 from nasgym.spaces.digits import DigitsSpace
@@ -20,6 +25,7 @@ from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
+from tests.networks.cells import tied_plan
 
 HOSTILE = '<script>alert("x")</script> & ]]> \x01 [bold]red[/bold] 幅'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,7 +39,7 @@ def own_space(layers=12):
     return SearchSpace(HOSTILE, decisions, layers=[(f"part{i}", 2) for i in range(layers)])
 
 
-MOBILE = [space for space in planned_spaces() if not has_own_images(space)]
+MOBILE = [space for space in planned_spaces() if not has_own_images(space) and published_scale(space) == IMAGENET]
 COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace(), *MOBILE]
 SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")])]
 
@@ -234,3 +240,44 @@ def test_lines_are_folded_after_separators_and_long_words_anywhere():
     assert fold("one two", 7) == ["one two"]
     assert fold("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
     assert "".join(fold("|aa~0|+|bb~0|cc~1|", 8)) == "|aa~0|+|bb~0|cc~1|"
+
+
+def test_a_network_of_cells_shows_each_cell_once():
+    plan = tied_plan()
+    picture = plan_picture(plan)
+    assert [box.title for box in picture.body.chain.boxes] == ["image", "conv 3×3", "both", "both", "both", "norm", "linear"]  # noqa: RUF001 - as it is drawn
+    assert picture.body.chain.total == count_macs(plan)
+    (graph,) = picture.body.graphs
+    assert (graph.nodes, graph.inputs, graph.concat, len(graph.edges)) == (7, 2, (6,), 8)
+    text = plan_text(plan)
+    assert 'cell "both"' in text
+    assert "node 4 =" in text
+    assert "sep 3×3 of 2 + max pool 3×3 of 3" in text  # noqa: RUF001 - as it is drawn
+    assert max(map(len, text.splitlines())) <= 100
+    root = ElementTree.fromstring(plan_svg(plan))
+    shown = ["".join(label.itertext()) for label in root.iter(f"{SVG}text")]
+    assert shown.count("skip") == 3
+    assert "output, concat" in shown
+
+
+def test_equal_cells_in_a_row_share_a_box():
+    space = TopologySpace()
+    plan = plan_of(space, space.default)
+    boxes = plan_picture(plan).body.chain.boxes
+    assert [box.name for box in boxes][2:7] == ["layer1–5", "layer6", "layer7–11", "layer12", "layer13–17"]  # noqa: RUF001 - as it is drawn
+    assert [box.title for box in boxes][2:7:2] == ["cell ×5"] * 3  # noqa: RUF001 - as it is drawn
+    assert sum(box.macs for box in boxes) == count_macs(plan)
+
+
+def test_edges_of_a_cell_do_not_meet():
+    """Those that lie on one side at one height share no stretch of the way."""
+    nodes = tuple(Node(tuple(Edge(source, "skip_connect") for source in range(target))) for target in range(1, 7))
+    (graph,) = plan_picture(of_cell(Cell("dense", 1, nodes))).body.graphs
+    lifts = _lifts(graph)
+    assert [lift for edge, lift in zip(graph.edges, lifts, strict=True) if edge.target - edge.source == 1] == [0] * 6
+    for (one, lift), (other, height) in itertools.combinations(zip(graph.edges, lifts, strict=True), 2):
+        assert lift != height or one.target <= other.source or other.target <= one.source
+
+
+def of_cell(cell: Cell) -> NetworkPlan:
+    return NetworkPlan("one", (1, 8, 8), (), ((Place(cell, (1,), 1),),), (), Head(1, 2))

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from nasgym.errors import DataError, NasgymError, UnknownName
 from nasgym.export.json_text import plan_from_json, plan_json
@@ -13,6 +14,7 @@ from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import Scale
 from nasgym.networks.space_plans import plan_of, planned_spaces
+from tests.networks.cells import plans, tied_plan
 
 SMALL = NetworkPlan(
     "a name, \N{SNOWMAN}",
@@ -22,6 +24,8 @@ SMALL = NetworkPlan(
     (),
     Head(4, 10, hidden=6, hidden_bias=False),
 )
+TIED = tied_plan()
+EDGE = ("cells", "both", "nodes", 2, "edges", 0)
 SCALE = {"input_shape": [1, 8, 8], "num_classes": 10, "width": 0.25, "divisor": 4, "reduction": 4}
 
 
@@ -68,9 +72,43 @@ def test_what_is_written():
     assert text.endswith("}\n")
 
 
-def changed(*path, to):
-    """The text of `SMALL` with another value at a path; ``to=...`` removes it."""
+def test_cells_are_written_once_and_read_back_equal():
+    plan = tied_plan()
+    values = json.loads(plan_json(plan))
+    assert list(values["cells"]) == ["both"]
+    assert values["cells"]["both"]["nodes"][2]["edges"][0] == {"source": 2, "op": "sep_conv_3x3", "strided": True}
+    places = [place for layer in values["layers"] for place in layer]
+    assert [place["cell"] for place in places] == ["both"] * 3
+    assert places[2] == {
+        **{"kind": "cell", "cell": "both", "in_channels": [16, 8], "channels": 8, "stride": 1, "reads": [1, 2], "fits": [1, 2]}
+    }
+    again = plan_from_json(plan_json(plan))
+    assert again == plan
+    assert again.cells == plan.cells
+
+
+@settings(max_examples=25, deadline=None)
+@given(plan=plans())
+def test_any_cell_reads_back_equal(plan):
+    assert plan_from_json(plan_json(plan)) == plan
+
+
+def test_files_from_before_there_were_cells_are_read():
     values = json.loads(plan_json(SMALL))
+    values["version"] = 1
+    del values["cells"]
+    for block in (*values["stem"], *values["layers"][2], values["head"]):
+        for later in ("order", "norm", "dilation", "counts_bias"):
+            block.pop(later, None)
+    assert plan_from_json(json.dumps(values)) == SMALL
+    values["stem"][0]["order"] = "pre"
+    with pytest.raises(UnknownName, match="'order'"):
+        plan_from_json(json.dumps(values))
+
+
+def changed(*path, to, plan=None):
+    """The text of a plan, `SMALL`, with another value at a path; ``to=...`` removes it."""
+    values = json.loads(plan_json(plan or SMALL))
     *way, last = path
     inside = values
     for step in way:
@@ -90,7 +128,7 @@ def changed(*path, to):
         ("[]", "this is no network"),
         ('{"format": "nasgym-network", "version": 1, "version": 1}', "'version' is there twice"),
         (changed("format", to="onnx"), "this is no network"),
-        (changed("version", to=2), "version 2"),
+        (changed("version", to=3), "version 3"),
         (changed("version", to=True), "version True"),
         (changed("version", to=1.0), "version 1.0"),
         (changed("macs", to=6644.0), '"macs" is 6644.0'),
@@ -129,6 +167,22 @@ def changed(*path, to):
         (changed("head", "in_channels", to=5), "the head takes 5"),
         (changed("head", to=[]), "head is an object"),
         (changed("parameters", to="7"), "\"parameters\" is '7'"),
+        (changed("cells", to=[]), "cells is an object"),
+        (changed("cells", to={"c": {"inputs": 1, "nodes": []}}), "cells.c does not exist: .* it needs one of each"),
+        (changed("cells", to={"c": {"inputs": 1}}), "cells.c lacks 'nodes'"),
+        (changed(*EDGE, "op", to="sep_conv_3x4", plan=TIED), "Did you mean 'sep_conv_3x3'"),
+        (changed(*EDGE, "op", to=["none"], plan=TIED), "unknown operation at cells.both"),
+        (changed(*EDGE, "source", to=-1, plan=TIED), "from 0"),
+        (changed(*EDGE, "source", to=6, plan=TIED), "cells.both does not exist: .* reads node 6"),
+        (changed(*EDGE, "strided", to=1, plan=TIED), "strided is true or false"),
+        (changed(*EDGE, "kernel", to=3, plan=TIED), "'kernel'"),
+        (changed("cells", "both", "nodes", 4, "combine", to="mean", plan=TIED), "combine"),
+        (changed("layers", 0, 0, "cell", to="bot", plan=TIED), "Did you mean 'both'"),
+        (changed("layers", 0, 0, "reads", to=[1], plan=TIED), "does not fit: .* has 2 inputs"),
+        (changed("layers", 0, 0, "reads", to=[1, 4], plan=TIED), "blocks do not fit together: .* there are 2"),
+        (changed("layers", 0, 0, "in_channels", to=[4, 5], plan=TIED), "takes 5 channels, but gets 4"),
+        (changed("layers", 2, 0, "fits", to=[], plan=TIED), "blocks do not fit together: .* joins edges of the sizes"),
+        (changed("layers", 1, 0, "stride", to=0, plan=TIED), "from 1"),
     ],
 )
 def test_anything_else_is_refused_in_one_sentence(text, words):

@@ -8,10 +8,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from nasgym.export.exporting import export
 from nasgym.export.pytorch_code import class_name, pytorch_code
@@ -21,7 +24,9 @@ from nasgym.networks.plan import Conv, Head, Identity, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.networks.space_plans import plan_of, planned_spaces
 from nasgym.networks.weights import random_weights, weight_shapes
+from nasgym.spaces.nats_bench import TopologySpace
 from tests.export.written import imported, onnx_output
+from tests.networks.cells import plans, tied_plan
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -31,7 +36,8 @@ from nasgym.networks.torch_modules import build_module  # noqa: E402 - after tor
 
 SPACES = planned_spaces()
 # the others have one size
-MOBILE = [space for space in SPACES if space.name not in ("digits", "nas-bench-macro")]
+CHAINS = [space for space in SPACES if space.name != "nats-tss"]
+MOBILE = [space for space in SPACES if space.name not in ("digits", "nas-bench-macro", "nats-tss", "nats-sss")]
 SMALL = Scale((3, 32, 32), 10, 0.25)
 # every argument that differs within one network: activations, gates and what they are made of,
 # groups, shapes of residuals
@@ -112,7 +118,34 @@ def check_step(network, images):
     assert len(moved) > len(before) / 2
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+# every operation at every edge, but for cells of which training would not reach a part
+CELLS = [[4, 0, 1, 2, 3, 4], [3, 4, 0, 1, 2, 3], [2, 3, 4, 0, 1, 2], [1, 2, 3, 4, 0, 1]]
+
+
+@pytest.mark.parametrize("choices", CELLS, ids=lambda choices: "".join(map(str, choices)))
+def test_cells_train_and_equal_onnx(choices, tmp_path):
+    space = TopologySpace()
+    check(plan_of(space, np.array(choices, dtype=np.int8), SMALL), tmp_path, space.name)
+
+
+def test_cells_of_two_inputs_train_and_equal_onnx(tmp_path):
+    check(tied_plan((3, 9, 9)), tmp_path)
+
+
+@settings(max_examples=10, deadline=None)
+@given(plan=plans())
+def test_any_cell_is_the_same_in_its_source(plan):
+    with tempfile.TemporaryDirectory() as folder:
+        source, _ = export(plan, "pytorch", Path(folder) / "network.py", rng=np.random.default_rng(1))
+        network = imported(source).load().eval()
+    module = build_module(plan).eval()
+    module.load_state_dict(network.state_dict())
+    images = torch.randn(2, *plan.input_shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), module(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", CHAINS, ids=lambda space: space.name)
 def test_random_architectures_train_and_equal_onnx(space, tmp_path):
     for seed, plan in enumerate(samples_of(space, SMALL, 6)):
         check(plan, tmp_path, space.name, seed=seed)
@@ -150,9 +183,9 @@ def test_plans_of_this_file_fit_together():
 
 def test_sources_are_clean_formatted_and_need_torch_alone(tmp_path):
     pytest.importorskip("ruff")
-    plans = [(named_plan(name), "") for name in NAMED] + [(plan, "") for plan in (MIXED, PLAIN, NOTHING)]
-    plans += [(plan, space.name) for space in SPACES for plan in samples_of(space, IMAGENET, 4)]
-    for i, (plan, space) in enumerate(plans):
+    every = [(named_plan(name), "") for name in NAMED] + [(plan, "") for plan in (MIXED, PLAIN, NOTHING, tied_plan())]
+    every += [(plan, space.name) for space in SPACES for plan in samples_of(space, None, 4)]
+    for i, (plan, space) in enumerate(every):
         code = pytorch_code(plan, space=space, with_weights=i % 2 == 0)
         (tmp_path / f"network_{i}.py").write_text(code)
         tree = ast.parse(code)

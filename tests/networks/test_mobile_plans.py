@@ -10,7 +10,7 @@ from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.named import NAMED, named_plan
 from nasgym.networks.plan import Conv, Head, Identity, MBConv, Pool, out_channels
 from nasgym.networks.scale import IMAGENET, Scale
-from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces
+from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces, published_scale
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_proxylessnas import ProxylessNASSpace
 from tests.tiny import tiny_space
@@ -18,7 +18,7 @@ from tests.tiny import tiny_space
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-MOBILE = [space for space in planned_spaces() if not has_own_images(space)]
+MOBILE = [space for space in planned_spaces() if not has_own_images(space) and published_scale(space) == IMAGENET]
 SMALL = Scale((3, 32, 32), 10, 0.25, 4)
 TINY = Scale((1, 8, 8), 10, 0.25, 4, 4)
 each_space = pytest.mark.parametrize("space", MOBILE, ids=lambda space: space.name)

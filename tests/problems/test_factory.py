@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from nasgym.errors import InvalidValue, MissingData, NasgymError, UnknownName
+from nasgym.ledger import Ledger
 from nasgym.oracles.cost.counted import MEMORY
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.registration import IDS
 from nasgym.tables.table_file import write_table
+from nasgym.tables.table_folder import table_path
 from tests.tiny import SIZE, tiny_table
 
 
@@ -209,12 +211,41 @@ def test_a_device_is_checked_whatever_the_cost(imported, device, says, cost):
         make_problem("nasgym/Digits-v0", device=device, cost=cost)
 
 
-@pytest.mark.parametrize("keywords", [{"cost": "macs"}, {"cost": "latency_ms@raspi4"}, {}], ids=str)
-def test_nothing_is_measured_where_there_are_no_networks(imported, keywords):
-    imported("nats-tss")
-    pytest.importorskip("onnxruntime")
-    with pytest.raises(InvalidValue, match="nothing here builds those of space 'nats-tss'"):
-        make_problem("nasgym/NATS-TSS-v0", device="live", **keywords)
+@pytest.mark.parametrize(
+    ("env_id", "dataset", "shape", "classes"),
+    [
+        ("nasgym/NATS-TSS-v0", None, (3, 32, 32), 10),
+        ("nasgym/NATS-TSS-v0", "cifar100", (3, 32, 32), 100),
+        ("nasgym/NATS-TSS-v0", "ImageNet16-120", (3, 16, 16), 120),
+        ("nasgym/NATS-SSS-v0", "cifar10", (3, 32, 32), 10),
+    ],
+)
+def test_networks_of_the_data_set_are_measured(imported, tmp_path, monkeypatch, env_id, dataset, shape, classes):
+    onnx = pytest.importorskip("onnx")
+    imported(IDS[env_id].table)
+    table = table_path(IDS[env_id].table)
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path))
+    table_path(table.stem).parent.mkdir(parents=True)
+    table_path(table.stem).symlink_to(table)
+    device = {"command": f"sh -c 'cp {{onnx}} {tmp_path}/timed.onnx; echo 2.5'"}
+    problem = make_problem(env_id, device=device, dataset=dataset)
+    assert problem.costs(problem.space.default[None])["latency_ms"][0] == 2.5
+    graph = onnx.load(tmp_path / "timed.onnx").graph
+    sizes = [[axis.dim_value for axis in end.type.tensor_type.shape.dim] for end in (graph.input[0], graph.output[0])]
+    assert sizes == [[1, *shape], [1, classes]]
+
+
+@pytest.mark.parametrize("env_id", ["nasgym/NATS-TSS-v0", "nasgym/NATS-SSS-v0"])
+def test_networks_of_cells_are_trained_small_and_cost_large(imported, env_id):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    imported(IDS[env_id].table)
+    problem, table = make_problem(env_id, accuracy="training"), make_problem(env_id)
+    assert problem.accuracy.plan_of(problem.space.default).input_shape == (1, 8, 8)
+    archs = problem.space.sample(np.random.default_rng(0), 2)
+    np.testing.assert_array_equal(problem.costs(archs)["macs"], table.costs(archs)["macs"])
+    found = Ledger(problem, 2).evaluate(archs)
+    assert ((found.accuracy > 0) & (found.accuracy <= 1)).all()
 
 
 def test_the_measured_cost_is_made_once(tmp_path, monkeypatch):
@@ -231,7 +262,7 @@ def test_the_measured_cost_is_made_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("cost", MEMORY)
-@pytest.mark.parametrize("env_id", ["nasgym/Digits-v0", "nasgym/NASBenchMacro-v0"])
+@pytest.mark.parametrize("env_id", ["nasgym/Digits-v0", "nasgym/NASBenchMacro-v0", "nasgym/NATS-SSS-v0"])
 def test_sizes_and_memory_limit_a_search(imported, env_id, cost):
     imported(IDS[env_id].table)
     problem = make_problem(
@@ -244,12 +275,10 @@ def test_sizes_and_memory_limit_a_search(imported, env_id, cost):
     assert best.reward == everything.reward[everything.feasible].max()
 
 
-def test_memory_needs_networks_that_are_described(imported):
-    imported("nats-sss")
-    with pytest.raises(
-        InvalidValue, match=r"cost 'peak_memory_kb' is counted from the blocks .* counted costs are macs, params"
-    ):
-        make_problem("nasgym/NATS-SSS-v0", cost="peak_memory_kb")
+def test_memory_that_has_no_terms_of_decisions_is_refused(imported):
+    imported("nats-tss")
+    with pytest.raises(InvalidValue, match=r"cost 'peak_memory_kb' of 'nats-tss' depends on all edges of a cell together"):
+        make_problem("nasgym/NATS-TSS-v0", cost="peak_memory_kb")
     with pytest.raises(UnknownName, match="Did you mean 'peak_memory_kb'"):
         make_problem("nasgym/Digits-v0", cost="peak_memory")
 

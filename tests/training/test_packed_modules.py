@@ -10,12 +10,13 @@ import pytest
 from nasgym.errors import InvalidValue
 from nasgym.networks.digits import digits_plan
 from nasgym.networks.nas_bench_macro import nas_bench_macro_plan
-from nasgym.networks.plan import Conv, Pool
+from nasgym.networks.plan import Conv, Head, NetworkPlan, Norm, Pool
 from nasgym.networks.scale import DIGITS
 from nasgym.networks.space_plans import plan_of as plan_of_space
 from nasgym.registry import SPACES
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from tests.networks.cells import tied_plan
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -74,6 +75,39 @@ def test_mobile_networks(name):
     assert plans[0] != plans[1]
     for training in (True, False):
         assert_equal_training(plans, training)
+
+
+# every operation somewhere, and every width another
+CELLS = [("nats-tss", [0, 1, 2, 3, 4, 2]), ("nats-tss", [3, 4, 0, 2, 1, 3]), ("nats-sss", [7, 0, 3, 3, 5])]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("name", "choices"), CELLS)
+def test_networks_of_cells(name, choices, training):
+    plan = plan_of_space(SPACES.load(name)(), np.array(choices, dtype=np.int8), DIGITS)
+    assert_equal_training([plan, replace(plan, name="twin")], training)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_cells_of_two_inputs(training):
+    """Depthwise, dilated and separable convolutions, concatenation, inputs of two sizes."""
+    plan = tied_plan((1, 8, 8), classes=10)
+    assert_equal_training([plan, replace(plan, name="twin")], training)
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        (Pool(1, 3, 2, "max"), Conv(1, 4, 3)),
+        (Pool(1, 2, 2), Conv(1, 4, 3, order="pre")),
+        (Conv(1, 4, 3), Norm(4, "swish"), Conv(4, 4, 3, 2, 2, dilation=2, norm=False)),
+    ],
+    ids=lambda stem: "-".join(type(block).__name__ for block in stem),
+)
+def test_every_kind_of_block(stem):
+    plan = NetworkPlan("blocks", (1, 8, 8), stem, (), (), Head(4, 10, "relu"))
+    for training in (True, False):
+        assert_equal_training([plan, replace(plan, name="twin")], training)
 
 
 def assert_equal_training(plans, training):
@@ -147,6 +181,3 @@ def test_what_cannot_be_packed_is_refused():
     macro = NASBenchMacroSpace()
     with pytest.raises(InvalidValue, match="one channel"):
         PackedNetwork([nas_bench_macro_plan(macro, macro.default)])
-    for stem in (Pool(1, 1), Conv(1, 4, 1, groups=2)):
-        with pytest.raises(InvalidValue, match="neither pooling nor grouped"):
-            PackedNetwork([replace(plan_of(MIXED[0]), stem=(stem,))])

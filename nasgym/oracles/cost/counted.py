@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -13,7 +14,8 @@ from nasgym.networks.count import block_macs, block_params, head_macs, head_para
 from nasgym.networks.memory import KB, Precision, block_bytes, block_peak, head_bytes, head_peak
 from nasgym.networks.mobile_mnasnet import block_layers, strides_of
 from nasgym.networks.mobile_ofa import image_size
-from nasgym.networks.plan import Block, Head, NetworkPlan, out_channels, out_size
+from nasgym.networks.nats_bench import DATASETS
+from nasgym.networks.plan import Block, Head, NetworkPlan, Place, out_channels, out_size
 from nasgym.networks.scale import IMAGENET, Scale
 from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
 from nasgym.oracles.cost.cases import CasesCost
@@ -24,6 +26,7 @@ from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
+from nasgym.type_aliases import Archs
 
 __all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names", "counted_of"]
 
@@ -33,14 +36,14 @@ class Measure:
     """A cost of plans, made of terms of blocks.
 
     Attributes:
-        block: Term of a block, given the pixels of a side of its input.
+        block: Term of a block, given the pixels of a side of each of its inputs.
         head: Term of the head, likewise.
         combine: How the terms make the cost.
         unit: What a term is divided by.
         of_skips: Whether the residuals of a block change its term.
     """
 
-    block: Callable[[Block, int], int]
+    block: Callable[..., int]
     head: Callable[[Head, int], int]
     combine: Combine = "sum"
     unit: int = 1
@@ -48,15 +51,15 @@ class Measure:
 
     def terms(self, plan: NetworkPlan) -> tuple[float, list[float]]:
         """The term of everything fixed (stem, neck, head), and of each searched layer."""
-        stem, size = self.run(plan.stem, plan.input_shape[1])
-        layers = []
-        for blocks in plan.layers:
-            term, size = self.run(blocks, size)
-            layers.append(term)
-        neck, size = self.run(plan.neck, size)
-        return self.join(stem, neck, self.head(plan.head, size) / self.unit), layers
+        # what is fixed has the layer -1, the last entry
+        found: list[list[float]] = [[] for _ in range(len(plan.layers) + 1)]
+        for step in plan.steps:
+            found[step.layer].append(self.block(step.block, *step.sizes) / self.unit)
+        found[-1].append(self.head(plan.head, plan.size) / self.unit)
+        *layers, fixed = (self.join(*terms) for terms in found)
+        return fixed, layers
 
-    def run(self, blocks: tuple[Block, ...], size: int) -> tuple[float, int]:
+    def run(self, blocks: tuple[Block | Place, ...], size: int) -> tuple[float, int]:
         """The term of consecutive blocks, and the size after them."""
         terms = []
         for block in blocks:
@@ -70,7 +73,7 @@ class Measure:
 
 
 def _size(precision: Precision) -> Measure:
-    return Measure(lambda block, _: block_bytes(block, precision), lambda head, _: head_bytes(head, precision), unit=KB)
+    return Measure(lambda block, *_: block_bytes(block, precision), lambda head, _: head_bytes(head, precision), unit=KB)
 
 
 def _peak(precision: Precision) -> Measure:
@@ -80,7 +83,7 @@ def _peak(precision: Precision) -> Measure:
 
 MEASURES: dict[str, Measure] = {
     "macs": Measure(block_macs, lambda head, _: head_macs(head)),
-    "params": Measure(lambda block, _: block_params(block), lambda head, _: head_params(head)),
+    "params": Measure(lambda block, *_: block_params(block), lambda head, _: head_params(head)),
     "size_kb": _size("float32"),
     "size_kb@int8": _size("int8"),
     "peak_memory_kb": _peak("float32"),
@@ -93,9 +96,10 @@ MEMORY = tuple(name for name in MEASURES if name not in COUNTED)
 
 def counted_names(space: SearchSpace) -> tuple[str, ...]:
     """The names of a space's counted costs."""
-    if has_plans(space):
-        return tuple(MEASURES)
-    return COUNTED if isinstance(space, SizeSpace | TopologySpace) else ()
+    if not has_plans(space):
+        return ()
+    # what a cell holds at once is no sum of what its edges hold
+    return tuple(name for name in MEASURES if not isinstance(space, TopologySpace) or MEASURES[name].combine == "sum")
 
 
 def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale: Scale = IMAGENET) -> ChainCost | CasesCost:
@@ -110,28 +114,30 @@ def counted_cost(space: SearchSpace, name: str, dataset: str = "cifar10", scale:
 
     Raises:
         UnknownName: The cost or the space has no closed form.
-        InvalidValue: The space has no plans, which sizes and memory are counted from.
+        InvalidValue: The peak memory of a topology, which has no terms of decisions.
     """
     if name not in MEASURES:
         raise unknown_name("counted cost", name, MEASURES)
     match space:
-        case SizeSpace() | TopologySpace() if name in MEMORY:
+        case TopologySpace() if name not in counted_names(space):
             raise InvalidValue(
-                f"cost {name!r} is counted from the blocks of a network, and the cells of {space.name!r} are not described as "
-                f"such; its counted costs are {', '.join(COUNTED)}."
+                f"cost {name!r} of {space.name!r} depends on all edges of a cell together, so it has no terms of decisions and no "
+                f"exact bounds; its counted costs are {', '.join(counted_names(space))}, and "
+                "nasgym.networks.memory.peak_memory_kb() counts one network."
             )
-        case SizeSpace():
-            return _size_cost(space, name, dataset)
         case TopologySpace():
-            return _topology_cost(space, name, dataset)
+            return _topology_cost(space, name, _scale_of(dataset))
+        case SizeSpace() if name in COUNTED:
+            return _closed_size_cost(space, name, dataset)
+        case SizeSpace():
+            return _size_cost(space, name, _scale_of(dataset))
         case MnasNetSpace():
             return _mnasnet_cost(space, name, scale)
         case OnceForAllSpace():
             return _ofa_cost(space, name, scale)
     if has_plans(space):
         return _from_plans(space, name, _option_plans(space, scale))
-    known = [one.name for one in (*planned_spaces(), SizeSpace(), TopologySpace())]
-    raise unknown_name("space with counted costs", space.name, known)
+    raise unknown_name("space with counted costs", space.name, [one.name for one in planned_spaces()])
 
 
 def counted_of(space: SearchSpace, name: str) -> ChainCost | CasesCost:
@@ -184,7 +190,7 @@ def _mnasnet_cost(space: MnasNetSpace, name: str, scale: Scale) -> ChainCost:
     """A chain: a block's cost depends on its choices and on the width of the block before it."""
     measure = MEASURES[name]
     plan = plan_of(space, space.default, scale)
-    size = out_size(scale.input_shape[1], plan.stem[0])
+    size = plan.steps[0].size
     before = np.array([out_channels(plan.stem[0])])
     unary, pair = [np.zeros(layer.count) for layer in space.layers], []
     for index, (layer, stride) in enumerate(zip(space.layers, strides_of(scale)[1:], strict=True)):
@@ -225,20 +231,56 @@ def _cached_term(
     return MEASURES[name].run(blocks, size)[0], out_channels(blocks[-1])
 
 
-def _image(dataset: str) -> tuple[int, int]:
-    """(pixels of an image, classes) of a NATS-Bench data set."""
-    known = {"cifar10": (32 * 32, 10), "cifar100": (32 * 32, 100), "ImageNet16-120": (16 * 16, 120)}
-    if dataset not in known:
-        raise unknown_name("dataset", dataset, known)
-    return known[dataset]
+def _scale_of(dataset: str) -> Scale:
+    """Images and classes of a NATS-Bench data set."""
+    if dataset not in DATASETS:
+        raise unknown_name("dataset", dataset, DATASETS)
+    return DATASETS[dataset]
 
 
-def _size_cost(space: SizeSpace, name: str, dataset: str) -> ChainCost:
-    """NATS-Bench size in closed form, equal to the published values to the last digit.
+def _topology_cost(space: TopologySpace, name: str, scale: Scale) -> ChainCost:
+    """Every edge adds a term of its own in each place of the cell; ``none`` adds nothing."""
+    measure, empty = MEASURES[name], np.zeros(space.num_decisions, dtype=np.int8)
 
-    `tests/oracles/cost/test_counted.py` compares them.
+    def counted(arch: Archs) -> float:
+        fixed, layers = measure.terms(plan_of(space, arch, scale))
+        return measure.join(fixed, *layers)
+
+    constant, unary = counted(empty), [np.zeros(layer.count) for layer in space.layers]
+    for index, terms in enumerate(unary):
+        for option in range(len(terms)):
+            arch = empty.copy()
+            arch[index] = option
+            terms[option] = counted(arch) - constant
+    return ChainCost(space, name, constant, unary)
+
+
+def _size_cost(space: SizeSpace, name: str, scale: Scale) -> ChainCost:
+    """A chain: what a layer costs depends on its width and on the one before it."""
+    measure, widths, layers = MEASURES[name], len(WIDTHS), len(space.layers)
+    unary = [np.zeros(widths) for _ in space.layers]
+    pair = [np.zeros((widths, widths)) for _ in space.layers[1:]]
+    for before, after in itertools.product(range(widths), repeat=2):
+        # widths by turns: every second layer goes from the one to the other
+        for first, widths_of in enumerate(((before, after), (after, before))):
+            plan = plan_of(space, np.array([widths_of[i % 2] for i in range(layers)], dtype=np.int8), scale)
+            _, terms = measure.terms(plan)
+            for number in range(first, layers - 1, 2):
+                pair[number][before, after] = terms[number + 1]
+            unary[0][widths_of[0]] = measure.join(measure.run(plan.stem, plan.input_shape[1])[0], terms[0])
+            end = measure.run(plan.neck, plan.size)[0], measure.head(plan.head, plan.size) / measure.unit
+            unary[-1][widths_of[(layers - 1) % 2]] = measure.join(*end)
+    return ChainCost(space, name, 0.0, unary, pair, combine=measure.combine)
+
+
+def _closed_size_cost(space: SizeSpace, name: str, dataset: str) -> ChainCost:
+    """MACs and parameters of NATS-Bench size as polynomials of the widths.
+
+    They are those of the plans, and of the publication, to the last digit
+    (`tests/oracles/cost/test_counted.py`).
     """
-    a, classes = _image(dataset)
+    scale = _scale_of(dataset)
+    a, classes = scale.input_shape[1] ** 2, scale.num_classes
     b, d = a / 4, a / 16
     w = np.array(WIDTHS, dtype=np.float64)
     x, y, differ = w[:, None], w[None, :], (w[:, None] != w[None, :]).astype(np.float64)
@@ -256,18 +298,3 @@ def _size_cost(space: SizeSpace, name: str, dataset: str) -> ChainCost:
         wide = 18 * x * y + differ * (x * y + 2 * y)
         pair = [10 * x * y, wide, 10 * x * y, wide]
     return ChainCost(space, name, float(classes), unary, pair)
-
-
-def _topology_cost(space: TopologySpace, name: str, dataset: str) -> ChainCost:
-    """NATS-Bench topology: only the numbers of 1x1 and 3x3 convolutions in the cell matter."""
-    a, classes = _image(dataset)
-    weight = np.array([0.0, 0.0, 1.0, 9.0, 0.0])  # kernel area by operation, in the order of OPS
-    norms = np.array([0.0, 0.0, 1.0, 1.0, 0.0])
-    stages = ((16, a), (32, a / 4), (64, a / 16))
-    if name == "macs":
-        unary = sum(5 * weight * c**2 * area for c, area in stages)
-        fixed = 27 * 16 * a + sum((9 * c // 2 * c + 9 * c**2 + c // 2 * c) * area for c, area in stages[1:]) + 65 * classes
-    else:
-        unary = sum(5 * (weight * c**2 + 2 * c * norms) for c, _ in stages)
-        fixed = 432 + 32 + sum(9 * c // 2 * c + 9 * c**2 + c // 2 * c + 4 * c for c, _ in stages[1:]) + 128 + 65 * classes
-    return ChainCost(space, name, float(fixed), [np.asarray(unary)] * len(space.layers))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.networks.scale import Scale
+from nasgym.networks.space_plans import plan_of
 from nasgym.oracles.cost.measured import MeasuredCost
 from nasgym.spaces.space import SearchSpace
 
@@ -45,24 +48,26 @@ def is_measured(device: DeviceSpec) -> bool:
     return device == LIVE or isinstance(device, Mapping)
 
 
-def measured_cost(space: SearchSpace, device: DeviceSpec, name: str = "latency_ms") -> MeasuredCost:
+def measured_cost(space: SearchSpace, device: DeviceSpec, name: str = "latency_ms", scale: Scale | None = None) -> MeasuredCost:
     """The latency that ``device="live"`` or a mapping stands for.
 
     Args:
         space: A space with plans.
         device: As `check_device` takes it; one for which `is_measured` holds.
         name: Name with unit under which the cost goes.
+        scale: What networks are built for, by default for what they were published.
 
     Raises:
         NasgymError: As `check_device`, `LiveLatency` and `CommandLatency`.
     """
     check_device(device)
     given = dict(device) if isinstance(device, Mapping) else {}
+    planner = partial(plan_of, space, scale=scale)
     if "command" in given:
         from nasgym.oracles.cost.command import CommandLatency
 
-        return CommandLatency(space, name=name, **given)
+        return CommandLatency(space, name=name, planner=planner, **given)
     from nasgym.oracles.cost.live import LiveLatency
 
     given.pop("device", None)
-    return LiveLatency(space, name=name, **given)
+    return LiveLatency(space, name=name, planner=planner, **given)

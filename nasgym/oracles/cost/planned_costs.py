@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from nasgym.devices.device_folder import device_names, find_device
 from nasgym.devices.missing import Missing
 from nasgym.errors import InvalidValue, unknown_name
+from nasgym.networks.scale import Scale
 from nasgym.oracles.cost.counted import MEASURES, counted_of
 from nasgym.oracles.cost.device_spec import DeviceSpec, is_measured, measured_cost
 from nasgym.oracles.cost.lookup import LookupCost
@@ -28,11 +29,14 @@ class PlannedCosts:
         space: The whole space.
         device: Of ``"latency_ms"``; None where there is none.
         missing: What to do about blocks that a device file lacks.
+        scale: What networks are built for that are measured whole, by default for what they were
+            published.
     """
 
     space: SearchSpace
     device: DeviceSpec = None
     missing: Missing = "error"
+    scale: Scale | None = None
 
     def all(self, names: Sequence[str]) -> list[CostOracle]:
         """The costs of these names, each once.
@@ -58,7 +62,7 @@ class PlannedCosts:
         if LATENCY in names or self.device is None:
             return
         if is_measured(self.device):
-            measured_cost(self.space, self.device)
+            measured_cost(self.space, self.device, LATENCY, self.scale)
         else:
             find_device(self.space.name, str(self.device))
 
@@ -80,7 +84,7 @@ class PlannedCosts:
             latencies = [LATENCY, *(f"{LATENCY}@{device}" for device in known)]
             raise unknown_name("cost", name, [*latencies, *MEASURES])
         if not other and is_measured(self.device):
-            return measured_cost(self.space, self.device, name)
+            return measured_cost(self.space, self.device, name, self.scale)
         if not other and self.device is None:
             raise InvalidValue(
                 f"cost {name!r} is that of a device; give device=NAME, a device of {self.space.name!r} (there are: "

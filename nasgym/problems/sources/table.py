@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from nasgym.errors import unknown_name
+from nasgym.networks.space_plans import dataset_scale
 from nasgym.oracles.cost.counted import COUNTED, MEMORY, counted_cost, counted_names
 from nasgym.oracles.cost.device_spec import is_measured
 from nasgym.oracles.cost.fitted import FittedCost
@@ -39,7 +40,7 @@ def table_parts(request: Request) -> ProblemParts:
     primary = _primary(request, source, data, whole, fitted)
     names = list(dict.fromkeys([*([] if primary is None else [primary]), *request.extra_costs]))
     device = request.device
-    planned = PlannedCosts(whole, device, request.missing)
+    planned = PlannedCosts(whole, device, request.missing, dataset_scale(whole, data))
     if f"{LATENCY}@{device}" not in costs:
         if device is not None and not is_measured(device) and device not in costs.profiled:
             raise costs.unknown_device(device)

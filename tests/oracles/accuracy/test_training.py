@@ -12,9 +12,9 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.digits import digits_plan
 from nasgym.oracles.accuracy.training import Schedule, TrainingOracle, training_oracle
 from nasgym.oracles.oracle import AccuracyOracle
+from nasgym.registry import SPACES
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
-from nasgym.spaces.nats_bench import TopologySpace
 from nasgym.tables.table_folder import find_table
 from nasgym.training.images import ImageSet
 
@@ -113,7 +113,7 @@ def test_errors_teach(oracle, images):
     with pytest.raises(InvalidValue, match="ascending"):
         TrainingOracle(oracle.space, oracle.plan_of, images, fidelities=(4, 1))
     with pytest.raises(InvalidValue, match="not described block by block; spaces with networks are digits"):
-        training_oracle(TopologySpace())
+        training_oracle(SPACES.load("nas-rl")())
     with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* have 1 x 8 x 8; give accuracy="):
         training_oracle(NASBenchMacroSpace())
 

@@ -11,13 +11,13 @@ from nasgym.envs.env import NASEnv
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
-from nasgym.networks.space_plans import plan_of, planned_spaces
+from nasgym.networks.space_plans import has_layers, plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_cost
 from nasgym.oracles.cost.measured import MARGIN, _extreme, network_key, network_onnx
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces.digits import DigitsSpace
-from nasgym.spaces.nats_bench import TopologySpace
 from tests.oracles.cost.measured import FakeLatency, fake_problem
+from tests.tiny import tiny_space
 
 SPACE = DigitsSpace()
 
@@ -93,7 +93,11 @@ def test_extremes_have_the_fewest_and_the_most_macs(space):
         np.testing.assert_allclose(macs.cost(arch), bound)
 
 
-@pytest.mark.parametrize("space", planned_spaces(), ids=lambda space: space.name)
+# cells with one output may still be built of other operations
+BUILT_ALIKE = [space for space in planned_spaces() if has_layers(space)]
+
+
+@pytest.mark.parametrize("space", BUILT_ALIKE, ids=lambda space: space.name)
 def test_canonical_forms_share_a_key(space):
     archs = space.sample(np.random.default_rng(1), 20)
     for arch, canonical in zip(archs, space.canonical(archs), strict=True):
@@ -112,8 +116,8 @@ def test_weights_follow_from_the_network():
 
 
 def test_a_space_without_networks_is_refused(path):
-    with pytest.raises(InvalidValue, match="nothing here builds those of space 'nats-tss'"):
-        FakeLatency(path, TopologySpace())
+    with pytest.raises(InvalidValue, match="nothing here builds those of space 'tiny'"):
+        FakeLatency(path, tiny_space())
 
 
 # ---- in a problem ------------------------------------------------------------------------------
