@@ -8,7 +8,7 @@ from typing import Any
 
 from nasgym.errors import unknown_name
 
-__all__ = ["IDS", "Benchmark", "benchmark", "live_id", "mo_id", "register_envs"]
+__all__ = ["IDS", "Benchmark", "benchmark", "live_id", "mo_id", "register_envs", "single_id"]
 
 OF_TABLE = "nasgym.problems.sources.table:table_parts"
 OF_SPACE = "nasgym.problems.sources.space:space_parts"
@@ -131,7 +131,7 @@ def benchmark(env_id: str) -> Benchmark:
     Raises:
         UnknownName: No such id; the nearest is suggested.
     """
-    single = env_id.replace("/mo-", "/")
+    single = single_id(env_id)
     timed = env_id.replace("/live-", "/")
     if env_id not in IDS and timed in IDS:
         raise unknown_name("problem", env_id, IDS, f"The problem of that environment is {timed!r} with device='live'.")
@@ -140,6 +140,12 @@ def benchmark(env_id: str) -> Benchmark:
     if env_id not in IDS:
         raise unknown_name("environment id", env_id, IDS)
     return IDS[env_id]
+
+
+def single_id(env_id: str) -> str:
+    """The id with one reward: ``nasgym/Digits-v0`` of ``nasgym/mo-Digits-v0``; others stay."""
+    single = env_id.replace("/mo-", "/")
+    return single if single in IDS else env_id
 
 
 def mo_id(env_id: str) -> str:

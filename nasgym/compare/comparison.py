@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nasgym.errors import InvalidValue, unknown_name
+from nasgym.errors import InvalidValue, MissingPackage, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem
 from nasgym.problems.problem import Problem
+from nasgym.registration import single_id
 
 __all__ = ["Comparison", "default_folder", "parse_seeds", "parse_settings", "plan_comparison"]
 
@@ -29,7 +31,8 @@ class Comparison:
     """Agents on one problem, each with the same seeds and the same budget.
 
     Attributes:
-        env_id: Environment id.
+        env_id: Environment id; with one of several objectives (``nasgym/mo-Digits-v0``) fronts are
+            compared, too.
         keywords: Keywords of `make_problem`.
         agents: Every hyper-parameter by agent name, defaults included, in the order in which they
             were named.
@@ -37,6 +40,9 @@ class Comparison:
         budget: What each search may spend.
         problem: Fingerprint of the problem; results of another table are never mixed in.
         version: Of nasgym.
+        fronts: Whether fronts are compared: several objectives are named, or the id has a reward
+            for each; and what networks are worth can be looked up afterwards. No part of the
+            description, which has the keywords.
         exclusive: Whether a search needs this machine for itself, because it times networks here;
             no part of the description.
     """
@@ -49,11 +55,12 @@ class Comparison:
     problem: str
     version: str
     exclusive: bool = False
+    fronts: bool = False
 
     def describe(self) -> dict[str, Any]:
         """JSON-able form."""
         described = {**asdict(self), "seeds": list(self.seeds), "agents": [[name, dict(h)] for name, h in self.agents.items()]}
-        del described["exclusive"]
+        del described["exclusive"], described["fronts"]
         return described
 
     @property
@@ -70,6 +77,7 @@ class Comparison:
             "seed": seed,
             "budget": asdict(self.budget),
             "version": self.version,
+            **({"fronts": True} if self.fronts else {}),
         }
 
     def run_name(self, agent: str, seed: int) -> str:
@@ -103,9 +111,10 @@ def plan_comparison(
     """
     from nasgym import __version__
     from nasgym.agents import make_agent
+    from nasgym.envs.reward_signal import default_objectives
     from nasgym.registration import benchmark
 
-    benchmark(env_id)
+    benchmark(single_id(env_id))
     for key in keywords or {}:
         if key not in PROBLEM_KEYWORDS:
             raise unknown_name("keyword", key, PROBLEM_KEYWORDS, "Hyper-parameters are set as agent.NAME.KEY=VALUE.")
@@ -118,12 +127,34 @@ def plan_comparison(
         if owner not in agents:
             raise unknown_name("agent of this comparison", owner, agents)
     made = {name: make_agent(name, **(hyperparameters or {}).get(name, {})) for name in agents}
-    problem = make_problem(env_id, **(keywords or {}))
+    given = dict(keywords or {})
+    problem = make_problem(single_id(env_id), **given)
+    if single_id(env_id) != env_id and "objectives" not in given and len(problem.objectives) == 1:
+        # as the environment of that id does
+        given["objectives"] = [objective.name for objective in default_objectives(problem)]
+        problem = make_problem(single_id(env_id), **given)
     resolved = {name: {f.name: getattr(agent, f.name) for f in fields(agent) if f.init} for name, agent in made.items()}
     exclusive = any(cost.exclusive for cost in problem.cost_oracles.values())
     fingerprint = problem.fingerprint
-    comparison = Comparison(env_id, dict(keywords or {}), resolved, tuple(seeds), budget, fingerprint, __version__, exclusive)
+    fronts = _has_fronts(env_id, problem, given)
+    comparison = Comparison(env_id, given, resolved, tuple(seeds), budget, fingerprint, __version__, exclusive, fronts)
     return comparison, problem
+
+
+def _has_fronts(env_id: str, problem: Problem, keywords: Mapping[str, Any]) -> bool:
+    """Whether fronts are compared; refuses an id of several objectives where that cannot be."""
+    asked, several = single_id(env_id) != env_id, len(problem.objectives) > 1
+    if asked and not several:
+        raise InvalidValue(f"{env_id!r} has several objectives, got {[one.name for one in problem.objectives]}; name more.")
+    if asked and not problem.reporting.deterministic:
+        raise InvalidValue(
+            f"the fronts of {env_id!r} are looked up after the searches, and networks are trained or timed on this machine; give "
+            f"report='table', or compare on {single_id(env_id)!r}."
+        )
+    fronts = (asked or "objectives" in keywords) and several and problem.reporting.deterministic
+    if fronts and find_spec("moocore") is None:
+        raise MissingPackage("fronts need the package moocore: pip install 'nasgym[agents]'.")
+    return fronts
 
 
 def default_folder(comparison: Comparison) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 
 from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
+from nasgym.compare.fronts import Fronts, judge_fronts
 from nasgym.compare.intervals import bootstrap_interval
 from nasgym.compare.paired import Paired, all_pairs, shared_ranks
 from nasgym.compare.run_result import RunResult
@@ -137,6 +138,7 @@ class Judgement:
         ceiling: None without optimum, or without test accuracies.
         pairs: Every pair of agents by the true rewards of their answers, seed by seed, in the order
             of the standings; none with one seed.
+        fronts: None where fronts are not compared.
     """
 
     comparison: Comparison
@@ -151,6 +153,7 @@ class Judgement:
     standings: Sequence[Standing]
     ceiling: Ceiling | None
     pairs: Sequence[Paired]
+    fronts: Fronts | None = None
 
     @cached_property
     def ranks(self) -> list[int]:
@@ -221,7 +224,8 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     }
     pairs = all_pairs(final, reps=REPS) if len(comparison.seeds) > 1 else []
     true = (true_reward, true_accuracy, test, optimum, reason)
-    return Judgement(comparison, problem, runs, answers, *true, standings, ceiling, pairs)
+    fronts = judge_fronts(problem, runs)
+    return Judgement(comparison, problem, runs, answers, *true, standings, ceiling, pairs, fronts)
 
 
 def _true_values(problem: Problem, runs: Sequence[RunResult], *, exact: bool) -> tuple[list[Floats], list[Floats]]:

@@ -9,18 +9,18 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
-from nasgym.compare.front import front_lines
+from nasgym.compare.front_text import front_columns, front_notes, front_section
 from nasgym.compare.intervals import ENOUGH_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
+from nasgym.compare.section import Section, interval_cell, mean_cell
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
 from nasgym.quality import ACCURACY, Quality
 
 __all__ = [
-    "Section",
     "caveats",
     "ceiling_lines",
     "leaderboard_csv",
@@ -30,38 +30,6 @@ __all__ = [
     "sections",
     "subject",
 ]
-
-LEFT = ("agent", "ended")
-
-
-def _number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _mean(spread: Spread, scale: float, digits: int, deterministic: bool) -> str:
-    mean = _number(spread.mean * scale, digits)
-    return mean if deterministic or math.isnan(spread.std) else f"{mean} ± {_number(spread.std * scale, digits)}"
-
-
-def _interval(spread: Spread, scale: float, digits: int, standing: Standing) -> str:
-    if standing.deterministic:
-        return "deterministic"
-    if standing.runs == 1:
-        return "-"
-    low, high = _number(spread.low * scale, digits), _number(spread.high * scale, digits)
-    return f"{_number(spread.iqm * scale, digits)} [{low}, {high}]"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the leaderboard: column heads, and a row of texts for each agent, best first."""
-
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-    def is_left(self, column: int) -> bool:
-        """Whether a column holds words rather than numbers."""
-        return self.head[column] in LEFT
 
 
 def sections(judgement: Judgement) -> list[Section]:
@@ -81,8 +49,8 @@ def sections(judgement: Judgement) -> list[Section]:
     for rank, s in zip(judgement.ranks, judgement.standings, strict=True):
         test = _test_cells(s.test, quality, s)
         further.append((s.agent, *(_test_cells(s.further[other], qualities[other], s)[0] for other in others)))
-        answers.append((str(rank), s.agent, str(s.runs), *test, f"{100 * s.feasible:.0f} %"))
-        reward = (s.agent, _mean(s.reward, 1.0, 4, s.deterministic), _interval(s.reward, 1.0, 4, s))
+        answers.append((str(rank), s.agent, *test, f"{100 * s.feasible:.0f} %"))
+        reward = (s.agent, mean_cell(s.reward, 1.0, 4, s.deterministic), interval_cell(s.reward, 1.0, 4, s))
         rewards.append(reward if s.regret is None else (*reward, f"{s.regret:.5f}"))
         ended = ", ".join(why if count == s.runs else f"{why} {count}" for why, count in s.ended.items())
         near: tuple[str, ...] = ()
@@ -92,9 +60,10 @@ def sections(judgement: Judgement) -> list[Section]:
         efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
     heads = [_test_head(other, qualities[other]) for other in others]
     return [
-        Section(("rank", "agent", "runs", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
+        Section(("rank", "agent", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
         *([Section(("agent", *heads), further)] if others else []),
         Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
+        *([] if judgement.fronts is None else [front_section(judgement, judgement.fronts)]),
         *([_against_the_first(judgement)] if len(judgement.standings) > 1 and judgement.pairs else []),
         Section(
             ("agent", "evaluations", *(f"{c} s" for c in clocks), *(("to 99 %", "got there") if known else ()), "ended"),
@@ -116,7 +85,7 @@ def _against_the_first(judgement: Judgement) -> Section:
 
 def _test_cells(spread: Spread, quality: Quality, standing: Standing) -> tuple[str, str]:
     scale, digits = quality.scale, quality.digits
-    return _mean(spread, scale, digits, standing.deterministic), _interval(spread, scale, digits, standing)
+    return mean_cell(spread, scale, digits, standing.deterministic), interval_cell(spread, scale, digits, standing)
 
 
 def _test_head(name: str, quality: Quality, *, searched: bool = False) -> str:
@@ -177,7 +146,6 @@ def caveats(judgement: Judgement) -> list[str]:
         )
     if quality != ACCURACY:
         notes.append(f"{quality.about}.{' Rewards have its sign turned: more is better.' if quality.minimised else ''}")
-    notes += front_lines(judgement)
     answers = judgement.last_archs
     notes += problem.accuracy.notes(answers)
     if problem.report_accuracy is not None:
@@ -218,6 +186,7 @@ def caveats(judgement: Judgement) -> list[str]:
         )
     else:
         notes.append("agents are ranked by the IQM of the reward.")
+    notes += [] if judgement.fronts is None else front_notes(judgement, judgement.fronts)
     notes += _pair_notes(judgement)
     notes.append(
         "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with an expanded bootstrap interval "
@@ -362,6 +331,7 @@ def results_csv(judgement: Judgement) -> str:
             "first_fifth_reward": _blank(run.first_fifth),
             "last_fifth_reward": _blank(run.last_fifth),
             "ended": run.ended,
+            **front_columns(judgement, i),
             "history": run.digest,
             "wall_seconds": round(run.wall_seconds, 3),
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasgym.compare import statistics
+from nasgym.compare.fronts import Fronts
 from nasgym.compare.judgement import Judgement
 from nasgym.files import write_file
 from nasgym.oracles.oracle import Clock
@@ -138,11 +139,20 @@ def plots_of(judgement: Judgement) -> list[Plot]:
     clock = judgement.only_clock
     if clock is not None:
         axes.append(("seconds", SECONDS_LABELS[clock], clock))
-    return [
+    plots = [
         Plot(f"{name}_over_{axis}", title, x_label, label, curves(judgement, values, clock=by), level, level_label, down)
         for axis, x_label, by in axes
         for name, title, label, values, level, level_label, down in panels
     ]
+    return plots if judgement.fronts is None else [*plots, _front_plot(judgement, judgement.fronts)]
+
+
+def _front_plot(judgement: Judgement, fronts: Fronts) -> Plot:
+    """What each agent's front was worth at every moment."""
+    bands = {agent: statistics.band(fronts.hypervolume[judgement.of_agent(agent)]) for agent in judgement.comparison.agents}
+    lines = {agent: Curve(fronts.at.astype(np.float64), *band) for agent, band in bands.items()}
+    words = ("Front", "charged evaluations", "hypervolume of the front")
+    return Plot("front_over_evaluations", *words, lines, fronts.best, "exact front", False)
 
 
 STYLE: dict[str, Any] = {

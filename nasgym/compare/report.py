@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasgym.compare.comparison import Comparison
-from nasgym.compare.front import front_csv
+from nasgym.compare.front_text import front_csv
 from nasgym.compare.judgement import Judgement
 from nasgym.compare.leaderboard import (
     caveats,

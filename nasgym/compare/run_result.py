@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from nasgym.agents.agent import SearchResult
+from nasgym.compare.archive import Archive, archive_of
 from nasgym.errors import DataError
 from nasgym.oracles.oracle import Clock
+from nasgym.problems.evaluation import Objective
 from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["RunResult", "condense"]
@@ -38,6 +40,7 @@ class RunResult:
             evaluations; NaN where there are none.
         digest: Hash of the whole history: equal for equal histories.
         wall_seconds: On this machine; of the last part, where the search was interrupted.
+        archive: What was on its front; None where fronts are not compared.
     """
 
     agent: str
@@ -58,6 +61,7 @@ class RunResult:
     last_fifth: float
     digest: str
     wall_seconds: float
+    archive: Archive | None = None
 
     @property
     def evaluated(self) -> bool:
@@ -89,11 +93,15 @@ class RunResult:
             values[name] = {clock: float(_floats(seconds)) for clock, seconds in values[name].items()}
         for name in ("first_fifth", "last_fifth"):
             values[name] = float(_floats(values[name]))
+        if values["archive"] is not None:
+            values["archive"] = Archive.from_json(values["archive"], values["archs"].shape[1])
         return cls(**values)
 
 
 def _plain(value: Any) -> Any:
     """JSON has no NaN; it becomes None."""
+    if isinstance(value, Archive):
+        return value.to_json()
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -107,8 +115,24 @@ def _floats(values: Any) -> Floats:
     return np.array(values, dtype=np.float64)  # None becomes NaN
 
 
-def condense(result: SearchResult, seed: int, proposals: int, spent: float, wall_seconds: float) -> RunResult:
-    """Keeps the moments of a search at which its answer changed."""
+def condense(
+    result: SearchResult,
+    seed: int,
+    proposals: int,
+    spent: float,
+    wall_seconds: float,
+    objectives: Sequence[Objective] | None = None,
+) -> RunResult:
+    """Keeps the moments of a search at which its answer changed.
+
+    Args:
+        result: What the search found.
+        seed: Its seed.
+        proposals: Architectures that were proposed.
+        spent: In the budget's unit.
+        wall_seconds: What it took on this machine.
+        objectives: What its front is of; None where fronts are not compared.
+    """
     history, answers = result.history, result.answers
     digest = hashlib.sha256(np.ascontiguousarray(history.archs).tobytes())
     digest.update(np.ascontiguousarray(history.reward).tobytes())
@@ -135,6 +159,7 @@ def condense(result: SearchResult, seed: int, proposals: int, spent: float, wall
         last_fifth=_mean_of_fifth(history.reward, first=False),
         digest=digest.hexdigest()[:16],
         wall_seconds=wall_seconds,
+        archive=None if objectives is None else archive_of(history, objectives),
     )
 
 

@@ -189,13 +189,14 @@ def _play(search: tuple[int, str, int]) -> None:
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
     from nasgym.problems.factory import make_problem
+    from nasgym.registration import single_id
 
     slot, agent, seed = search
     worker = _worker
     assert worker is not None, "the pool's initialiser has run"
     comparison, store = worker.comparison, worker.store
     if worker.problem is None:
-        worker.problem = make_problem(comparison.env_id, **comparison.keywords)
+        worker.problem = make_problem(single_id(comparison.env_id), **comparison.keywords)
         if worker.problem.fingerprint != comparison.problem:
             raise NasgymError("the table changed while the comparison started; run the command again.")
     name, spec = comparison.run_name(agent, seed), comparison.run_spec(agent, seed)
@@ -205,6 +206,7 @@ def _play(search: tuple[int, str, int]) -> None:
     ledger.slot, ledger.worker = slot, worker
     start = time.perf_counter()
     result = make_agent(agent, **comparison.agents[agent]).search(ledger, seed=seed)
-    found = condense(result, seed, ledger.proposals, ledger.spent, time.perf_counter() - start)
+    seconds, objectives = time.perf_counter() - start, worker.problem.objectives if comparison.fronts else None
+    found = condense(result, seed, ledger.proposals, ledger.spent, seconds, objectives)
     store.close_run(store.open_run(name, spec).id, found.to_json())
     worker.spent[slot] = comparison.budget.amount
