@@ -10,16 +10,13 @@ import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
+from nasgym.agents.common.sb3_rollouts import SB3Rollouts
 from nasgym.envs.observation import MaskKind
-from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
-from nasgym.wrappers.sb3_vec_env import SB3VecEnv
 
 __all__ = ["PPO"]
 
@@ -28,11 +25,11 @@ __all__ = ["PPO"]
 class PPO(Agent):
     """Proximal policy optimisation (Schulman et al., 1707.06347) with masked choices.
 
-    It runs sb3-contrib's ``MaskablePPO``. The policy walks through
-    `nasgym.envs.vector_env.NASVectorEnv`: one step is one decision, and only the last one is
-    rewarded. All environments share the ledger and march in lock-step, so that an update sees
-    `episodes` architectures; more, where a stop ends some of them sooner, and then what an update
-    cuts off counts by its value. The discount is 1.
+    It runs sb3-contrib's ``MaskablePPO``. The policy walks through the episodes of
+    `nasgym.envs.vector_env.NASVectorEnv` (`SB3Rollouts`): one step is one decision, and only the
+    last one is rewarded. All episodes share the ledger and march in lock-step, so that an update
+    sees `episodes` architectures; more, where a stop ends some of them sooner, and then what an
+    update cuts off counts by its value. The discount is 1.
 
     The clipping range 0.2 is the paper's, the value weight 0.5 Stable-Baselines3's. What is called
     this library's choice was tuned for 300 evaluations, where the usual setting (2,048 steps
@@ -96,8 +93,7 @@ class PPO(Agent):
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         torch.set_num_threads(1)
         steps = ledger.space.num_decisions
-        vector_env = NASVectorEnv(ledger, self.episodes, mask=self.mask, autoreset_mode="SameStep")
-        envs = _ScaledRewards(SB3VecEnv(vector_env), self._scale(ledger.quality.span))
+        envs = SB3Rollouts(ledger, self.episodes, self.mask, self._scale(ledger.quality.span))
         model = MaskablePPO(
             "MlpPolicy",
             envs,
@@ -114,25 +110,3 @@ class PPO(Agent):
         )
         model.set_logger(Logger(folder=None, output_formats=[]))  # the default one makes a folder
         model.learn(sys.maxsize)  # the ledger ends it
-
-
-class _ScaledRewards(VecEnvWrapper):
-    """Scales the rewards of the architectures that were completed in a step.
-
-    All environments complete theirs together, unless the space has stops.
-    """
-
-    def __init__(self, envs: VecEnv, scale: RewardScale) -> None:
-        super().__init__(envs)
-        self._scale = scale
-
-    def reset(self) -> VecEnvObs:
-        return self.venv.reset()
-
-    def step_wait(self) -> VecEnvStepReturn:
-        observations, rewards, done, infos = self.venv.step_wait()
-        if done.any():
-            scaled = np.zeros_like(rewards)
-            scaled[done] = self._scale(rewards[done].astype(np.float64))
-            rewards = scaled
-        return observations, rewards, done, infos

@@ -76,7 +76,7 @@ class Outcomes:
         if not self._evaluator.fixed:
             draws = rng() if self._evaluator.needs_rng else None
             archs = self._evaluator.space.enumerate()[positions]
-            return self.of_archs(archs, targets, own, draws, self._texts[positions])
+            return self.of_archs(archs, targets, own, draws, self._texts_of(positions, archs))
         rewards, columns = self._table
         taken = {name: values.take(positions) for name, values in columns.items()}
         if targets is None:
@@ -96,11 +96,21 @@ class Outcomes:
     def _table(self) -> tuple[Rewards, Columns]:
         """What every architecture is worth, in the order of the space."""
         ev = self._evaluations
-        return self._signal.rewards(ev), self._columns(self._evaluator.space.enumerate(), ev, self._texts)
+        return self._signal.rewards(ev), self._columns(self._evaluator.space.enumerate(), ev, None)
 
     @cached_property
-    def _texts(self) -> npt.NDArray[np.object_]:
-        return np.array(self._evaluator.space.to_str(self._evaluator.space.enumerate()), dtype=object)
+    def _known_texts(self) -> npt.NDArray[np.object_]:
+        """``(size,)`` the texts of architectures that were asked for, None elsewhere."""
+        return np.full(self._evaluator.space.size, None)
+
+    def _texts_of(self, positions: Ints, archs: Archs) -> npt.NDArray[np.object_]:
+        """``(N,)`` texts: a search asks for a few of the space, and often again for the same."""
+        texts = self._known_texts[positions]
+        new = np.array([i for i, text in enumerate(texts.tolist()) if text is None], dtype=np.int64)
+        if len(new):
+            self._known_texts[positions[new]] = self._evaluator.space.to_str(archs[new])
+            texts = self._known_texts[positions]
+        return texts
 
     def _columns(self, archs: Archs, ev: Evaluations, texts: npt.NDArray[np.object_] | None) -> Columns:
         """Infos in fresh arrays; `_flagged` marks those that depend on who set the target."""

@@ -75,7 +75,7 @@ class Layer:
         roots = (row for row, parent in zip(self._weights, self.parents, strict=True) if parent < 0)
         return math.prod(sum(row) for row in roots)
 
-    @property
+    @cached_property
     def is_listed(self) -> bool:
         """Whether the layer is small enough for tables over its options."""
         return math.prod(self.sizes) <= LISTED

@@ -409,8 +409,10 @@ class SearchSpace(TextForm):
 
         ``-1`` agrees with anything. A layer that is not reached has option 0, as in `to_options`.
         """
-        given = archs[:, None, self.layers[layer].slice]
-        fits = np.asarray(((given == OPEN) | (given == self.layers[layer].options)).all(axis=2))
+        given, options = archs[:, self.layers[layer].slice], self.layers[layer].options
+        fits = np.ones((len(archs), len(options)), dtype=bool)
+        for choice, choices in zip(given.T[:, :, None], options.T, strict=True):
+            fits &= (choice == OPEN) | (choice == choices)
         if self.stops is not None:
             gone = ~self.stops.reached(archs)[:, layer]
             fits[gone] = (np.arange(fits.shape[1]) == 0) & (_unreached(archs[gone, self.layers[layer].slice]) == 0)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,11 @@ class TextForm:
 
         def active(self, archs: Archs) -> Bools: ...  # noqa: D102
 
+    @cached_property
+    def _known_texts(self) -> list[dict[bytes | int, str]]:
+        """For each layer the texts of the choices that were asked for, where these are few."""
+        return [{} for _ in self.layers]
+
     def to_str(self, archs: Archs) -> list[str]:
         """The textual form of each architecture, which `from_str` reads.
 
@@ -52,10 +58,14 @@ class TextForm:
         """
         archs = self.check(archs, complete=False)
         columns = []
-        for layer in self.layers:
-            unique, where = np.unique(archs[:, layer.slice], axis=0, return_inverse=True)
-            texts = np.array([self.layer_text(layer, row) for row in unique], dtype=object)
-            columns.append(texts[where.reshape(-1)])
+        for layer, texts in zip(self.layers, self._known_texts, strict=True):
+            known: dict[bytes | int, str] = texts if layer.is_listed else {}
+            choices = archs[:, layer.slice]
+            keys = [row.tobytes() for row in choices] if len(layer.columns) > 1 else choices[:, 0].tolist()
+            for key, row in zip(keys, choices, strict=True):
+                if key not in known:
+                    known[key] = self.layer_text(layer, row)
+            columns.append([known[key] for key in keys])
         rows = zip(*columns, strict=True)
         if self.stops is None:
             return [self.join(parts) for parts in rows]

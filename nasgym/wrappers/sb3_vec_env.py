@@ -112,6 +112,16 @@ class SB3VecEnv(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Steps all environments; those that end start again in the same step."""
+        observations, rewards, dones, truncated, info = self._step()
+        infos = _rows(info, self.num_envs)
+        if dones.any():
+            self._end(infos, np.flatnonzero(dones).tolist(), info)
+        for row, late in zip(infos, truncated.tolist(), strict=True):
+            row["TimeLimit.truncated"] = late
+        return observations, rewards, dones, infos
+
+    def _step(self) -> tuple[Any, npt.NDArray[np.float32], Bools, Bools, Info]:
+        """Observations, rewards, which episodes ended, which only because of time, and the info."""
         if self._masks is None or self._actions is None:
             raise InvalidValue("call reset() before the first step, and step_async() before step_wait().")
         actions, self._actions = self._actions, None
@@ -122,13 +132,7 @@ class SB3VecEnv(VecEnv):
                 "use an environment with a scalar reward."
             )
         self._note_masks(info)
-        infos = _rows(info, self.num_envs)
-        dones = terminated | truncated
-        if dones.any():
-            self._end(infos, np.flatnonzero(dones).tolist(), info)
-        for row, late in zip(infos, (truncated & ~terminated).tolist(), strict=True):
-            row["TimeLimit.truncated"] = late
-        return observations, rewards.astype(np.float32), dones, infos
+        return observations, rewards.astype(np.float32), terminated | truncated, truncated & ~terminated, info
 
     def _end(self, infos: list[Info], ended: list[int], info: Info) -> None:
         """Puts the infos of episodes that ended in the place of those of episodes that begin."""
@@ -157,7 +161,7 @@ class SB3VecEnv(VecEnv):
             InvalidValue: It does not return a row for each environment.
         """
         if method_name == "action_masks":
-            return [self._mask(i) for i in self._get_indices(indices)]
+            return list(self._known_masks()[list(self._get_indices(indices))])
         rows = self._find(method_name)(*method_args, **method_kwargs)
         if rows is not None and (not hasattr(rows, "__len__") or len(rows) != self.num_envs or isinstance(rows, dict)):
             raise InvalidValue(
@@ -166,10 +170,13 @@ class SB3VecEnv(VecEnv):
             )
         return [None if rows is None else rows[i] for i in self._get_indices(indices)]
 
-    def _mask(self, i: int) -> Bools:
+    def _known_masks(self) -> Bools:
         if self._masks is None:
             raise InvalidValue("call reset() before asking for the masks.")
-        mask: Bools = self._masks[i].copy()
+        return self._masks
+
+    def _mask(self, i: int) -> Bools:
+        mask: Bools = self._known_masks()[i].copy()
         return mask
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:

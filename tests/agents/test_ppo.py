@@ -2,18 +2,14 @@
 
 import random
 
-import numpy as np
 import pytest
 import torch
 
 from nasgym.agents import make_agent
-from nasgym.agents.common.reward_scale import RewardScale
-from nasgym.agents.ppo import PPO, _ScaledRewards
+from nasgym.agents.ppo import PPO
 from nasgym.agents.reinforce import Reinforce
-from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import BudgetExhausted, InvalidValue, UnknownName
 from nasgym.ledger import Budget
-from nasgym.wrappers import SB3VecEnv
 from tests.agents.learnable import digits_problem, gain, learnable_problem
 from tests.tiny import tiny_ledger, tiny_problem
 
@@ -85,25 +81,6 @@ def test_a_converged_policy_ends():
     agent = PPO(learning_rate=0.05)
     result = agent.search(learnable_problem(), budget=Budget("distinct", 36, max_proposals=150))
     assert result.ended == "max_proposals"
-
-
-def test_only_final_rewards_are_scaled():
-    ledger = tiny_ledger(Budget("total", 10))
-    envs = _ScaledRewards(SB3VecEnv(NASVectorEnv(ledger, 2, autoreset_mode="SameStep")), RewardScale("standardised"))
-    envs.reset()
-    for _ in range(4):
-        _, rewards, done, _ = envs.step(np.array([0, 0]))
-        assert (rewards == 0).all()
-        assert not done.any()
-    _, rewards, done, _ = envs.step(np.array([0, 0]))
-    assert done.all()
-    assert rewards == pytest.approx([0.0, 0.0], abs=1e-3)  # both built the same architecture
-    for actions in ([1, 0], [0, 0], [2, 1], [0, 0], [0, 0]):
-        _, rewards, done, _ = envs.step(np.array(actions))
-    one, two = ledger.history.reward[-2:]
-    assert done.all()
-    assert (rewards[0] > rewards[1]) == (one > two)
-    assert rewards.dtype == np.float32
 
 
 def test_what_is_refused():
