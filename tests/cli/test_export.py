@@ -129,6 +129,10 @@ def test_resolutions_of_ofa_are_shares_of_the_image(call):
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--width", "0.5"), "--width are for mobile networks"),
         ((DIGITS, "--to", "onnx", "--out", "x.onnx", "--space", "digit"), "Did you mean 'digits'"),
         (("8:8:8:8", "--to", "onnx", "--out", "x.onnx", "--space", "nats-sss"), "has 4 layers"),
+        (
+            (",".join(["3x3x24"] * 6), "--to", "onnx", "--out", "x.onnx"),
+            "networks of space 'nas-rl' are not described block by block; spaces with networks are digits",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(call, tmp_path, arguments, words):

@@ -26,6 +26,7 @@ from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
 from tests.networks.cells import tied_plan
+from tests.stopping import chain_space, small_nas_rl
 
 HOSTILE = '<script>alert("x")</script> & ]]> \x01 [bold]red[/bold] 幅'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -41,7 +42,8 @@ def own_space(layers=12):
 
 MOBILE = [space for space in planned_spaces() if not has_own_images(space) and published_scale(space) == IMAGENET]
 COUNTED = [DigitsSpace(), NASBenchMacroSpace(), TopologySpace(), SizeSpace(), *MOBILE]
-SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")])]
+STOPPING = [chain_space(), small_nas_rl()]
+SPACES = [*COUNTED, own_space(), own_space(1), SearchSpace("flat", [Decision("depth", (1, 2), "depth")]), *STOPPING]
 
 
 def drawn(space):
@@ -201,6 +203,22 @@ def test_widths_are_bars_in_proportion():
     svg = draw_svg(SizeSpace(), SizeSpace().from_str("8:16:32:64:24")[0])
     bars = [float(r.get("height")) for r in ElementTree.fromstring(svg).iter(f"{SVG}rect") if r.get("stroke-width")]
     assert np.array(bars) / bars[0] == pytest.approx([1, 2, 4, 8, 3])
+
+
+def test_what_a_stop_leaves_out_is_drawn_as_none():
+    space = chain_space()
+    boxes = make_picture(space, space.from_str("conv:3,flat")[0]).body.boxes
+    assert [(box.name, box.title, box.kind) for box in boxes] == [
+        ("a", "conv", "choice"),
+        ("head", "flat", "choice"),
+        ("b", "none", "none"),
+        ("more", "none", "none"),
+        ("c", "none", "none"),
+    ]
+    prefix = np.array([2, 0, -1, -1, -1, -1, -1, -1], dtype=np.int8)
+    assert [box.kind for box in make_picture(space, prefix).body.boxes] == ["choice", *["open"] * 4]
+    with pytest.raises(InvalidValue, match="'b' has no such option"):
+        make_picture(space.restrict({"b.width": [8]}), np.array([0, 0, 0, 1, 0, 0, 0, 0]))
 
 
 def test_foreign_labels_are_escaped_and_shown():

@@ -18,10 +18,13 @@ from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.ledger import Budget, Ledger
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.feasibility import Feasibility
-from nasgym.rewards import Constrained, MnasNetSoft
+from nasgym.problems.problem import Problem
+from nasgym.rewards import Accuracy, Constrained, MnasNetSoft
+from nasgym.spaces.nas_rl import NASRLSpace
 from nasgym.wrappers import MaskInObservation
 from tests.envs import play_objectives
-from tests.envs.play import MODES, OBSERVATIONS, both, play_both, play_evaluator
+from tests.envs.play import MODES, OBSERVATIONS, assert_same, both, play_evaluator
+from tests.spaces.test_layer import Share
 from tests.stopping import STOPPING, stopping_problem
 from tests.tiny import completions_of
 
@@ -279,8 +282,26 @@ def test_frames_have_one_size_and_say_how_an_episode_ended(name):
     assert ["a stop" in text for text in texts] == [True, True, False]
 
 
-def test_it_is_made_by_gymnasium_too():
-    env = gymnasium.make("nasgym/Digits-v0")
-    assert env.unwrapped.space.fixed_length
-    native, loop = both(stopping_problem("chain"), MODES[0])
-    play_both(native, loop, 0, 20, illegal=0.5)
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_the_published_space_is_played_in_vectors_of_any_length(mode):
+    """6 to 15 layers, 10^58 architectures: computed step by step, and never listed."""
+    space = NASRLSpace()
+    native, loop = both(Problem(space, Share(space), [], Accuracy()), mode, observation="tokens")
+    assert isinstance(native._episodes, episodes.ComputedEpisodes)
+    native.reset(seed=0)
+    loop.reset(seed=0)
+    rng, ended = np.random.default_rng(0), 0
+    for _ in range(250):
+        masks = native.action_masks()
+        actions = (rng.random(masks.shape) * masks).argmax(axis=1)
+        given = native.step(actions)
+        assert_same(given, loop.step(actions))
+        ended += int(given[2].sum())
+        if mode is MODES[-1] and given[2].any():
+            for envs in (native, loop):
+                envs.reset(options={"reset_mask": given[2].copy()})
+    assert ended > 4
+
+
+def test_products_have_one_length():
+    assert gymnasium.make("nasgym/Digits-v0").unwrapped.space.fixed_length

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+import nasgym.spaces.layer as layer_file
+from nasgym.agents.common.mutation import mutate
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.spaces import Decision, SearchSpace
 from nasgym.spaces.nas_rl import NASRLSpace
@@ -317,6 +319,75 @@ def test_a_space_of_any_size_is_counted_and_sampled():
         space.index_of(archs)
     with pytest.raises(InvalidValue, match=r"sample\(\)"):
         space.enumerate()
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> SearchSpace:
+    """Two to four layers of one or two decisions, stops of any labels between some of them."""
+    decisions, layers, ends = [], [], {}
+    numbers = draw(st.integers(2, 4))
+    for number in range(numbers):
+        names = [f"l{number}.{i}" for i in range(draw(st.integers(1, 2)))]
+        for name in names:
+            condition = None
+            if name != names[0] and draw(st.booleans()):
+                condition = (names[0], (draw(st.sampled_from(decisions[-1].choices)),))
+            decisions.append(Decision(name, tuple(range(draw(st.integers(1, 3)))), "op", condition))
+        layers.append((f"l{number}", len(names)))
+        if number < numbers - 1 and draw(st.booleans()):
+            stop = Decision(f"s{number}", tuple(range(draw(st.integers(1, 3)))), "depth")
+            decisions.append(stop)
+            layers.append((stop.name, 1))
+            ends[stop.name] = tuple(sorted(draw(st.sets(st.sampled_from(stop.choices), min_size=1))))
+    space = SearchSpace("drawn", decisions, layers=layers, ends=ends)
+    kept = {d.name: sorted(draw(st.sets(st.sampled_from(d.choices), min_size=1))) for d in decisions if draw(st.booleans())}
+    return space.restrict(kept)
+
+
+@settings(max_examples=60, deadline=None)
+@given(space=spaces(), seed=st.integers(0, 99))
+def test_any_space_with_stops_is_what_its_decisions_say(space, seed):
+    everything = np.array(by_hand(space), dtype=np.int8)
+    np.testing.assert_array_equal(space.enumerate(), everything)
+    np.testing.assert_array_equal(space.index_of(everything), np.arange(space.size))
+    np.testing.assert_array_equal(space.from_str(space.to_str(everything)), everything)
+    np.testing.assert_array_equal(space.from_options(space.to_options(everything)), everything)
+    rng = np.random.default_rng(seed)
+    assert np.isin(space.index_of(space.sample(rng, 20)), np.arange(space.size)).all()
+    for arch in partial_archs(space, rng, 5, prefixes=True):
+        agree = completions_of(space, arch)
+        first, last = space.completions(arch[None])
+        assert (first[0], last[0], len(agree)) == (agree[0], agree[-1], last[0] - first[0] + 1)
+    some = rng.permutation(space.size)[:4]
+    found, owner = space.neighbours(everything[some])
+    pairs = sorted(zip(owner.tolist(), space.index_of(found).tolist(), strict=True))
+    assert pairs == [
+        (i, j) for i in range(len(some)) for j in range(space.size) if one_edit(space, everything[some[i]], everything[j])
+    ]
+
+
+@settings(max_examples=20, deadline=None)
+@given(space=spaces(), seed=st.integers(0, 99))
+def test_with_stops_too_options_that_are_computed_are_those_of_the_list(space, seed):
+    archs, answers = space.sample(np.random.default_rng(seed), 8), []
+    for listed in (4096, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(layer_file, "LISTED", listed)
+            one = space.restrict({})
+            found, owner = one.neighbours(archs)
+            edited = mutate(one, archs, np.random.default_rng(seed))
+            answers.append(
+                (
+                    one.sample(np.random.default_rng(seed), 8),
+                    found,
+                    owner,
+                    edited,
+                    one.to_options(archs),
+                    one.from_str(one.to_str(archs)),
+                )
+            )
+    for listed, computed in zip(*answers, strict=True):
+        np.testing.assert_array_equal(listed, computed)
 
 
 class TestNASRL:
