@@ -12,7 +12,7 @@ import typer
 from nasgym.cli.extras import missing
 from nasgym.cli.options import Amount, Identifier, Settings, Unit, make_budget
 from nasgym.cli.terminal import console, progress, table
-from nasgym.errors import InvalidValue
+from nasgym.errors import DataError, InvalidValue
 
 if TYPE_CHECKING:
     from nasgym.compare.judgement import Judgement
@@ -52,7 +52,7 @@ def compare(
     The same command continues an interrupted comparison, and repeats nothing that is already
     measured.
     """
-    from nasgym.compare.comparison import default_folder, parse_seeds, parse_settings, plan_comparison
+    from nasgym.compare.comparison import default_folder, former_folder, parse_seeds, parse_settings, plan_comparison
     from nasgym.registry import AGENTS
 
     for package in NEEDED:
@@ -62,6 +62,11 @@ def compare(
     keywords, hyper = parse_settings([*(settings or []), *(f"agent.{text}" for text in agent_settings or [])])
     plan, problem = plan_comparison(env_id, names, parse_seeds(seeds), make_budget(budget_unit, budget), keywords, hyper)
     folder = default_folder(plan) if out is None else out
+    if out is None and not folder.exists() and (former := former_folder(plan, problem)) is not None and former.exists():
+        raise DataError(
+            f"{former} has results of this comparison from when its oracle had another fingerprint; go on with what was measured "
+            f"there with --out {former}, or measure again with --out {folder}."
+        )
     if folder.exists() and not folder.is_dir():
         raise InvalidValue(f"--out {folder} is a file; name a folder.")
 

@@ -6,18 +6,19 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from nasgym.errors import InvalidValue, MissingPackage, unknown_name
 from nasgym.ledger.budget import Budget
+from nasgym.ledger.former_oracles import former_names
 from nasgym.problems.factory import PROBLEM_KEYWORDS, make_problem
-from nasgym.problems.problem import Problem
+from nasgym.problems.problem import Problem, fingerprint_of
 from nasgym.registration import single_id
 
-__all__ = ["Comparison", "default_folder", "parse_seeds", "parse_settings", "plan_comparison"]
+__all__ = ["Comparison", "default_folder", "former_folder", "parse_seeds", "parse_settings", "plan_comparison"]
 
 RANGE = re.compile(r"(\d+):(\d+)")
 
@@ -161,6 +162,18 @@ def default_folder(comparison: Comparison) -> Path:
     """Where results go by default: the same command finds the same folder again."""
     name = comparison.env_id.rpartition("/")[2]
     return Path("nasgym-results") / f"{name}-{comparison.fingerprint[:8]}"
+
+
+def former_folder(comparison: Comparison, problem: Problem) -> Path | None:
+    """Where results went by default before the problem's oracle got its present fingerprint.
+
+    None where it always had it.
+    """
+    described = problem.describe()
+    former = {key: names[0] for key in ("accuracy", "report") if key in described and (names := former_names(described[key]))}
+    if not former:
+        return None
+    return default_folder(replace(comparison, problem=fingerprint_of(described | former)))
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from nasgym.errors import DataError
 from nasgym.files.sqlite_file import SqliteKind
+from nasgym.ledger.former_oracles import former_names, former_oracles
 from nasgym.oracles.oracle import Clock
 from nasgym.type_aliases import Archs, Ints
 
@@ -155,10 +156,40 @@ class Store:
 
         Read from the file once for each oracle and kept up to date with what this process records;
         what another process has added since is found by `catch_up`, or when `record` meets it.
+
+        Raises:
+            DataError: The file has measurements of the oracle under a former fingerprint, so all of
+                them would be made again.
         """
         if oracle not in self._known:
+            self._check_former(oracle)
             self.catch_up(oracle)
         return self._known[oracle]
+
+    def _check_former(self, oracle: str) -> None:
+        for former in former_names(oracle):
+            ((found,),) = self._select("SELECT COUNT(*) FROM measurements WHERE oracle = ?", former)
+            if found:
+                raise DataError(
+                    f"{self.path} was made when oracle {oracle} was called {former}, and has {found:,} of its measurements; go on "
+                    f"with them after nasgym.ledger.store.Store({str(self.path)!r}).adopt_former(), or name another file to measure again."
+                )
+
+    def adopt_former(self) -> int:
+        """Files the measurements of former fingerprints under what their oracles are called now.
+
+        They are the same measurements. Runs keep their names and charges.
+
+        Returns:
+            How many there were.
+        """
+        changed = 0
+        with self._transaction():
+            for former, now in former_oracles().items():
+                changed += self._db.execute("UPDATE measurements SET oracle = ? WHERE oracle = ?", (now, former)).rowcount
+        self._known.clear()
+        self._read_up_to.clear()
+        return changed
 
     def catch_up(self, oracle: str) -> None:
         """Reads what was added since the last time; worth it before an expensive measurement."""

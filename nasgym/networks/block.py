@@ -31,7 +31,10 @@ Order: TypeAlias = Literal["post", "pre"]
 
 
 class _Shown:
-    """``repr`` without those fields of `LATER` that have their default."""
+    """``repr`` without those fields of `LATER` that have their default.
+
+    Latencies that were measured before plans had values (`plan_values`) are known by that text.
+    """
 
     def __repr__(self) -> str:
         known = [f for f in fields(self) if not (f.name in LATER[type(self).__name__] and getattr(self, f.name) == f.default)]  # type: ignore[arg-type]  # every subclass is a dataclass

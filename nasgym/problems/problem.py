@@ -25,7 +25,7 @@ from nasgym.rewards import CostScale, RewardRule
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Bools, Floats
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "fingerprint_of"]
 
 SUM_ROUNDING = 1e-12
 
@@ -489,8 +489,13 @@ class Problem(ExactAnswers):
 
         It is stored with every result.
         """
-        return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:16]
+        return fingerprint_of(self.describe())
 
     def __repr__(self) -> str:
         goal = "no target" if self.scale.target is None else f"target {self.scale.target:g} {self.cost_name}"
         return f"Problem({self.space.name!r}, reward {self.rule.name!r}, {goal}, fingerprint {self.fingerprint})"
+
+
+def fingerprint_of(described: Mapping[str, Any]) -> str:
+    """Hash of the description of a problem (16 hex digits)."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,6 +8,9 @@ import time
 import pytest
 
 from nasgym import cli
+from nasgym.compare.comparison import default_folder, former_folder, plan_comparison
+from nasgym.ledger import Budget
+from nasgym.ledger.store import Store
 from tests.compare.small import environment, make_data_folder, run
 
 COMPARE = ("compare", "nasgym/Table-v0", "--set", "table=small", "--agents", "random,regularized-evolution")
@@ -69,6 +72,25 @@ def test_list_loads_nothing_heavy(data):
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment(data), capture_output=True, text=True, check=True)
     assert "heavy: []" in done.stdout
+
+
+def test_compare_says_where_results_of_a_former_fingerprint_are(call, tmp_path):
+    arguments = ("nasgym/Digits-v0", "--set", "accuracy=training", "--agents", "random", "--seeds", "1", "--budget", "3")
+    budget = Budget("total", 3.0)
+    plan, problem = plan_comparison("nasgym/Digits-v0", ["random"], [0], budget, {"accuracy": "training"})
+    former = former_folder(plan, problem)
+    (tmp_path / former).mkdir(parents=True)
+    code, _, err = call("compare", *arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"--out {former}" in err
+    assert f"--out {default_folder(plan)}" in err
+    # and a store in there says so, too
+    store = Store(tmp_path / former / "evaluations.sqlite")
+    store.record("training:e7b229a696d88baf", [((b"x", 3, 0), (0.5, 0.5, 1.0))])
+    store.close()
+    code, _, err = call("compare", *arguments, "--jobs", "1", "--out", str(former))
+    assert code == 2
+    assert "adopt_former()" in err
 
 
 def test_compare_writes_everything_and_names_the_default_folder(call, tmp_path):

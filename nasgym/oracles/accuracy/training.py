@@ -12,6 +12,7 @@ import numpy as np
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
+from nasgym.networks.plan_values import plan_hash
 from nasgym.networks.scale import DIGITS
 from nasgym.networks.space_plans import has_own_images, plan_of
 from nasgym.oracles.oracle import AccuracyOracle, Clock, Measurements, SeedChoice, Split
@@ -70,7 +71,7 @@ class TrainingOracle(AccuracyOracle):
         self.fidelities, self.search_fidelity = fidelities, fidelities[0]
         self.seeds, self.pack = seeds, pack
         described = {"schedule": self.schedule.describe(), "images": images.fingerprint, "space": space.fingerprint}
-        described["plan"] = repr(plan_of(space.default))
+        described["plan"] = plan_hash(plan_of(space.default))
         self.fingerprint = "training:" + hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

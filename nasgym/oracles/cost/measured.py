@@ -15,6 +15,7 @@ from nasgym.measuring.checks import check_batch
 from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.memory import Precision
 from nasgym.networks.plan import Identity, NetworkPlan
+from nasgym.networks.plan_values import plan_hash
 from nasgym.networks.space_plans import has_plans, plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_of
 from nasgym.oracles.oracle import CostDefaults
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nasgym.oracles.cost.cases import CasesCost
     from nasgym.oracles.cost.chain import ChainCost
 
-__all__ = ["MARGIN", "MeasuredCost", "network_key", "network_onnx"]
+__all__ = ["MARGIN", "MeasuredCost", "former_key", "network_key", "network_onnx"]
 
 Planner: TypeAlias = Callable[[Archs], NetworkPlan]
 # what the range of a cost is widened by, since fewest multiply-accumulates need not be fastest
@@ -123,8 +124,14 @@ class MeasuredCost(CostDefaults):
         wanted = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._known}
         if wanted:
             self._known |= self._cache.read(self.fingerprint, wanted)
+            self._known |= self._read_former({key: archs[row] for key, row in wanted.items() if key not in self._known})
             self._measure_missing(archs, sorted((row, key) for key, row in wanted.items() if key not in self._known))
         return [self._known[key] for key in keys]
+
+    def _read_former(self, archs: dict[str, Archs]) -> dict[str, MeasuredLatency]:
+        """What was measured when networks had other keys, by their present ones."""
+        former = {former_key(self._planner(arch)): key for key, arch in archs.items()}
+        return {former[key]: latency for key, latency in self._cache.read(self.fingerprint, former).items()}
 
     def _measure_missing(self, archs: Archs, missing: Sequence[tuple[int, str]]) -> None:
         if not missing:
@@ -189,6 +196,14 @@ def _extreme(macs: ChainCost | CasesCost, largest: bool) -> Archs:
 
 def network_key(plan: NetworkPlan) -> str:
     """Hash of what a network computes, whatever its layers are called: 32 hex digits."""
+    blocks = plan.blocks
+    # cells count the blocks back from theirs, so none may be missing
+    kept = tuple(block for block in blocks if not isinstance(block, Identity)) if plan.is_chain else blocks
+    return plan_hash(NetworkPlan("", plan.input_shape, kept, (), (), plan.head))[:32]
+
+
+def former_key(plan: NetworkPlan) -> str:
+    """What `network_key` was when it hashed how Python prints a plan."""
     blocks = tuple(block for block in plan.blocks if not isinstance(block, Identity))
     return hashlib.sha256(repr((plan.input_shape, blocks, plan.head)).encode()).hexdigest()[:32]
 

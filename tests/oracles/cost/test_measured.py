@@ -11,9 +11,10 @@ from nasgym.envs.env import NASEnv
 from nasgym.envs.vector_env import NASVectorEnv
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
+from nasgym.measuring.latency_cache import LatencyCache, MeasuredLatency
 from nasgym.networks.space_plans import has_layers, plan_of, planned_spaces
 from nasgym.oracles.cost.counted import counted_cost
-from nasgym.oracles.cost.measured import MARGIN, _extreme, network_key, network_onnx
+from nasgym.oracles.cost.measured import MARGIN, _extreme, former_key, network_key, network_onnx
 from nasgym.oracles.oracle import CostOracle
 from nasgym.spaces.digits import DigitsSpace
 from tests.oracles.cost.measured import FakeLatency, fake_problem
@@ -199,3 +200,13 @@ def test_specs_are_marked_as_nondeterministic(path, monkeypatch):
     assert not gymnasium.make("nasgym/Digits-v0").spec.nondeterministic
     assert gymnasium.make("nasgym/Digits-v0", accuracy="training").spec.nondeterministic
     assert gymnasium.spec("nasgym/live-Digits-v0").nondeterministic
+
+
+def test_what_was_measured_under_a_former_key_is_not_measured_again(path):
+    cost = FakeLatency(path)
+    arch, other = SPACE.enumerate()[[5, 2000]]
+    LatencyCache(path).keep(cost.fingerprint, [(former_key(plan_of(SPACE, arch)), "then", MeasuredLatency(7.5))])
+    assert cost.cost(np.stack([arch, other]))[0] == 7.5
+    assert len(cost.asked) == 1
+    # as keys were at commit ee40575
+    assert former_key(plan_of(SPACE, SPACE.default)) == "45beb639c89beea0bbfcc4e60db26625"
