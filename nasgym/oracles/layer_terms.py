@@ -18,6 +18,9 @@ __all__ = ["Combine", "LayerTerms"]
 
 Combine: TypeAlias = Literal["sum", "largest"]
 
+# rows from which on a call for each layer is faster than an accumulation within each row
+MANY = 256
+
 
 @dataclass(frozen=True, eq=False)
 class LayerTerms:
@@ -176,7 +179,12 @@ class LayerTerms:
 
     def _over_layers(self, terms: Floats) -> Floats:
         """``(N,)`` from ``(N, L)``, one layer after the other; a reduction has no order."""
-        return np.asarray(self._join.accumulate(terms, axis=1)[:, -1])
+        if len(terms) < MANY:
+            return np.asarray(self._join.accumulate(terms, axis=1)[:, -1])
+        total = terms[:, 0].copy()
+        for layer in range(1, terms.shape[1]):
+            self._join(total, terms[:, layer], out=total)
+        return total
 
     @cached_property
     def _tables(self) -> tuple[Floats, _Table, _Table | None]:
@@ -247,4 +255,5 @@ class _Table:
     def read(self, columns: Ints, case: Ints | None) -> Floats:
         """``(N, L)`` terms at ``(N, L)`` columns, in the ``(N, 1)`` case of each row."""
         at = columns + self._starts
-        return np.asarray(self._flat.take(at if case is None else at + case * self._case))
+        # not take(): of columns that do not lie row by row it makes a copy first
+        return np.asarray(self._flat[at if case is None else at + case * self._case])

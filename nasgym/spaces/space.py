@@ -26,6 +26,8 @@ from nasgym.type_aliases import Archs, Bools, Ints
 __all__ = ["SearchSpace"]
 
 ENUMERATION_LIMIT = 5_000_000
+# comparisons that one call makes faster than one call for each decision
+AT_ONCE = 100_000
 
 
 class SearchSpace(TextForm):
@@ -410,9 +412,12 @@ class SearchSpace(TextForm):
         ``-1`` agrees with anything. A layer that is not reached has option 0, as in `to_options`.
         """
         given, options = archs[:, self.layers[layer].slice], self.layers[layer].options
-        fits = np.ones((len(archs), len(options)), dtype=bool)
-        for choice, choices in zip(given.T[:, :, None], options.T, strict=True):
-            fits &= (choice == OPEN) | (choice == choices)
+        if len(given) * options.size <= AT_ONCE:
+            fits = np.asarray(((given[:, None] == OPEN) | (given[:, None] == options)).all(axis=2))
+        else:
+            fits = np.ones((len(archs), len(options)), dtype=bool)
+            for choice, choices in zip(given.T[:, :, None], options.T, strict=True):
+                fits &= (choice == OPEN) | (choice == choices)
         if self.stops is not None:
             gone = ~self.stops.reached(archs)[:, layer]
             fits[gone] = (np.arange(fits.shape[1]) == 0) & (_unreached(archs[gone, self.layers[layer].slice]) == 0)[:, None]
