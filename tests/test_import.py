@@ -20,6 +20,7 @@ OPTIONAL = [
 # modules that are about an optional package; everything else must import without any
 NEED = {
     "nasgym.networks.torch_modules": "torch",
+    "nasgym.training.packed_blocks": "torch",
     "nasgym.training.packed_modules": "torch",
     "nasgym.tabulate.train": "torch",
     "nasgym.agents.ppo": "torch",

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from nasgym.drawing.draw import draw_svg, draw_text, plan_svg, plan_text
-from nasgym.drawing.picture import amount, fold, make_picture, plan_picture
+from nasgym.drawing.picture import CELL_LABELS, amount, fold, make_picture, plan_picture
 from nasgym.drawing.picture_layout import _lifts
 from nasgym.errors import InvalidValue
 from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
+from nasgym.networks.operations import OPERATIONS
 from nasgym.networks.plan import Head, NetworkPlan
 from nasgym.networks.scale import IMAGENET
 from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces, published_scale
@@ -285,6 +286,12 @@ def test_equal_cells_in_a_row_share_a_box():
     assert [box.name for box in boxes][2:7] == ["layer1–5", "layer6", "layer7–11", "layer12", "layer13–17"]  # noqa: RUF001 - as it is drawn
     assert [box.title for box in boxes][2:7:2] == ["cell ×5"] * 3  # noqa: RUF001 - as it is drawn
     assert sum(box.macs for box in boxes) == count_macs(plan)
+
+
+def test_every_operation_has_a_label():
+    assert set(OPERATIONS) | {"?"} == set(CELL_LABELS)
+    # two that are drawn alike are one, before or after the activation
+    assert len(set(CELL_LABELS.values())) == len(CELL_LABELS) - 2
 
 
 def test_edges_of_a_cell_do_not_meet():

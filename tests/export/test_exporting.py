@@ -14,12 +14,24 @@ from nasgym.export.json_text import plan_from_json
 from nasgym.export.weights_file import read_weights
 from nasgym.networks.named import named_plan
 from nasgym.networks.scale import Scale
+from nasgym.networks.space_plans import plan_of
 from nasgym.networks.weights import random_weights, weight_shapes
+from nasgym.spaces.nats_bench import TopologySpace
 from tests.export.written import imported, onnx_output
+from tests.networks.cells import tied_plan
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 torch.set_num_threads(1)
+from nasgym.networks.torch_modules import build_module  # noqa: E402 - after torch is known to be there
+
+
+def nats_plan():
+    space = TopologySpace()
+    return plan_of(
+        space, space.from_str("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|")[0]
+    )
+
 
 PLAN = named_plan("mnasnet-small", Scale((3, 32, 32), 10, 0.25))
 WEIGHTS = random_weights(weight_shapes(PLAN), np.random.default_rng(3))
@@ -45,6 +57,35 @@ def test_all_formats_are_one_network(tmp_path):
     assert np.abs(onnx_output(graph, images) - wanted).max() < 1e-5
     assert plan_from_json(text.read_text()) == PLAN
     assert all(np.array_equal(array, WEIGHTS[name]) for name, array in read_weights(beside).items())
+
+
+@pytest.mark.parametrize("plan", [tied_plan((3, 9, 9)), nats_plan()], ids=lambda plan: plan.name)
+def test_all_formats_are_one_network_of_cells(plan, tmp_path):
+    """With trained weights, as torch saves them and `nasgym export --weights` reads them."""
+    rng = np.random.default_rng(1)
+    drawn = random_weights(weight_shapes(plan), rng)
+    module = build_module(plan)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in drawn.items()}, strict=False)
+    images = rng.normal(size=(3, *plan.input_shape)).astype(np.float32)
+    step = torch.optim.SGD(module.parameters(), lr=1e-3)
+    torch.nn.functional.cross_entropy(module(torch.from_numpy(images)), torch.tensor([0, 1, 2])).backward()
+    step.step()
+    torch.save(module.state_dict(), tmp_path / "trained.pt")
+    weights = read_weights(tmp_path / "trained.pt")
+    assert any(not np.array_equal(weights[name], drawn[name]) for name in drawn)
+    source, _ = export(plan, "pytorch", tmp_path / "net.py", weights)
+    (graph,) = export(plan, "onnx", tmp_path / "net.onnx", weights)
+    (script,) = export(plan, "torchscript", tmp_path / "net.ts", weights)
+    (text,) = export(plan, "json", tmp_path / "net.json", space="any")
+    assert plan_from_json(text.read_text()) == plan
+    with torch.no_grad():
+        wanted = module.eval()(torch.from_numpy(images)).numpy()
+        again = imported(source).load().eval()(torch.from_numpy(images)).numpy()
+        found = traced(script)(torch.from_numpy(images)).numpy()
+    largest = np.abs(wanted).max()
+    for other in (again, found, onnx_output(graph, images)):
+        assert np.abs(other - wanted).max() < 1e-5 * max(1.0, largest)
+    assert np.abs(wanted[0] - wanted[1]).max() > 1e-3 * largest
 
 
 def test_weights_are_drawn_from_a_generator_alike(tmp_path):

@@ -244,7 +244,8 @@ def test_networks_of_cells_are_trained_small_and_cost_large(imported, env_id):
     assert problem.accuracy.plan_of(problem.space.default).input_shape == (1, 8, 8)
     archs = problem.space.sample(np.random.default_rng(0), 2)
     np.testing.assert_array_equal(problem.costs(archs)["macs"], table.costs(archs)["macs"])
-    found = Ledger(problem, 2).evaluate(archs)
+    assert problem.accuracy.fidelities == ((5, 20) if "TSS" in env_id else (1, 5))
+    found = Ledger(problem, 1).evaluate(archs[:1])
     assert ((found.accuracy > 0) & (found.accuracy <= 1)).all()
 
 

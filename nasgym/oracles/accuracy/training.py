@@ -131,6 +131,8 @@ class TrainingOracle(AccuracyOracle):
 SCALED_SCHEDULE = Schedule(momentum=0.3)
 # full trainings are for the answers of searches, three seeds each, and take seconds
 SCALED_FIDELITIES = (1, 5)
+# after one epoch networks of seventeen cells in a row have hardly begun to learn
+FIDELITIES = {"nats-tss": (5, 20)}
 
 
 def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
@@ -138,7 +140,7 @@ def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
 
     Networks of a mobile space are built at `nasgym.networks.scale.DIGITS`, a quarter of the width
     and 8 x 8 pixels, and trained for 1 epoch of 800 images where nothing else is asked for, 5 for
-    reports.
+    reports; those of NATS-Bench topology, which are deeper, for 5 and 20.
 
     Args:
         space: The whole space.
@@ -158,7 +160,11 @@ def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
             f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {images.name!r}, have "
             f"{said[1]}; give accuracy='table' with a table of its trained networks."
         )
-    own = {} if has_own_images(space) else {"schedule": SCALED_SCHEDULE, "fidelities": SCALED_FIDELITIES}
+    own = (
+        {}
+        if has_own_images(space)
+        else {"schedule": SCALED_SCHEDULE, "fidelities": FIDELITIES.get(space.name, SCALED_FIDELITIES)}
+    )
     return TrainingOracle(space, partial(plan_of, space, scale=DIGITS), images, **{**own, **options})
 
 
