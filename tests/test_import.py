@@ -25,6 +25,7 @@ NEED = {
     "nasgym.tabulate.train": "torch",
     "nasgym.agents.ppo": "torch",
     "nasgym.agents.nsga2": "pymoo",
+    "nasgym.agents.common.sb3_rollouts": "stable_baselines3",
     "nasgym.wrappers.sb3_vec_env": "stable_baselines3",
 }
 # arguments: modules to block, then a program
