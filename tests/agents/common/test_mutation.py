@@ -6,6 +6,7 @@ from scipy.stats import chisquare
 
 from nasgym.agents.common.mutation import draw_choices, mutate, mutate_choice, mutate_nats_bench, mutation
 from nasgym.errors import InvalidValue, UnknownName
+from nasgym.spaces import Decision, SearchSpace
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.spaces.nas_rl import NASRLSpace
@@ -172,6 +173,18 @@ def test_a_layer_of_a_million_options_is_mutated_without_a_list():
     assert space.is_valid(children).all()
     with pytest.raises(InvalidValue, match="neighbours that are longer"):
         space.neighbours(space.from_options(np.where(np.arange(len(space.layers)) == 22, 0, space.to_options(archs)))[:1])
+
+
+def test_too_many_ways_from_one_stop_to_the_next_are_refused_by_name():
+    digits = tuple(range(10))
+    decisions = [Decision("first", digits, "op"), Decision("more", ("stop", "go"), "depth")]
+    decisions += [Decision(f"d{i}", digits, "op") for i in range(20)]
+    space = SearchSpace("far", decisions, ends={"more": ("stop",)})
+    archs = space.sample(np.random.default_rng(0), 3)
+    assert space.is_valid(archs).all()
+    for ask in (space.neighbours, lambda rows: mutate(space, rows, np.random.default_rng(0))):
+        with pytest.raises(InvalidValue, match="after decision 'more' space 'far' goes on in 1e\\+20 ways"):
+            ask(archs)
 
 
 def test_the_mutation_of_nats_bench_is_refused_by_name():
