@@ -65,6 +65,8 @@ class AccuracyOracle(Protocol):
         predicted: Whether a model says what a training would give; then there are no training
             seeds.
         clock: What its training seconds are.
+        in_range: Whether its numbers were compared with the quality's range where they came in, as
+            those of a table are; others are compared whenever they are measured.
     """
 
     space: SearchSpace
@@ -79,6 +81,7 @@ class AccuracyOracle(Protocol):
     complete: bool
     predicted: bool
     clock: Clock = "simulated"
+    in_range: bool = False
 
     def draw_seeds(self, archs: Archs, fidelity: int, rng: np.random.Generator) -> Ints:
         """``(N,)`` training seeds, one per architecture; -1 stands for the mean over all seeds."""

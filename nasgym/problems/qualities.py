@@ -104,6 +104,8 @@ def split_of(found: Measurements, split: Split) -> Floats:
 
 def _checked(oracle: AccuracyOracle, found: Measurements, keys: Archs) -> Measurements:
     """What was found; `DataError` where a number lies outside of the oracle's range."""
+    if oracle.in_range:
+        return found
     for split, values in (("validation", found.validation), ("test", found.test)):
         oracle.quality.check(
             np.asarray(values),
