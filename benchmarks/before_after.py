@@ -164,6 +164,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("before", type=Path, nargs="?", help="the other checkout")
     parser.add_argument("--pairs", type=int, default=11)
+    parser.add_argument("--only", default="", help="measure the parts whose names contain this")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -172,11 +173,13 @@ def main() -> int:
     if options.before is None or not (options.before / "nasgym").is_dir():
         parser.error(f"{options.before} is no checkout of nasgym")
     sides = {"before": options.before.resolve(), "after": HERE.parents[1]}
-    found = {"import nasgym": paired(lambda side: imported(sides[side]), options.pairs)}
+    found = {}
+    if options.only in "import nasgym":
+        found["import nasgym"] = paired(lambda side: imported(sides[side]), options.pairs)
     servers = {side: start(checkout, str(HERE), "--serve") for side, checkout in sides.items()}
     try:
         names = {side: json.loads(server.stdout.readline()) for side, server in servers.items()}
-        for name in names["after"]:
+        for name in (name for name in names["after"] if options.only in name):
 
             def ask(side: str, name: str = name) -> float:
                 print(name, file=servers[side].stdin, flush=True)
