@@ -22,7 +22,7 @@ from nasgym.compare.intervals import bootstrap_interval
 from nasgym.compare.statistics import TRIM, iqm
 from nasgym.type_aliases import Floats
 
-RUNS = (5, 10, 20, 50)
+RUNS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50)
 OPTIMUM, SPREAD = 0.9, 0.01
 EXACT = 4_000_000
 ROUNDING = 1e-12

@@ -26,7 +26,7 @@ Unit = Annotated[
     typer.Option(
         "--budget-unit",
         metavar="UNIT",
-        help="distinct (evaluations, repeats are free), total (evaluations) or train_seconds (simulated).",
+        help="distinct (evaluations, repeats are free), total (evaluations) or train_seconds (of a table: simulated).",
     ),
 ]
 Identifier = Annotated[

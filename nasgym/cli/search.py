@@ -36,6 +36,7 @@ def search(
 ) -> None:
     """Runs one agent once and prints the best architecture and its costs."""
     from nasgym.compare.comparison import parse_settings, plan_comparison
+    from nasgym.compare.section import amount
 
     keywords, hyper = parse_settings(settings or [])
     plan, problem = plan_comparison(env_id, [agent], [seed], make_budget(budget_unit, budget), keywords, hyper)
@@ -49,7 +50,7 @@ def search(
         lines.append((f"{seen} {quality.words}", f"{quality.text(result.best_accuracy)} {when}"))
     else:
         lines.append(("reward", "not known: the agent recommends what it has not evaluated; --report looks it up"))
-    lines += [(name, _amount(cost)) for name, cost in result.best_costs.items()]
+    lines += [(name, amount(cost)) for name, cost in result.best_costs.items()]
     lines += [("", f"{name} was {cost.provenance}") for name, cost in problem.cost_oracles.items() if not cost.free]
     if problem.constraint is not None:
         lines.append(("constraint", "met" if result.feasible else "NOT met"))
@@ -70,12 +71,6 @@ def search(
     width = max(22, *(len(key) + 2 for key, _ in lines))
     for key, text in lines:
         typer.echo(f"{key + ':' if key else '':{width}}{text}")
-
-
-def _amount(cost: float) -> str:
-    if math.isnan(cost):
-        return "not measured"
-    return f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}"
 
 
 def _search(problem: Problem, budget: Budget, agent: str, hyperparameters: Mapping[str, Any], seed: int) -> SearchResult:

@@ -6,9 +6,11 @@ import csv
 import io
 from typing import Any
 
+import numpy as np
+
 from nasgym.compare.fronts import Fronts
 from nasgym.compare.judgement import Judgement, Spread
-from nasgym.compare.section import Section, interval_cell
+from nasgym.compare.section import Section, interval_cell, number
 from nasgym.problems.evaluation import Front
 
 __all__ = ["front_columns", "front_csv", "front_notes", "front_section"]
@@ -21,7 +23,7 @@ def front_section(judgement: Judgement, fronts: Fronts) -> Section:
         runs = judgement.of_agent(s.agent)
         volume, lacking = Spread.of(fronts.hypervolume[runs, -1]), Spread.of(fronts.igd_plus[runs])
         shown = f"{volume.mean:.4f}" if s.deterministic or s.runs == 1 else interval_cell(volume, 1.0, 4, s)
-        rows.append((s.agent, shown, f"{lacking.mean:.4f}", f"{fronts.sizes[runs].mean():.1f}"))
+        rows.append((s.agent, shown, number(lacking.mean, 4), f"{fronts.sizes[runs].mean():.1f}"))
     return Section(("agent", "hypervolume, IQM [95 %]", "IGD+", "on front"), rows)
 
 
@@ -57,7 +59,7 @@ def front_columns(judgement: Judgement, run: int) -> dict[str, Any]:
     if fronts is None:
         return {}
     volume, lacking = float(fronts.hypervolume[run, -1]), float(fronts.igd_plus[run])
-    return {"hypervolume": volume, "igd_plus": lacking, "front_size": int(fronts.sizes[run])}
+    return {"hypervolume": volume, "igd_plus": "" if np.isnan(lacking) else lacking, "front_size": int(fronts.sizes[run])}
 
 
 def front_csv(judgement: Judgement) -> str | None:

@@ -63,7 +63,8 @@ class Fronts:
         at: ``(c,)`` charged evaluations at which hypervolumes are known.
         hypervolume: ``(runs, c)`` of what each run had found by then.
         igd_plus: ``(runs,)`` of the last fronts, against the exact front or that of everything
-            found: 0 where nothing is missing, NaN where nothing was evaluated.
+            found, by the objectives that vary there: 0 where nothing is missing, NaN where nothing
+            was evaluated or none varies.
         sizes: ``(runs,)`` architectures on the last fronts.
     """
 
@@ -105,6 +106,7 @@ def judge_fronts(problem: Problem, runs: Sequence[RunResult]) -> Fronts | None:
     at = np.unique(np.linspace(1, last, min(last, CHECKPOINTS)).round().astype(np.int64))
     rows = [_curve(scale.scaled(own), run, at) for own, run in zip(values, runs, strict=True)]
     lasting = [scale.scaled(own[nondominated(own, large)]) if len(own) else own for own in values]
+    varies = scale.best != scale.worst
     return Fronts(
         objectives=objectives,
         scale=scale,
@@ -112,7 +114,7 @@ def judge_fronts(problem: Problem, runs: Sequence[RunResult]) -> Fronts | None:
         best=None if exact is None else _hypervolume(reference),
         at=at,
         hypervolume=np.stack(rows),
-        igd_plus=np.array([_igd_plus(own, reference) if len(own) else np.nan for own in lasting]),
+        igd_plus=np.array([_igd_plus(own[:, varies], reference[:, varies]) for own in lasting]),
         sizes=np.array([len(np.unique(own, axis=0)) for own in lasting]),
     )
 
@@ -134,6 +136,9 @@ def _hypervolume(scaled: Floats) -> float:
 
 
 def _igd_plus(scaled: Floats, reference: Floats) -> float:
+    """NaN where there is nothing to compare: no architecture, or no objective that varies."""
     from moocore import igd_plus
 
+    if scaled.size == 0:
+        return float("nan")
     return float(igd_plus(scaled, ref=reference))

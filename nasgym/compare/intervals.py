@@ -9,10 +9,23 @@ from nasgym.compare.statistics import TRIM
 from nasgym.errors import InvalidValue
 from nasgym.type_aliases import Floats
 
-__all__ = ["ENOUGH_RUNS", "bootstrap_interval", "expanded"]
+__all__ = ["ENOUGH_RUNS", "FEW_RUNS", "RANKED_RUNS", "bootstrap_interval", "expanded"]
 
-# with fewer runs a 95 % interval covers less than 93 % (`benchmarks/coverage.md`)
+# with fewer runs a 95 % interval may cover less than 93 % (`benchmarks/coverage.md`)
 ENOUGH_RUNS = 10
+# with fewer it covers 50 to 88 in a hundred, and agents are not ranked by it
+RANKED_RUNS = 5
+# how often, in a hundred, an interval of so few runs holds the true value (the same page)
+FEW_RUNS = {
+    2: "50 to 51",
+    3: "73 to 76",
+    4: "86 to 88",
+    5: "87 to 91",
+    6: "90 to 93",
+    7: "91 to 93",
+    8: "93 to 94",
+    9: "94 to 95",
+}
 
 
 def bootstrap_interval(

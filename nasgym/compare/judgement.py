@@ -15,9 +15,10 @@ import numpy as np
 from nasgym.compare import statistics
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.fronts import Fronts, judge_fronts
-from nasgym.compare.intervals import bootstrap_interval
+from nasgym.compare.intervals import RANKED_RUNS, bootstrap_interval
 from nasgym.compare.paired import Paired, all_pairs, shared_ranks
 from nasgym.compare.run_result import RunResult
+from nasgym.compare.true_values import shown_reward, split_by_run, true_values
 from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Report
@@ -137,7 +138,7 @@ class Judgement:
         standings: The leaderboard, best agent first.
         ceiling: None without optimum, or without test accuracies.
         pairs: Every pair of agents by the true rewards of their answers, seed by seed, in the order
-            of the standings; none with one seed.
+            of the standings; none with fewer than five seeds, whose intervals say too little.
         fronts: None where fronts are not compared.
     """
 
@@ -156,8 +157,13 @@ class Judgement:
     fronts: Fronts | None = None
 
     @cached_property
-    def ranks(self) -> list[int]:
-        """Ranks of the standings; agents that tie with the first of a rank share it."""
+    def ranks(self) -> list[int] | None:
+        """Ranks of the standings; agents that tie with the first of a rank share it.
+
+        None with fewer than five seeds.
+        """
+        if len(self.comparison.seeds) < RANKED_RUNS:
+            return None
         return shared_ranks([standing.agent for standing in self.standings], self.pairs)
 
     def of_agent(self, agent: str) -> list[int]:
@@ -197,11 +203,10 @@ class Judgement:
 def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -> Judgement:
     """Looks up test accuracies, which no search has seen, and ranks the agents.
 
-    Agents are ranked by mean regret where there is an optimum, else by the IQM of the reward;
-    equals stay in the order in which they were named.
+    Agents stand in the order of the interquartile means of their answers' true rewards, the number
+    that their paired differences are about; equals stay in the order in which they were named.
     """
     truth = problem.reporting
-    splits = np.cumsum([len(run.archs) for run in runs])[:-1]
     answered = np.concatenate([run.archs for run in runs])
     last = np.stack([run.archs[-1] for run in runs])
     optimum, reason = _optimum(truth)
@@ -209,52 +214,24 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     if truth.accuracy.deterministic:
         found = truth.report(answered).test_accuracy
         # a predictor has none
-        test = None if np.isnan(found).all() else np.split(found, splits)
+        test = None if np.isnan(found).all() else split_by_run(found, runs)
     answers = truth.report(last) if test is not None else _report_once(truth, last)
-    true_reward, true_accuracy = _true_values(problem, runs, exact=optimum is not None)
-    shown = [_shown_reward(problem, run, true) for run, true in zip(runs, true_reward, strict=True)]
-    standings = []
+    true_reward, true_accuracy = true_values(problem, runs, exact=optimum is not None)
+    shown = [shown_reward(problem, run, true) for run, true in zip(runs, true_reward, strict=True)]
+    standings: list[Standing] = []
+    final: dict[str, Floats] = {}
     for agent in comparison.agents:
         positions = [i for i, run in enumerate(runs) if run.agent == agent]
+        final[agent] = np.array([true_reward[i][-1] for i in positions])
         standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum, problem.quality))
-    standings.sort(key=lambda s: -s.reward.iqm if s.regret is None else s.regret)
+    middle = {s.agent: statistics.iqm(final[s.agent]) for s in standings}
+    standings.sort(key=lambda s: -middle[s.agent])
     ceiling = None if optimum is None or test is None else _ceiling(truth)
-    final = {
-        s.agent: np.array([t[-1] for t, r in zip(true_reward, runs, strict=True) if r.agent == s.agent]) for s in standings
-    }
-    pairs = all_pairs(final, reps=REPS) if len(comparison.seeds) > 1 else []
+    ordered = {s.agent: final[s.agent] for s in standings}
+    pairs = all_pairs(ordered, reps=REPS) if len(comparison.seeds) >= RANKED_RUNS else []
     true = (true_reward, true_accuracy, test, optimum, reason)
     fronts = judge_fronts(problem, runs)
     return Judgement(comparison, problem, runs, answers, *true, standings, ceiling, pairs, fronts)
-
-
-def _true_values(problem: Problem, runs: Sequence[RunResult], *, exact: bool) -> tuple[list[Floats], list[Floats]]:
-    """Rewards and accuracies of the answers of each run; see `Judgement.true_reward`."""
-    truth = problem.reporting
-    answered, splits = np.concatenate([run.archs for run in runs]), np.cumsum([len(run.archs) for run in runs])[:-1]
-    if exact:
-        everything, rows = truth.everything, truth.space.index_of(answered)
-        return np.split(everything.reward[rows], splits), np.split(everything.accuracy[rows], splits)
-    if truth.deterministic:
-        means = truth.mean_evaluations(answered)
-        return np.split(means.reward, splits), np.split(means.accuracy, splits)
-    rewards, accuracies = [run.reward.copy() for run in runs], [run.accuracy.copy() for run in runs]
-    if truth is not problem:
-        rewards, accuracies = ([np.full_like(values, np.nan) for values in kind] for kind in (rewards, accuracies))
-    unknown = [i for i, reward in enumerate(rewards) if np.isnan(reward[-1])]
-    if unknown:
-        different, where = np.unique(np.stack([runs[i].archs[-1] for i in unknown]), axis=0, return_inverse=True)
-        # after the search, and with a seed of its own: nobody is charged for it
-        measured = truth.evaluate(different, rng=np.random.default_rng(0))
-        for i, row in zip(unknown, where.reshape(-1).tolist(), strict=True):
-            rewards[i][-1], accuracies[i][-1] = measured.reward[row], measured.accuracy[row]
-    return rewards, accuracies
-
-
-def _shown_reward(problem: Problem, run: RunResult, true_reward: Floats) -> float:
-    """The reward of an answer that the leaderboard shows; see `Standing.reward`."""
-    as_seen = run.evaluated and problem.reporting is problem and problem.accuracy.seed != "sampled"
-    return float(run.reward[-1] if as_seen else true_reward[-1])
 
 
 def near_size(quality: Quality) -> float | None:

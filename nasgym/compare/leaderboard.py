@@ -13,7 +13,7 @@ from dataclasses import astuple
 from typing import Any
 
 from nasgym.compare.front_text import front_columns, front_notes, front_section
-from nasgym.compare.intervals import ENOUGH_RUNS
+from nasgym.compare.intervals import ENOUGH_RUNS, FEW_RUNS, RANKED_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
 from nasgym.compare.section import Section, interval_cell, mean_cell
 from nasgym.oracles.oracle import Clock
@@ -46,10 +46,11 @@ def sections(judgement: Judgement) -> list[Section]:
     further: list[tuple[str, ...]] = []
     rewards: list[tuple[str, ...]] = []
     efforts: list[tuple[str, ...]] = []
-    for rank, s in zip(judgement.ranks, judgement.standings, strict=True):
+    ranks = [] if judgement.ranks is None else [str(rank) for rank in judgement.ranks]
+    for place, s in enumerate(judgement.standings):
         test = _test_cells(s.test, quality, s)
         further.append((s.agent, *(_test_cells(s.further[other], qualities[other], s)[0] for other in others)))
-        answers.append((str(rank), s.agent, *test, f"{100 * s.feasible:.0f} %"))
+        answers.append((*ranks[place : place + 1], s.agent, *test, f"{100 * s.feasible:.0f} %"))
         reward = (s.agent, mean_cell(s.reward, 1.0, 4, s.deterministic), interval_cell(s.reward, 1.0, 4, s))
         rewards.append(reward if s.regret is None else (*reward, f"{s.regret:.5f}"))
         ended = ", ".join(why if count == s.runs else f"{why} {count}" for why, count in s.ended.items())
@@ -60,7 +61,9 @@ def sections(judgement: Judgement) -> list[Section]:
         efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
     heads = [_test_head(other, qualities[other]) for other in others]
     return [
-        Section(("rank", "agent", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers),
+        Section(
+            (*(["rank"] if ranks else []), "agent", _test_head(name, quality, searched=True), "IQM [95 %]", "feasible"), answers
+        ),
         *([Section(("agent", *heads), further)] if others else []),
         Section(("agent", "reward", "IQM [95 %]", "regret")[: 4 if known else 3], rewards),
         *([] if judgement.fronts is None else [front_section(judgement, judgement.fronts)]),
@@ -80,7 +83,7 @@ def _against_the_first(judgement: Judgement) -> Section:
         if one.first == first:
             difference = f"{one.difference:.5f} [{one.low:.5f}, {one.high:.5f}]"
             rows.append((one.second, difference, f"{100 * one.better:.0f} %", f"{one.p_value:.3g}"))
-    return Section(("agent", f"{first} has more by", "with", "p (Holm)"), rows)
+    return Section(("agent", f"{first} has more reward by", "with", "p (Holm)"), rows)
 
 
 def _test_cells(spread: Spread, quality: Quality, standing: Standing) -> tuple[str, str]:
@@ -147,14 +150,15 @@ def caveats(judgement: Judgement) -> list[str]:
     if quality != ACCURACY:
         notes.append(f"{quality.about}.{' Rewards have its sign turned: more is better.' if quality.minimised else ''}")
     answers = judgement.last_archs
-    notes += problem.accuracy.notes(answers)
-    if problem.report_accuracy is not None:
-        notes += problem.report_accuracy.notes(answers)
+    reported = problem.report_accuracy
+    notes += [one if reported is None else f"the search: {one}" for one in problem.accuracy.notes(answers)]
+    if reported is not None:
+        notes += [f"what is reported: {one}" for one in reported.notes(answers)]
     for cost in problem.cost_oracles.values():
         notes += cost.notes(answers)
-    if problem.report_accuracy is not None:
+    if reported is not None:
         notes.append(
-            "what the search saw and what is reported come from different oracles: rewards, regret, curves and test accuracies "
+            f"what the search saw and what is reported come from different oracles: rewards, regret, curves and test {quality.plural} "
             "above are by the one that reports, which no search reached."
         )
     for s in judgement.standings:
@@ -176,16 +180,17 @@ def caveats(judgement: Judgement) -> list[str]:
         notes.append(f"deterministic: every seed gave the same search ({names}); it is one result, not an average.")
     if judgement.optimum is not None:
         notes.append(
-            f"regret: what the answer's reward (mean over training seeds) lacks to the optimum, {judgement.optimum:.5f}; "
-            "agents are ranked by it."
+            f"regret: what the answer's reward (mean over training seeds) lacks to the optimum, {judgement.optimum:.5f}; mean "
+            "over the runs."
         )
         size = "its size" if near_size(quality) is None else f"the range of the {quality.words}"
         notes.append(
             f"to 99 %: evaluations until the {judgement.answer_noun}'s reward is at least the optimum less one percent of {size}; the median "
             "over the runs, '-' where half of them or more never got there."
         )
-    else:
-        notes.append("agents are ranked by the IQM of the reward.")
+    notes.append(
+        "agents stand in the order of the IQM of their answers' rewards, means over training seeds where they are known."
+    )
     notes += [] if judgement.fronts is None else front_notes(judgement, judgement.fronts)
     notes += _pair_notes(judgement)
     notes.append(
@@ -210,14 +215,15 @@ def _pair_notes(judgement: Judgement) -> list[str]:
     notes, runs = [], len(judgement.comparison.seeds)
     if judgement.pairs:
         notes.append(
-            "rank: agents whose rewards, seed by seed, differ from those of the first of a rank by an interval that holds 0 share "
-            f"it. {judgement.standings[0].agent} has more by: interquartile mean of the paired differences with its interval; "
+            "rank: agents share one unless, seed by seed, the first of it has more reward by an interval above 0. "
+            f"{judgement.standings[0].agent} has more reward by: interquartile mean of the paired differences with its interval; "
             "with: share of the seeds, equal ones as half; p: Wilcoxon's signed-rank test, corrected by Holm for all pairs."
         )
     if 1 < runs < ENOUGH_RUNS:
+        ranked = "" if judgement.ranks is not None else f", and with fewer than {RANKED_RUNS} agents are not ranked"
         notes.append(
-            f"{runs} runs: intervals of fewer than {ENOUGH_RUNS} runs hold the true value in about nine of ten cases, not in 95 of "
-            "a hundred (benchmarks/coverage.md); give --seeds more before you claim a difference."
+            f"{runs} runs: an interval of 95 % holds the true value {FEW_RUNS[runs]} times in a hundred with so few "
+            f"(benchmarks/coverage.md){ranked}; give --seeds {ENOUGH_RUNS} or more before you claim a difference."
         )
     return notes
 
@@ -266,16 +272,17 @@ def leaderboard_csv(judgement: Judgement) -> str:
     Columns of another quality have its name, and its own unit.
     """
     rows = []
-    for rank, s in zip(judgement.ranks, judgement.standings, strict=True):
+    ranks = [""] * len(judgement.standings) if judgement.ranks is None else judgement.ranks
+    for rank, s in zip(ranks, judgement.standings, strict=True):
         row: dict[str, Any] = {"rank": rank, "agent": s.agent, "runs": s.runs, "deterministic": int(s.deterministic)}
         test, further = f"test_{judgement.problem.quality.name}", {f"test_{name}": spread for name, spread in s.further.items()}
         for name, spread in {test: s.test, "reward": s.reward, **further}.items():
             row |= {
-                f"{name}_mean": spread.mean,
+                f"{name}_mean": _blank(spread.mean),
                 f"{name}_std": _blank(spread.std),
-                f"{name}_iqm": spread.iqm,
-                f"{name}_iqm_low": spread.low,
-                f"{name}_iqm_high": spread.high,
+                f"{name}_iqm": _blank(spread.iqm),
+                f"{name}_iqm_low": _blank(spread.low),
+                f"{name}_iqm_high": _blank(spread.high),
             }
         row |= {
             "regret_mean": _blank(s.regret),
@@ -316,7 +323,7 @@ def results_csv(judgement: Judgement) -> str:
             name: _blank(float(run.accuracy[-1])),
             "evaluated": int(run.evaluated),
             "true_reward": float(judgement.true_reward[i][-1]),
-            f"test_{name}": float(answers.test_accuracy[i]),
+            f"test_{name}": _blank(float(answers.test_accuracy[i])),
             f"validation_{name}": _blank(float(answers.validation_accuracy[i])),
             **{f"test_{other}": float(values[i]) for other, values in answers.qualities.items()},
         }

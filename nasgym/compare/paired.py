@@ -85,14 +85,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def shared_ranks(ranked: Sequence[str], pairs: Sequence[Paired]) -> list[int]:
-    """Ranks from 1 on of agents that stand best first; who ties with the first of a rank shares it.
+    """Ranks from 1 on of agents that stand best first; who is not below the first of one shares it.
 
-    The next agent that does not tie starts a rank of its own, whose number counts all before it
-    (1, 1, 3). Ties are not transitive: an agent may tie with neighbours of another rank.
+    An agent is below the first of a rank where the interval of what that one has more lies above 0.
+    It starts a rank of its own then, whose number counts all before it (1, 1, 3). Ties are not
+    transitive: an agent may tie with neighbours of another rank.
     """
-    tied = {frozenset((one.first, one.second)) for one in pairs if one.tied}
+    apart = {(one.first, one.second) for one in pairs if one.low > 0}
+    apart |= {(one.second, one.first) for one in pairs if one.high < 0}
     ranks: list[int] = []
     for place, agent in enumerate(ranked):
         leader = ranked[ranks[-1] - 1] if ranks else agent
-        ranks.append(ranks[-1] if ranks and frozenset((leader, agent)) in tied else place + 1)
+        ranks.append(ranks[-1] if ranks and (leader, agent) not in apart else place + 1)
     return ranks

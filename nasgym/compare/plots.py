@@ -20,7 +20,7 @@ from nasgym.type_aliases import Floats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Curve", "Plot", "colours", "curves", "draw_plots", "plots_of"]
+__all__ = ["PLOTS", "Curve", "Plot", "colours", "curves", "draw_plots", "plots_of"]
 
 # Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in
 # every plot
@@ -35,6 +35,11 @@ COLOURS = {
     "ofa-evolution": "#7a5195",
 }
 SPARE_COLOURS = ("#000000", "#8c6d00", "#2f7f86")
+# every name that a picture can have
+PLOTS = (
+    *(f"{what}_over_{axis}" for what in ("search", "validation", "test") for axis in ("evaluations", "seconds")),
+    "front_over_evaluations",
+)
 SECONDS_POINTS = 300
 SECONDS_LABELS: dict[Clock, str] = {
     "simulated": "simulated training, seconds",
@@ -114,7 +119,8 @@ def plots_of(judgement: Judgement) -> list[Plot]:
     """
     problem, noun = judgement.problem.reporting, judgement.answer_noun
     plain = problem.rule.name == "accuracy"
-    seen = "validation" if problem.search_metric == "validation" else "TEST (search_metric=test)"
+    mark = "" if judgement.problem.search_metric == "validation" else " (search_metric=test)"
+    seen = "validation" if problem.search_metric == "validation" else f"TEST{mark}"
     quality, less = problem.quality, problem.quality.minimised
     words, unit = quality.words, f", {quality.shown_unit}" if quality.shown_unit else ""
     # a plain reward is the quality itself, with its sign turned where less is better
@@ -132,8 +138,7 @@ def plots_of(judgement: Judgement) -> list[Plot]:
     if judgement.test is not None:
         guided = None if judgement.ceiling is None else quality.scale * judgement.ceiling.guided
         tested = [quality.scale * test for test in judgement.test]
-        note = "" if problem.search_metric == "validation" else " (search_metric=test)"
-        title, label = f"Test {words}{note}", f"test {words} of the {noun}{unit}"
+        title, label = f"Test {words}{mark}", f"test {words} of the {noun}{unit}"
         panels.append(("test", title, label, tested, guided, "of the optimum by reward", less))
     axes: list[tuple[str, str, Clock | None]] = [("evaluations", "charged evaluations", None)]
     clock = judgement.only_clock
@@ -202,15 +207,16 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
 def _limits(plot: Plot) -> tuple[float, float]:
     """Vertical range: the later part of every curve fills the better half.
 
-    What lies far from it at the start is cut off.
+    What lies far from it at the start is cut off. A curve has no value where an answer was never
+    measured; each has one at its end.
     """
     sign = -1.0 if plot.less_is_better else 1.0
     settled, lowest, highs = [], [], []
     for line in plot.lines.values():
         worse, better = (sign * line.high, sign * line.low) if plot.less_is_better else (line.low, line.high)
-        settled.append(float(worse[int(SETTLED_SHARE * len(line.x)) :].min()))
-        lowest.append(float(worse.min()))
-        highs.append(float(better.max()))
+        settled.append(float(np.nanmin(worse[int(SETTLED_SHARE * len(line.x)) :])))
+        lowest.append(float(np.nanmin(worse)))
+        highs.append(float(np.nanmax(better)))
     if plot.best is not None:
         highs.append(sign * plot.best)
     high = max(highs)

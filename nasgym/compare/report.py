@@ -23,7 +23,8 @@ from nasgym.compare.leaderboard import (
     sections,
     subject,
 )
-from nasgym.compare.plots import draw_plots, plots_of
+from nasgym.compare.plots import PLOTS, draw_plots, plots_of
+from nasgym.compare.section import amount
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
 from nasgym.problems.problem import Problem
@@ -60,9 +61,17 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
     if front is not None:
         written.append(write_file(out / "front.csv", front))
     drawings = draw_plots(judgement, out)
+    _remove_former(out, {*drawings, *(("front",) if front is not None else ())})
     written += [out / f"{name}.{ending}" for name in drawings for ending in ("png", "svg")]
     written.append(write_file(out / "report.html", _page(judgement, drawings, command)))
     return written
+
+
+def _remove_former(out: Path, written: set[str]) -> None:
+    """Removes files of an earlier comparison in this folder that would look like this one's."""
+    for name in {*PLOTS, "front"} - written:
+        for ending in ("csv",) if name == "front" else ("png", "svg"):
+            (out / f"{name}.{ending}").unlink(missing_ok=True)
 
 
 def source_lines(problem: Problem) -> list[tuple[str, str]]:
@@ -90,7 +99,7 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
         i = judgement.best_run(standing.agent)
         text = judgement.arch_texts[i]
         if text not in cards:
-            costs = [f"{name} {_amount(float(cost[i]))}" for name, cost in judgement.answers.costs.items()]
+            costs = [f"{name} {amount(float(cost[i]))}" for name, cost in judgement.answers.costs.items()]
             test, quality = float(judgement.answers.test_accuracy[i]), judgement.problem.quality
             numbers = [f"{quality.words} {quality.text(judgement.true_accuracy[i][-1])}"]
             if not math.isnan(test):
@@ -107,10 +116,6 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
         if not judgement.runs[i].evaluated:
             cards[text]["numbers"].append(f"{standing.agent} recommended it and never evaluated it")
     return list(cards.values())
-
-
-def _amount(cost: float) -> str:
-    return f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}"
 
 
 def _inline(svg: str) -> str:

@@ -136,6 +136,10 @@ def condense(
     history, answers = result.history, result.answers
     digest = hashlib.sha256(np.ascontiguousarray(history.archs).tobytes())
     digest.update(np.ascontiguousarray(history.reward).tobytes())
+    if "measured" in result.seconds or objectives is not None:
+        # trainings differ where rewards are alike, and fronts are about more than rewards
+        for values in (history.accuracy, *history.qualities.values(), *history.costs.values()):
+            digest.update(np.ascontiguousarray(values).tobytes())
     if result.charged_seconds or answers.recommended:
         # what a history does not show
         digest.update(np.ascontiguousarray(answers.archs).tobytes())

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 from nasgym.compare.judgement import Spread, Standing
 
-__all__ = ["Section", "interval_cell", "mean_cell"]
+__all__ = ["Section", "amount", "interval_cell", "mean_cell", "number"]
 
 LEFT = ("agent", "ended")
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
+    """The number, ``-`` where it is not known."""
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def mean_cell(spread: Spread, scale: float, digits: int, deterministic: bool) -> str:
     """Mean ± standard deviation, the mean alone where runs are alike; ``-`` where not known."""
-    mean = _number(spread.mean * scale, digits)
-    return mean if deterministic or math.isnan(spread.std) else f"{mean} ± {_number(spread.std * scale, digits)}"
+    mean = number(spread.mean * scale, digits)
+    return mean if deterministic or math.isnan(spread.std) else f"{mean} ± {number(spread.std * scale, digits)}"
 
 
 def interval_cell(spread: Spread, scale: float, digits: int, standing: Standing) -> str:
@@ -28,8 +29,8 @@ def interval_cell(spread: Spread, scale: float, digits: int, standing: Standing)
         return "deterministic"
     if standing.runs == 1:
         return "-"
-    low, high = _number(spread.low * scale, digits), _number(spread.high * scale, digits)
-    return f"{_number(spread.iqm * scale, digits)} [{low}, {high}]"
+    low, high = number(spread.low * scale, digits), number(spread.high * scale, digits)
+    return f"{number(spread.iqm * scale, digits)} [{low}, {high}]"
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,10 @@ class Section:
     def is_left(self, column: int) -> bool:
         """Whether a column holds words rather than numbers."""
         return self.head[column] in LEFT
+
+
+def amount(cost: float) -> str:
+    """A cost as people read it: ``"9,114,020"``, ``"25.13"``, or that it was not measured."""
+    if math.isnan(cost):
+        return "not measured"
+    return f"{cost:,.0f}" if cost >= 10_000 else f"{cost:,.4g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -136,12 +136,13 @@ def incumbents_of_means(means: Floats, firsts: Ints, fidelity: Ints) -> Ints:
     return found
 
 
-def answers_of(history: History, recommended: Sequence[Recommendation]) -> Answers:
+def answers_of(history: History, recommended: Sequence[Recommendation], clocks: Iterable[Clock]) -> Answers:
     """The incumbents of a history until the first recommendation, then the recommendations.
 
     Args:
         history: Everything that was evaluated.
         recommended: In the order of their time.
+        clocks: All clocks whose seconds were spent, also after the last answer.
     """
     until = recommended[0].evaluations if recommended else len(history)
     incumbent = history.incumbent[:until]
@@ -158,7 +159,6 @@ def answers_of(history: History, recommended: Sequence[Recommendation]) -> Answe
         rows_of.setdefault(form, []).append(row)
     seen = [_last_row(history, rows_of.get(one.form, []), end) for one, end in zip(recommended, ends, strict=True)]
     observed = np.array([-1 if row is None else history.first[row] for row in seen], dtype=np.int64)
-    clocks = dict.fromkeys([*history.seconds, *(clock for one in recommended for clock in one.seconds)])
     none_yet = np.zeros(len(history))
     return Answers(
         archs=np.concatenate([history.archs[shown], *(one.arch[None] for one in recommended)]),

@@ -24,8 +24,8 @@ class Budget:
     Attributes:
         unit: ``"distinct"`` evaluations (a repeat is free and answered from the cache), ``"total"``
             evaluations (repeats are charged, and drawn again where the oracle draws training
-            seeds), or simulated ``"train_seconds"`` (as "total"; the last evaluation may overshoot,
-            as in NATS-Bench).
+            seeds), or ``"train_seconds"`` (of a table: simulated; as "total"; the last evaluation
+            may overshoot, as in NATS-Bench).
         amount: How many.
         max_proposals: Ends an agent that has converged and repeats itself; by default 20 times
             `amount` for evaluations, none for seconds.

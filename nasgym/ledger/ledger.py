@@ -345,7 +345,7 @@ class Ledger(ProblemView):
         Args:
             history: `history`, where it is at hand.
         """
-        return answers_of(self.history if history is None else history, self._recommended)
+        return answers_of(self.history if history is None else history, self._recommended, self.seconds)
 
 
 def _frozen(ev: Evaluations) -> Evaluations:

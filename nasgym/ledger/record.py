@@ -35,6 +35,7 @@ class Record:
         self._run: int | None = None
         self._replayed: list[int] = []
         self._replayed_seconds: list[SecondsCharge] = []
+        self._seconds_done = 0
         if store is not None and run is not None:
             self._run = store.open_run(run, dict(run_spec or {})).id
             self._replayed, self._replayed_seconds = store.charges(self._run), store.seconds(self._run)
@@ -76,6 +77,13 @@ class Record:
             raise DataError(
                 f"this run proposed something else after {before} evaluations than it did before it was interrupted; {DRAWS}"
             )
+        due = self._replayed_seconds[self._seconds_done : self._seconds_done + 1]
+        # those that come right after the last recorded evaluation may still follow
+        if due and (due[0].after < before + len(recorded) or len(recorded) < len(paid)):
+            raise DataError(
+                f"this run went on after {before} evaluations without a charge that it made before it was interrupted "
+                f"({due[0]}); {DRAWS}"
+            )
         fresh = paid[len(recorded) :]
         if new or fresh:
             charges = None if self._run is None else (self._run, before + len(recorded), fresh)
@@ -104,7 +112,13 @@ class Record:
                     f"this run charged other seconds after {charge.after} evaluations ({charge}) than it did before it was "
                     f"interrupted ({recorded}); {DRAWS}"
                 )
+            self._seconds_done = ordinal + 1
             return recorded.seconds
+        if charge.after < len(self._replayed):
+            raise DataError(
+                f"this run charged seconds after {charge.after} evaluations ({charge}) where it did not before it was interrupted, "
+                f"after {len(self._replayed)}; {DRAWS}"
+            )
         if self._store is not None and self._run is not None:
             self._store.charge_seconds(self._run, ordinal, charge)
         return charge.seconds

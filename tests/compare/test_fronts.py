@@ -75,6 +75,14 @@ def test_an_objective_that_does_not_vary_counts_for_nothing():
     np.testing.assert_array_equal(scale.scaled(np.array([[0.9, 4.0], [0.8, 4.0]])), [[0, 0], [1e9, 0]])
 
 
+def test_a_front_of_one_architecture_has_no_distances():
+    alone = (Objective("latency_ms@phone", "min"),)
+    run, _ = searched([1, 2, 3], alone)
+    fronts = judge_fronts(tiny_problem(objectives=list(alone)), [run])
+    assert np.isnan(fronts.igd_plus).all()
+    assert fronts.best == 1.0  # all of a range that has no width
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_fronts_against_moocore_on_everything_that_was_evaluated(seed):
     order = np.random.default_rng(seed).integers(0, 36, 25).tolist()

@@ -76,7 +76,7 @@ def test_three_qualities_and_a_cost_in_one_comparison(compared, tmp_path):
 
     text = leaderboard_text(judgement)
     for said in (
-        r"rank +agent +test perplexity +IQM \[95 %\] +feasible",
+        r"agent +test perplexity +IQM \[95 %\] +feasible",
         r"agent +test negative loss nats +test accuracy %\n",
         r"Test perplexity of the architecture with the best reward, what a perfect search reports: 22\.75\n",
         r"Best test perplexity of all feasible architectures: 22\.75\n",

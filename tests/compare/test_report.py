@@ -100,21 +100,39 @@ def test_standings_by_hand():
     assert second.ended == {"budget": 2}
 
 
-def test_ranks_and_pairs_by_hand():
-    judgement = make_judgement()
+def test_pairs_by_hand():
+    judgement = make_five()
     (pair,) = judgement.pairs
-    # layernas less random: 0.8 - 0.6 and 0.8 - 0.8
+    # layernas less random: 0.3, 0.2, 0, 0, 0; the middle half of five leaves out one at each end
     assert (pair.first, pair.second) == ("layernas", "random")
-    assert pair.difference == pytest.approx(0.1)
-    assert (pair.low, pair.high) == (pytest.approx(0.0, abs=1e-7), pytest.approx(0.2))
-    assert pair.better == 0.75
-    assert pair.tied == (pair.low <= 0)
-    assert judgement.ranks == ([1, 1] if pair.tied else [1, 2])
+    assert pair.difference == pytest.approx(0.2 / 3)
+    assert pair.better == pytest.approx((2 + 3 * 0.5) / 5)
+    assert judgement.ranks == ([1, 1] if pair.low <= 0 else [1, 2])
     rows = list(csv.DictReader(io.StringIO(pairs_csv(judgement))))
-    assert [(row["first"], row["second"], float(row["better_share"])) for row in rows] == [("layernas", "random", 0.75)]
+    assert [(row["first"], row["second"], float(row["better_share"])) for row in rows] == [("layernas", "random", 0.7)]
     text = leaderboard_text(judgement)
-    assert "layernas has more by" in text
-    assert "2 runs: intervals of fewer than 10 runs hold the true value in about nine of ten cases" in text
+    assert "layernas has more reward by" in text
+    assert re.search(r"rank +agent", text)
+    assert "5 runs: an interval of 95 % holds the true value" in text
+
+
+def make_five():
+    problem, agents = make_problem(), {"random": {}, "layernas": {}}
+    comparison = Comparison("x", {}, agents, tuple(range(5)), Budget("distinct", 10), problem.fingerprint, "0")
+    rows = {"random": [0, 1, 3, 3, 3], "layernas": [3, 3, 3, 3, 3]}
+    return judge(problem, comparison, [make_run(a, s, [row], [1], f"{a}{s}") for a in agents for s, row in enumerate(rows[a])])
+
+
+def test_the_order_is_that_of_the_paired_differences():
+    """One infeasible answer in twenty moves a mean, and neither order nor ranks."""
+    problem, agents = make_problem(), {"random": {}, "layernas": {}}
+    comparison = Comparison("x", {}, agents, tuple(range(20)), Budget("distinct", 10), problem.fingerprint, "0")
+    rows = {"random": [1] * 20, "layernas": [3] * 15 + [0] * 5}
+    runs = [make_run(a, s, [row], [1], f"{a}{s}") for a in agents for s, row in enumerate(rows[a])]
+    judgement = judge(problem, comparison, runs)
+    assert [s.agent for s in judgement.standings] == ["layernas", "random"]
+    assert judgement.pairs[0].difference > 0
+    assert judgement.ranks == [1, 2]
 
 
 def test_agents_that_are_told_apart_have_ranks_of_their_own():
@@ -130,13 +148,16 @@ def test_agents_that_are_told_apart_have_ranks_of_their_own():
     assert "fewer than 10 runs" not in leaderboard_text(judgement)
 
 
-def test_one_seed_has_no_pairs():
-    problem = make_problem()
-    comparison = Comparison("x", {}, {"random": {}, "layernas": {}}, (0,), Budget("distinct", 10), problem.fingerprint, "0")
-    judgement = judge(problem, comparison, [make_run("random", 0, [1], [1], "a"), make_run("layernas", 0, [3], [1], "b")])
-    assert judgement.ranks == [1, 2]
+def test_few_seeds_have_no_ranks():
+    judgement = make_judgement()  # two seeds
+    assert judgement.ranks is None
+    assert judgement.pairs == []
     assert pairs_csv(judgement) == "first,second,difference,low,high,better_share,p_value_holm\n"
-    assert "has more by" not in leaderboard_text(judgement)
+    text = leaderboard_text(judgement)
+    assert "has more reward by" not in text
+    assert "rank" not in text.split("Noise ceiling")[0]
+    assert "with fewer than 5 agents are not ranked" in text
+    assert [row["rank"] for row in csv.DictReader(io.StringIO(leaderboard_csv(judgement)))] == ["", ""]
 
 
 def test_ceiling_by_hand():
@@ -265,6 +286,15 @@ def test_page_is_self_contained_and_escaped(tmp_path):
     for wanted in ("a <script>note</script>", "nasgym compare <x>", judgement.comparison.fingerprint, "Noise ceiling", "80.00"):
         assert wanted in words
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_files_of_an_earlier_comparison_are_removed(tmp_path):
+    for name in ("front.csv", "front_over_evaluations.png", "validation_over_seconds.svg", "mine.csv"):
+        (tmp_path / name).write_text("of another comparison")
+    write_files(make_judgement(), tmp_path, [])
+    found = {path.name for path in tmp_path.iterdir()}
+    assert not found & {"front.csv", "front_over_evaluations.png", "validation_over_seconds.svg"}
+    assert {"mine.csv", "search_over_evaluations.svg"} <= found
 
 
 def test_files_do_not_depend_on_when_they_are_written(tmp_path):

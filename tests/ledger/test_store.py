@@ -346,6 +346,44 @@ def test_a_replayed_run_that_charges_something_else_is_refused(path):
         charging_search(Store(path), "measured")
 
 
+def test_a_replayed_run_that_leaves_out_or_adds_a_charge_is_refused(path):
+    def play(charges: dict[int, float], evaluations: int):
+        ledger = Ledger(tiny_problem(), 20, store=Store(path), run="r", run_spec={})
+        for step in range(evaluations):
+            if step in charges:
+                ledger.charge(charges[step])
+            ledger.evaluate(ALL[2 * step : 2 * step + 2])
+        return ledger
+
+    play({1: 100.0}, 2)
+    with pytest.raises(DataError, match="went on after 2 evaluations without a charge that it made before"):
+        play({}, 3)
+    with pytest.raises(DataError, match="charged other seconds after 0 evaluations"):
+        play({0: 5.0}, 3)
+    with pytest.raises(DataError, match="charged other seconds after 2 evaluations"):
+        play({1: 50.0}, 3)
+    assert play({1: 100.0, 2: 7.0}, 3).charged_seconds == {"simulated": 107.0}
+    with pytest.raises(DataError, match="went on after 4 evaluations without a charge"):
+        play({1: 100.0}, 3)
+    other = Ledger(tiny_problem(), 20, store=Store(path), run="other", run_spec={})
+    other.evaluate(ALL[:4])
+    again = Ledger(tiny_problem(), 20, store=Store(path), run="other", run_spec={})
+    again.evaluate(ALL[:2])
+    with pytest.raises(DataError, match=r"charged seconds after 2 evaluations .* where it did not before"):
+        again.charge(3.0)
+
+
+def test_a_charge_after_the_last_evaluation_may_follow_in_a_replay(path):
+    first = Ledger(tiny_problem(), 20, store=Store(path), run="r", run_spec={})
+    first.evaluate(ALL[:2])
+    first.charge(9.0)
+    again = Ledger(tiny_problem(), 20, store=Store(path), run="r", run_spec={})
+    again.evaluate(ALL[:2])
+    assert again.charge(9.0) == 9.0
+    again.evaluate(ALL[2:4])
+    assert again.charged_seconds == {"simulated": 9.0}
+
+
 def test_charged_seconds_are_on_disk_before_the_agent_goes_on(path):
     Ledger(tiny_problem(), 6, store=Store(path), run="r").charge(5.0)
     db = sqlite3.connect(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 import numpy as np
 import pytest
@@ -31,19 +32,18 @@ def shifted_problem(seed="mean") -> tuple[Problem, Problem]:
 
 
 def reachable_from(start: object) -> set[int]:
-    """Ids of everything that references lead to, without modules and classes."""
+    """Ids of what references lead to, but for modules, classes and the globals of functions."""
     seen: dict[int, object] = {}
     waiting = [start]
     while waiting:
         one = waiting.pop()
-        if (
-            id(one) in seen
-            or isinstance(one, type)
-            or type(one).__name__ in ("module", "function", "builtin_function_or_method")
-        ):
+        if id(one) in seen or isinstance(one, type | ModuleType | BuiltinFunctionType):
             continue
         seen[id(one)] = one
-        waiting += gc.get_referents(one)
+        if isinstance(one, FunctionType):
+            waiting += [one.__closure__, one.__defaults__, one.__kwdefaults__, one.__dict__]
+        else:
+            waiting += gc.get_referents(one)
     return set(seen)
 
 
@@ -125,3 +125,31 @@ def test_with_drawn_seeds_the_leaderboard_shows_means_and_not_the_lucky_draw():
     judgement = judge(problem, comparison, [condense(result, 0, 30, 30.0, 0.0)])
     assert judgement.standings[0].reward.mean == problem.mean_rewards(result.best_arch[None])[0]
     assert judgement.standings[0].reward.mean != result.best_reward
+
+
+def test_answers_that_are_trained_for_the_report_have_curves_that_end_with_them(tmp_path):
+    pytest.importorskip("torch")
+    from nasgym.compare.plots import draw_plots, plots_of
+
+    problem = nasgym.make_problem("nasgym/Digits-v0", report="training")
+    ledger = Ledger(problem, 3)
+    result = make_agent("random").search(ledger, seed=0)
+    comparison = Comparison("x", {}, {"random": {}}, (0,), Budget("distinct", 3), problem.fingerprint, "0")
+    judgement = judge(problem, comparison, [condense(result, 0, 3, 3.0, 0.0)])
+    assert 0 <= judgement.true_accuracy[0][-1] <= 1
+    line = plots_of(judgement)[0].lines["random"]
+    assert np.isfinite(line.mean[-1])
+    assert draw_plots(judgement, tmp_path)
+    text = leaderboard_text(judgement)
+    assert "what is reported: Accuracies: trained on this machine" in text
+
+
+def test_the_data_set_is_that_of_the_table_that_reports():
+    from tests.conftest import need_table
+
+    pytest.importorskip("torch")
+    need_table("nats-tss")
+    problem = nasgym.make_problem("nasgym/NATS-TSS-v0", accuracy="training", report="table", dataset="cifar100")
+    assert problem.report_accuracy.dataset == "cifar100"
+    with pytest.raises(UnknownName, match="cifar100"):
+        nasgym.make_problem("nasgym/NATS-TSS-v0", accuracy="training", dataset="cifar100")

@@ -90,7 +90,8 @@ def _trained(request: Request, space: SearchSpace, table: Table | None) -> Accur
     if table is None:
         _check_no_table(request)
     known = TRAINED_ON if table is None else table.datasets[0]
-    if request.dataset not in (None, known):
+    # where a table reports, the data set is its
+    if request.dataset not in (None, known) and request.report not in OF_TABLES:
         raise unknown_name("dataset that networks are trained on", request.dataset, (known,))
     return training_oracle_for(space, request.seed, request.fidelity)
 
