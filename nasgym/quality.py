@@ -15,16 +15,18 @@ import numpy.typing as npt
 from nasgym.errors import DataError, InvalidValue, unknown_name
 from nasgym.type_aliases import Floats
 
-__all__ = ["ACCURACY", "DIRECTIONS", "FRACTION", "Direction", "Quality", "check_direction"]
+__all__ = ["ACCURACY", "DIRECTIONS", "FRACTION", "TAKEN", "Direction", "Quality", "check_direction"]
 
 Direction: TypeAlias = Literal["max", "min"]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 # the unit of percent-type qualities: shares of 1 inside, percent in what people read
 FRACTION = "fraction"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-# what infos and columns call something else
-TAKEN = {"agent", "arch", "charged", "ended", "evaluated", "feasible", "history", "proposals", "regret", "reward", "seed"}
-TAKEN |= {"action_mask", "invalid_action", "rule_reward", "seconds", "spent", "target", "true_reward", "wall_seconds"}
+# what columns of results and infos of environments call something else
+TAKEN = {"agent", "arch", "charged", "charged_seconds", "ended", "evaluated", "feasible", "first_fifth_reward", "front_size"}
+TAKEN |= {"history", "hypervolume", "igd_plus", "last_fifth_reward", "proposals", "reward", "seconds", "seed", "spent"}
+TAKEN |= {"true_reward", "wall_seconds"}
+TAKEN |= {"action_mask", "final_info", "final_obs", "invalid_action", "regret", "rule_reward", "target"}
 # means are summed up in double precision, and may end this many steps of a double beyond the range
 ROUNDING = 4
 

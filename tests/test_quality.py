@@ -99,6 +99,7 @@ def test_what_a_table_keeps_of_a_range_lies_within_it(numbers, copies):
         ({"name": "Perplexity"}, InvalidValue, "lower-case word"),
         ({"name": 3}, InvalidValue, "lower-case word"),
         ({"name": "reward"}, InvalidValue, "cannot be called 'reward'"),
+        ({"name": "hypervolume"}, InvalidValue, "cannot be called 'hypervolume'"),
         (
             {"name": "x", "direction": "minimise"},
             UnknownName,

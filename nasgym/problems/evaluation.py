@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasgym.errors import MissingPackage
+from nasgym.errors import MissingPackage, unknown_name
 from nasgym.quality import ACCURACY, Direction
 from nasgym.type_aliases import Archs, Bools, Floats, Ints
 
@@ -74,13 +74,22 @@ class Evaluations:
         return Evaluations(self.accuracy.take(rows), costs, self.reward.take(rows), feasible, seconds, qualities)
 
     def column(self, name: str) -> Floats:
-        """``(N,)`` a quality or a cost, in its own unit."""
-        if name in self.qualities:
-            return self.qualities[name]
-        return self.accuracy if name == ACCURACY.name else self.costs[name]
+        """``(N,)`` a quality or a cost, in its own unit.
+
+        Raises:
+            UnknownName: There is none of that name.
+        """
+        known = {**self.costs, **(self.qualities or {ACCURACY.name: self.accuracy})}
+        if name not in known:
+            raise unknown_name("quality or cost", name, known)
+        return known[name]
 
     def values(self, objectives: Sequence[Objective]) -> Floats:
-        """``(N, k)`` objectives, each in its own unit."""
+        """``(N, k)`` objectives, one or more, each in its own unit.
+
+        Raises:
+            UnknownName: As `column`.
+        """
         return np.stack([self.column(objective.name) for objective in objectives], axis=1)
 
 

@@ -12,6 +12,7 @@ from nasgym.errors import InvalidValue
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, Measurements, Split
 from nasgym.oracles.range_query import RangeQuery
 from nasgym.problems.evaluation import Evaluations, Front, Objective, Optimum, nondominated
+from nasgym.problems.goals import check_objectives
 from nasgym.problems.qualities import Qualities, split_of
 from nasgym.problems.value_cache import kept_values
 from nasgym.spaces.space import SearchSpace
@@ -119,10 +120,14 @@ class ExactAnswers(ABC):
             feasible_only: Only those that meet the constraint count; otherwise it does not count.
 
         Raises:
-            InvalidValue: As `optimum`.
+            InvalidValue: As `optimum`; or there are no objectives, one is named twice, or against
+                the direction of its quality.
+            UnknownName: An objective is no quality or cost of the problem.
             MissingPackage: moocore is not installed.
         """
-        ev, wanted = self.everything, self.objectives if objectives is None else tuple(objectives)
+        wanted = self.objectives if objectives is None else tuple(objectives)
+        check_objectives(wanted, self.measured.named, self.cost_oracles)
+        ev = self.everything
         values = ev.values(wanted)
         among = np.flatnonzero(ev.feasible) if feasible_only else np.arange(len(ev))
         best = among[nondominated(values[among], [objective.direction == "max" for objective in wanted])]

@@ -45,7 +45,7 @@ def make_problem(
     table: str | None = None,
     restrict: Mapping[str, Sequence[Label]] | None = None,
     objectives: Sequence[GoalSpec] | None = None,
-    extra_costs: Sequence[str] = (),
+    extra_costs: Sequence[str] | None = (),
     missing: Missing = "error",
 ) -> Problem:
     """The problem of an environment id; the keywords are those of ``gymnasium.make``.
@@ -90,7 +90,7 @@ def make_problem(
             ["throughput", "max"]]``. Qualities follow their own direction, costs are minimised
             unless a pair says otherwise. Of other data sets of the same table the quality goes by
             ``"name@dataset"``; it is measured with every evaluation, at no charge.
-        extra_costs: Further costs to report.
+        extra_costs: Further costs to report; None or an empty list for none.
         missing: What to do about blocks that a device file lacks: ``"error"``, or ``"interpolate"``
             to estimate them from similar ones (`nasgym.devices.missing`), which marks the results.
 
@@ -103,6 +103,7 @@ def make_problem(
     """
     if isinstance(target, np.generic):
         target = target.item()
+    extra_costs = () if extra_costs is None else extra_costs
     spec = {k: v for k, v in locals().items() if k != "env_id"}
     known = benchmark(env_id)
     if table is not None and not known.any_table and table != known.table:
@@ -163,9 +164,9 @@ def _check_types(given: Mapping[str, Any]) -> None:
     if restrict is not None and not isinstance(restrict, Mapping):
         raise InvalidValue(f"restrict maps decisions to the labels that stay, as in {{'*.kernel': [3]}}, got {restrict!r}.")
     extra = given["extra_costs"]
-    if extra is not None and (isinstance(extra, str) or not isinstance(extra, Sequence)):
+    if isinstance(extra, str) or not isinstance(extra, Sequence):
         raise InvalidValue(f"extra_costs is a list of names, got {extra!r}.")
-    for one in extra or ():
+    for one in extra:
         if not isinstance(one, str):
             raise InvalidValue(f"extra_costs is a list of names, got {one!r} in it.")
 

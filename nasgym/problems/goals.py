@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.problems.evaluation import Objective
-from nasgym.quality import Direction, Quality, check_direction
+from nasgym.quality import DIRECTIONS, TAKEN, Direction, Quality, check_direction
 
-__all__ = ["Goal", "GoalSpec", "check_objectives", "objectives_of", "read_goals"]
+__all__ = ["Goal", "GoalSpec", "check_names", "check_objectives", "objectives_of", "read_goals"]
 
 # a name, or a name and a direction
 GoalSpec: TypeAlias = str | Sequence[str]
@@ -51,22 +51,45 @@ def objectives_of(goals: Sequence[Goal], qualities: Mapping[str, Quality]) -> li
     return [Objective(goal.name, goal.direction or own.get(goal.name, "min")) for goal in goals]
 
 
+def check_names(qualities: Mapping[str, Quality], costs: Collection[str]) -> None:
+    """Every number of a problem has a column of its own in results.
+
+    Raises:
+        InvalidValue: A quality and a cost, or two qualities, would head one column, or a cost has a
+            name that means something else there.
+    """
+    for name in qualities:
+        if name in costs:
+            raise InvalidValue(f"{name!r} is the name of a quality and of a cost; leave out the cost.")
+    for quality in qualities:
+        for column in (f"test_{quality}", f"validation_{quality}"):
+            if column in costs or column in qualities:
+                raise InvalidValue(
+                    f"{column!r} heads the column of {quality!r} in results; name the other quality or cost otherwise."
+                )
+    for cost in costs:
+        if cost in TAKEN:
+            raise InvalidValue(f"a cost cannot be called {cost!r}, which means something else in results; name it otherwise.")
+
+
 def check_objectives(objectives: Sequence[Objective], qualities: Mapping[str, Quality], costs: Collection[str]) -> None:
     """Objectives are there, once each, and no quality is made worse.
 
     Raises:
         UnknownName: There is no quality or cost of that name.
-        InvalidValue: One is named twice, or against the direction of its quality; or a quality and
-            a cost have one name.
+        InvalidValue: There are none, one is named twice, or against the direction of its quality.
     """
-    for name in qualities:
-        if name in costs:
-            raise InvalidValue(f"{name!r} is the name of a quality and of a cost; leave out the cost.")
     known = (*qualities, *costs)
+    if not objectives:
+        raise InvalidValue(f"objectives is an empty list; name one or more of {', '.join(known)}, or leave it out.")
     for i, objective in enumerate(objectives):
         name = objective.name
         if name not in known:
-            raise unknown_name("objective", name, known, f"A further cost comes with extra_costs=[{name!r}].")
+            hint = f"A further cost comes with extra_costs=[{name!r}]."
+            if name in DIRECTIONS:
+                before = objectives[i - 1].name if i else next(iter(known))
+                hint = f"A name and its direction stand in a list of their own: [[{before!r}, {name!r}]]."
+            raise unknown_name("objective", name, known, hint)
         check_direction(objective.direction, name)
         if name in {other.name for other in objectives[:i]}:
             raise InvalidValue(f"objective {name!r} is named twice.")

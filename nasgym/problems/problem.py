@@ -18,7 +18,7 @@ from nasgym.oracles.layer_terms import LayerTerms
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective, Report
 from nasgym.problems.exact import ExactAnswers
-from nasgym.problems.goals import check_objectives
+from nasgym.problems.goals import check_names, check_objectives
 from nasgym.problems.qualities import Qualities, split_of
 from nasgym.quality import ACCURACY, Quality
 from nasgym.rewards import CostScale, RewardRule
@@ -52,7 +52,8 @@ class Problem(ExactAnswers):
         further: Qualities that are measured with the searched one, by name; see `Qualities`.
 
     Raises:
-        InvalidValue: Target, limits or rule do not fit together or to the space.
+        InvalidValue: Target, limits, rule, names or objectives do not fit together or to the space.
+        UnknownName: An objective is no quality or cost of the problem.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Problem(ExactAnswers):
         if rule.needs_target and self.cost_name is not None:
             default.append(Objective(self.cost_name, "min"))
         self.objectives = tuple(default if objectives is None else objectives)
+        check_names(self.qualities, self.cost_oracles)
         check_objectives(self.objectives, self.qualities, self.cost_oracles)
         self.invalid_reward = self._invalid_reward()
         self._keeps_values = True

@@ -11,7 +11,7 @@ from nasgym.oracles.oracle import AccuracyOracle, Measurements, Split
 from nasgym.quality import Quality
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["Qualities"]
+__all__ = ["Qualities", "split_of"]
 
 
 class Qualities:

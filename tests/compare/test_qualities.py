@@ -15,6 +15,7 @@ from nasgym.compare.plots import Curve, Plot, _limits, plots_of
 from nasgym.compare.report import write_files
 from nasgym.compare.runs import run_all
 from nasgym.ledger import Budget
+from nasgym.quality import TAKEN
 from tests import mixed
 
 KEYWORDS = {"table": "mixed", "cost": "throughput", "objectives": mixed.OBJECTIVES}
@@ -184,3 +185,14 @@ def test_limits_of_falling_curves_mirror_those_of_rising_ones():
 
     low, high = _limits(plot(rising, 10.5, down=False))
     assert _limits(plot(-rising, -10.5, down=True)) == pytest.approx((-high, -low))
+
+
+def test_no_quality_and_no_cost_can_have_the_name_of_a_fixed_column(compared):
+    judgement = compared()
+    assert judgement.fronts is not None, "their columns are fixed, too"
+    (first, *_) = rows_of(results_csv(judgement))
+    qualities = list(judgement.problem.qualities)
+    own = {qualities[0], "throughput", f"validation_{qualities[0]}", *(f"test_{name}" for name in qualities)}
+    assert own < set(first)
+    assert set(first) - own <= TAKEN
+    assert len(first) == len(results_csv(judgement).splitlines()[0].split(","))

@@ -82,6 +82,11 @@ def test_the_spec_rebuilds_the_problem(own, keywords):
     assert again.spec == spec
 
 
+def test_no_extra_costs_may_be_none(own):
+    problem, without = own(extra_costs=None), own()
+    assert (problem.spec, problem.fingerprint) == (without.spec, without.fingerprint)
+
+
 @pytest.mark.parametrize(
     ("keywords", "error", "says"),
     [

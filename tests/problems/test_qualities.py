@@ -201,6 +201,14 @@ def test_nsga2_finds_the_whole_front(own):
         (["perplexity@wiki"], InvalidValue, "is the searched quality; name it 'perplexity'"),
         (["perplexity", "latency_ms@phone"], UnknownName, r"extra_costs=\['latency_ms@phone'\]"),
         (["perplexity", "perplexity"], InvalidValue, "is named twice"),
+        ([], InvalidValue, "objectives is an empty list; name one or more of perplexity, throughput, or leave it out"),
+        (["perplexity", "min"], UnknownName, r"unknown objective 'min'.*list of their own: \[\['perplexity', 'min'\]\]\.$"),
+        (["throughput", "max"], UnknownName, r"list of their own: \[\['throughput', 'max'\]\]\.$"),
+        (
+            ["perplexity", "accuracy@c10"],
+            UnknownName,
+            r"'accuracy@c10'\. Did you mean 'accuracy@c100'\? Known: accuracy@c100\.$",
+        ),
         ([["perplexity", "min", 2]], InvalidValue, "or of pairs like"),
         ({"perplexity": "min"}, InvalidValue, "objectives is a list of names"),
     ],
@@ -208,6 +216,35 @@ def test_nsga2_finds_the_whole_front(own):
 def test_errors_teach(own, objectives, error, says):
     with pytest.raises(error, match=says):
         own(cost="throughput", objectives=objectives)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "error", "says"),
+    [
+        ([Objective("accuracy", "max"), Objective("throughput", "max")], UnknownName, "Known: perplexity, throughput"),
+        ([Objective("perplexity", "max")], InvalidValue, "cannot be 'max': perplexity, less is better"),
+        ([Objective("acc", "max")], UnknownName, "unknown objective 'acc'"),
+        ([Objective("perplexity", "min")] * 2, InvalidValue, "is named twice"),
+        ([], InvalidValue, "objectives is an empty list"),
+    ],
+)
+def test_fronts_of_other_objectives_are_checked_as_those_of_the_problem(own, objectives, error, says):
+    problem = own(cost="throughput")
+    with pytest.raises(error, match=says):
+        problem.pareto_front(objectives)
+
+
+def test_an_accuracy_is_none_where_the_quality_is_another(own):
+    everything = own(cost="throughput").everything
+    with pytest.raises(UnknownName, match=r"quality or cost 'accuracy'\. Known: throughput, perplexity"):
+        everything.column("accuracy")
+    np.testing.assert_array_equal(everything.column("perplexity"), everything.accuracy)
+
+
+def test_who_trains_measures_no_quality_of_a_table():
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidValue, match="is a quality of a table, and accuracy='training' measures 'accuracy' only"):
+        make_problem("nasgym/Digits-v0", accuracy="training", objectives=["accuracy", "accuracy@cifar100"])
 
 
 def test_a_quality_of_several_data_sets_is_named_with_its_own(own_data_folder, tmp_path):
@@ -308,6 +345,28 @@ def test_a_quality_and_a_cost_of_one_name(own):
     cost.name = "perplexity"
     with pytest.raises(InvalidValue, match="'perplexity' is the name of a quality and of a cost"):
         Problem(problem.space, problem.accuracy, [cost], Accuracy())
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("seconds", "a cost cannot be called 'seconds', which means something else in results"),
+        ("test_perplexity", "'test_perplexity' heads the column of 'perplexity' in results"),
+        ("validation_perplexity", "'validation_perplexity' heads the column"),
+    ],
+)
+def test_a_cost_with_the_name_of_a_column_of_results(own, name, says):
+    problem = own(cost="throughput")
+    cost = problem.cost_oracles["throughput"]
+    cost.name = name
+    with pytest.raises(InvalidValue, match=says):
+        Problem(problem.space, problem.accuracy, [cost], Accuracy())
+
+
+def test_a_quality_with_the_name_of_a_column_of_another():
+    searched, other = Plugin(np.linspace(22, 42, 36)), Plugin(np.linspace(22, 42, 36))
+    with pytest.raises(InvalidValue, match="'test_perplexity' heads the column of 'perplexity'"):
+        Problem(searched.space, searched, [], Accuracy(), further={"test_perplexity": other})
 
 
 @pytest.mark.parametrize("kind", ["training", "predictor"])

@@ -14,6 +14,7 @@ from nasgym.oracles.accuracy.table import TableOracle
 from nasgym.oracles.accuracy.training import training_oracle_for
 from nasgym.oracles.oracle import AccuracyOracle
 from nasgym.problems.request import Request
+from nasgym.quality import ACCURACY
 from nasgym.spaces.space import SearchSpace
 from nasgym.surrogates.perceptron import find_predictor
 from nasgym.surrogates.surrogate import find_surrogate
@@ -124,11 +125,15 @@ def make_further(request: Request, space: SearchSpace, table: Table | None = Non
         table: As for `make_accuracy`.
 
     Raises:
-        InvalidValue: Several data sets have the quality, or it is the searched one under another
-            name.
+        UnknownName: The quality is there, but not of that data set.
+        InvalidValue: Several data sets have the quality, it is the searched one under another name,
+            or the search trains or predicts, and measures nothing of a table.
         NasgymError: As `make_accuracy`, of another data set.
     """
-    if request.kind not in ("table", "surrogate") or not request.objectives:
+    if request.kind not in OF_TABLES:
+        _refuse_further(request, table)
+        return {}
+    if not request.objectives:
         return {}
     source = _source(request, space) if table is None else table
     searched = request.dataset or source.datasets[0]
@@ -137,7 +142,10 @@ def make_further(request: Request, space: SearchSpace, table: Table | None = Non
         quality, at, dataset = name.partition("@")
         if name == source.quality(searched).name:
             continue
-        owners = [owner for owner in source.datasets if source.quality(owner).name == quality and (not at or owner == dataset)]
+        everywhere = [owner for owner in source.datasets if source.quality(owner).name == quality]
+        owners = [owner for owner in everywhere if not at or owner == dataset]
+        if everywhere and not owners:
+            raise unknown_name("objective", name, [f"{quality}@{owner}" for owner in everywhere])
         if owners == [searched]:
             raise InvalidValue(f"objective {name!r} is the searched quality; name it {quality!r}.")
         if len(owners) > 1:
@@ -147,6 +155,18 @@ def make_further(request: Request, space: SearchSpace, table: Table | None = Non
         if owners:
             found[name] = ACCURACIES[request.kind](replace(request, dataset=owners[0]), space, table)
     return found
+
+
+def _refuse_further(request: Request, table: Table | None) -> None:
+    """Refuses qualities of a table where the search sees none of its numbers."""
+    named = {ACCURACY.name} if table is None else {ACCURACY.name, *(table.quality(owner).name for owner in table.datasets)}
+    for name in request.objectives:
+        quality, at, _ = name.partition("@")
+        if quality in named and (at or name != ACCURACY.name) and name not in (request.cost, *request.extra_costs):
+            raise InvalidValue(
+                f"objective {name!r} is a quality of a table, and accuracy={request.kind!r} measures {ACCURACY.name!r} only; "
+                "leave it out, or search by accuracy='table' or 'surrogate'."
+            )
 
 
 def _check_no_table(request: Request) -> None:
