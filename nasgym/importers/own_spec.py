@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nasgym.errors import DataError, InvalidValue, unknown_name
+from nasgym.errors import DataError, InvalidValue, UnknownName, unknown_name
 from nasgym.files.json_object import check_object, read_json
 from nasgym.importers.own_qualities import read_qualities
-from nasgym.quality import ACCURACY, Quality
+from nasgym.quality import ACCURACY, TAKEN, Quality
 from nasgym.registry import SPACES
 from nasgym.spaces.described import DescribedSpace, space_from_description
 from nasgym.spaces.space import ENUMERATION_LIMIT
@@ -137,6 +137,8 @@ def read_spec(path: Path) -> OwnSpec:
         return _parse(data)
     except InvalidValue as error:
         raise DataError(f"{path}: {error}") from None
+    except UnknownName as error:
+        raise UnknownName(f"{path}: {error}") from None
 
 
 def _parse(data: Any) -> OwnSpec:
@@ -200,6 +202,11 @@ def _accuracy(entry: Any, qualities: Mapping[str, Quality]) -> AccuracyColumns:
         raise InvalidValue(
             f"an entry of 'accuracies' says in which 'unit' the file has it, percent or fraction, got {entry!r}."
         )
+    if not quality.percent and not quality.unit and "unit" in entry:
+        raise InvalidValue(
+            f"an entry of 'accuracies' has \"unit\": {entry['unit']!r}, but {quality.name!r} of {dataset!r} has no unit; leave out "
+            "\"unit\", or give 'qualities' one."
+        )
     allowed = ("percent", "fraction") if quality.percent else (quality.unit,)
     unit = entry.get("unit", quality.unit)
     if unit not in allowed:
@@ -220,7 +227,10 @@ def _cost(entry: Any) -> CostColumn:
         raise InvalidValue(f"the scale of a cost is a number above 0, got {scale!r}.")
     hint = "a lower-case word with its unit, and for a measurement its device: latency_ms@my-phone"
     dataset = "*" if entry.get("dataset", "*") == "*" else _dataset(entry, "*")
-    return CostColumn(_text(entry, "column"), dataset, _text(entry, "name", COST_NAME, hint), float(scale))
+    name = _text(entry, "name", COST_NAME, hint)
+    if name in TAKEN:
+        raise InvalidValue(f"a cost cannot be called {name!r}, which means something else in results; name it otherwise.")
+    return CostColumn(_text(entry, "column"), dataset, name, float(scale))
 
 
 def _check_accuracies(accuracies: tuple[AccuracyColumns, ...]) -> None:

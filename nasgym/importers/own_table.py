@@ -167,9 +167,14 @@ def _kept(sheet: CsvFile, entry: AccuracyColumns) -> Floats:
     empty = np.isnan(values).all(axis=1)
     if empty.any():
         raise DataError(f"{sheet.where(int(empty.argmax()), entry.columns[0])}: no training seed has an accuracy.")
-    if entry.percent and quality == ACCURACY and np.nanmax(values) <= 1:
+    largest = float(np.nanmax(np.abs(values)))
+    # small errors in percent are no fractions where the spec says how large they may be
+    if entry.percent and largest <= 1 < one * max(abs(quality.low), abs(quality.high)):
+        small = (
+            f" If it is percent, give the {quality.words} its range in 'qualities', \"high\": 1." if quality != ACCURACY else ""
+        )
         raise DataError(
-            f"{sheet.path}: the largest number of {', '.join(entry.columns)} is {np.nanmax(values):g}, which looks like a "
-            'fraction, not like percent; say so in the spec: "unit": "fraction".'
+            f"{sheet.path}: the largest number of {', '.join(entry.columns)} is {largest:g}, which looks like a fraction, not like "
+            f'percent; say so in the spec: "unit": "fraction".{small}'
         )
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasgym.errors import NasgymError
+from nasgym.errors import DataError, NasgymError
 from nasgym.importers.own_table import import_own_table, read_own_table
 from nasgym.quality import ACCURACY, Quality
 from nasgym.tables.table_folder import find_table
@@ -104,10 +104,38 @@ def with_quality(**changes):
         ({"qualities": {"rooms": mixed.SPEC["qualities"]["rooms"]}}, "percent or fraction"),
         (
             {"accuracies": [{**mixed.SPEC["accuracies"][0], "unit": "percent"}, *mixed.SPEC["accuracies"][1:]]},
-            "unit of 'perplexity' 'percent'",
+            "\"unit\": 'percent', but 'perplexity' of 'wiki' has no unit; leave out \"unit\"",
         ),
+        (
+            {"accuracies": [*mixed.SPEC["accuracies"][:2], {**mixed.SPEC["accuracies"][2], "unit": "percent"}]},
+            "unit of 'negative_loss' 'percent'. Known: nats",
+        ),
+        ({"costs": [{"column": "img_s", "name": "hypervolume"}]}, "a cost cannot be called 'hypervolume'"),
+        (with_quality(name="igd_plus"), "a quality cannot be called 'igd_plus'"),
     ],
 )
 def test_a_spec_with_a_wrong_quality(tmp_path, spec, says):
-    with pytest.raises(NasgymError, match=says):
+    with pytest.raises(NasgymError, match=says) as caught:
         import_own_table(*mixed.write_files(tmp_path, **spec))
+    assert str(caught.value).startswith(f"{tmp_path / 'mixed.json'}: ")
+
+
+ERRORS = {"name": "top1_error", "direction": "min", "unit": "percent"}
+
+
+def fractions():
+    return [row | {"acc": row["acc"] / 100, "acc_test": row["acc_test"] / 100} for row in mixed.rows()]
+
+
+@pytest.mark.parametrize("quality", [ERRORS, {"name": "accuracy", "direction": "max", "unit": "percent", "high": 90}])
+def test_fractions_in_the_place_of_percent_are_refused_of_every_quality(tmp_path, quality):
+    files = mixed.write_files(tmp_path, fractions(), qualities={**mixed.SPEC["qualities"], "c100": quality})
+    with pytest.raises(DataError, match=r'number of acc is 0\.76, which looks like a fraction.*"unit": "fraction".*"high": 1'):
+        import_own_table(*files)
+
+
+def test_errors_below_one_percent_are_imported_with_their_range(tmp_path):
+    named = {**mixed.SPEC["qualities"], "c100": {**ERRORS, "high": 1}}
+    table = read_own_table(*mixed.write_files(tmp_path, fractions(), qualities=named))
+    assert table.quality("c100") == Quality("top1_error", "fraction", "min", 0, 0.01)
+    assert table.accuracy["c100", 2, "validation"].max() == pytest.approx(0.0076)
