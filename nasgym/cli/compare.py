@@ -53,6 +53,7 @@ def compare(
     measured.
     """
     from nasgym.compare.comparison import default_folder, former_folder, parse_seeds, parse_settings, plan_comparison
+    from nasgym.compare.runs import run_all, store_path
     from nasgym.registry import AGENTS
 
     for package in NEEDED:
@@ -65,12 +66,11 @@ def compare(
     if out is None and not folder.exists() and (former := former_folder(plan, problem)) is not None and former.exists():
         raise DataError(
             f"{former} has results of this comparison from when its oracle had another fingerprint; go on with what was measured "
-            f"there with --out {former}, or measure again with --out {folder}."
+            f"there after nasgym.ledger.store.Store({str(store_path(former))!r}).adopt_former(), with --out {former}, or measure "
+            f"again with --out {folder}."
         )
     if folder.exists() and not folder.is_dir():
         raise InvalidValue(f"--out {folder} is a file; name a folder.")
-
-    from nasgym.compare.runs import run_all
 
     try:
         with progress(f"{len(plan.agents)} agents x {len(plan.seeds)} seeds") as show:

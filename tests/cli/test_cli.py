@@ -82,7 +82,7 @@ def test_compare_says_where_results_of_a_former_fingerprint_are(call, tmp_path):
     (tmp_path / former).mkdir(parents=True)
     code, _, err = call("compare", *arguments)
     assert (code, err.count("\n")) == (2, 1)
-    assert f"--out {former}" in err
+    assert f"Store({str(former / 'evaluations.sqlite')!r}).adopt_former(), with --out {former}" in err
     assert f"--out {default_folder(plan)}" in err
     # and a store in there says so, too
     store = Store(tmp_path / former / "evaluations.sqlite")
