@@ -166,4 +166,6 @@ class _Stretch:
 
 def _stretches(space: SearchSpace) -> list[_Stretch]:
     stops = [] if space.stops is None else list(space.stops.options(space.layers).items())
+    # where a restriction left a stop no ending, the way leads over it to the next one that has some
+    stops = [(layer, ends) for layer, ends in stops if ends.any()]
     return [_Stretch(space, *stop, after) for stop, after in zip(stops, [*stops[1:], None], strict=False)]

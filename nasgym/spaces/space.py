@@ -185,7 +185,8 @@ class SearchSpace(DecisionRows):
         One edit changes one decision; decisions that it switches on take every combination, those
         that it switches off fall back to 0. An edit that changes the length ends an architecture
         one stop earlier, or lets it go on to the next stop and end there, in every way in which it
-        can end there (after the last stop it goes on to the last layer). The relation is symmetric.
+        can end there (after the last stop it goes on to the last layer). A stop that a restriction
+        left no ending is none of these. The relation is symmetric.
 
         Args:
             archs: ``(N, D)`` valid architectures.

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import chisquare
 
 import nasgym.spaces.layer as layer_file
@@ -18,6 +20,15 @@ from nasgym.spaces.nas_rl import NASRLSpace
 from tests.stopping import by_hand, chain_space, small_nas_rl
 from tests.tiny import completions_of, partial_archs, tiny_space
 
+
+def three_stops() -> SearchSpace:
+    """Four layers of two choices, and a stop after each but the last: 2 + 4 + 8 + 16 networks."""
+    layers = [Decision(name, ("x", "y"), "op") for name in "abcd"]
+    stops = [Decision(f"m{i}", ("stop", "more"), "depth") for i in (1, 2, 3)]
+    row = [layers[0], *(decision for pair in zip(stops, layers[1:], strict=True) for decision in pair)]
+    return SearchSpace("three", row, ends={stop.name: ("stop",) for stop in stops})
+
+
 KINDS = {
     "chain": chain_space,
     "nas-rl": small_nas_rl,
@@ -25,6 +36,10 @@ KINDS = {
     "chain-always": lambda: chain_space().restrict({"head": ["go"], "more": ["stop"]}),
     "nas-rl-narrow": lambda: small_nas_rl().restrict({"*.height": [5, 7], "layer3.from1": ["yes"]}),
     "nas-rl-whole": lambda: small_nas_rl().restrict({"*.more": ["more"]}),
+    "nas-rl-no-last": lambda: small_nas_rl().restrict({"layer3.more": ["more"]}),
+    "three": three_stops,
+    "three-no-middle": lambda: three_stops().restrict({"m2": ["more"]}),
+    "three-no-last": lambda: three_stops().restrict({"m3": ["more"]}),
 }
 SIZES = {
     "chain": 4 * (2 + 6 * (1 + 5)),
@@ -33,6 +48,10 @@ SIZES = {
     "chain-always": 4 * 6,
     "nas-rl-narrow": 2 * (1 + 4 * (1 + 4)),
     "nas-rl-whole": 3 * 6 * 12,
+    "nas-rl-no-last": 3 * (1 + 6 * 12),
+    "three": 2 + 4 + 8 + 16,
+    "three-no-middle": 2 + 8 + 16,
+    "three-no-last": 2 + 4 + 16,
 }
 
 
@@ -42,8 +61,12 @@ def space_named(name: str) -> SearchSpace:
 
 
 def passed(space: SearchSpace, arch: np.ndarray) -> int:
-    """How many stops an architecture goes on at."""
-    stops = [space.names.index(name) for name in space.ends]
+    """How many stops an architecture goes on at, of those at which any architecture ends."""
+    stops = [
+        column
+        for column, (decision, fine) in enumerate(zip(space.decisions, space.allowed, strict=True))
+        if any(fine[decision.index(label)] for label in space.ends.get(decision.name, ()))
+    ]
     return sum(
         bool(space.active(arch[None])[0, column])
         and space.decisions[column].choices[arch[column]] not in space.ends[space.names[column]]
@@ -168,7 +191,8 @@ def test_canonical_clears_what_stands_after_a_stop(name):
     forms = space.canonical(loose)
     np.testing.assert_array_equal(space.canonical(forms), forms)
     np.testing.assert_array_equal(forms, np.where(space.active(loose), loose, 0))
-    assert KINDS[name.split("-narrow")[0].removesuffix("-always").removesuffix("-whole")]().is_valid(forms).all()
+    whole = next(build for kind, build in KINDS.items() if name.startswith(kind))
+    assert whole().is_valid(forms).all()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -184,7 +208,15 @@ def test_neighbours_are_all_that_are_one_edit_away(name):
     assert pairs == {(j, i) for i, j in pairs}
 
 
-@pytest.mark.parametrize("name", ["chain", "nas-rl"])
+@pytest.mark.parametrize("name", KINDS)
+def test_edits_lead_from_any_architecture_to_any_other(name):
+    space = space_named(name)
+    found, owner = space.neighbours(space.enumerate())
+    edges = coo_array((np.ones(len(owner)), (owner, space.index_of(found))), shape=(space.size, space.size))
+    assert connected_components(edges, directed=False)[0] == 1
+
+
+@pytest.mark.parametrize("name", ["chain", "nas-rl", "nas-rl-no-last", "three-no-middle", "three-no-last"])
 def test_a_neighbour_can_be_one_stop_longer_or_shorter(name):
     space = space_named(name)
     found, owner = space.neighbours(space.enumerate())
