@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.block import Block, Zero, out_channels, out_size
@@ -37,10 +37,22 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """What joins the edges that come in."""
+    """What joins the edges that come in.
+
+    Attributes:
+        edges: The edges.
+        combine: ``"sum"`` adds up what they bring, ``"concat"`` puts their channels side by side.
+
+    Raises:
+        UnknownName: Edges are joined in no other way.
+    """
 
     edges: tuple[Edge, ...]
     combine: Combine = "sum"
+
+    def __post_init__(self) -> None:
+        if self.combine not in get_args(Combine):
+            raise unknown_name("combine of a node", self.combine, get_args(Combine))
 
 
 @dataclass(frozen=True)
@@ -137,8 +149,8 @@ class Place:
                 raise InvalidValue(f"a node of cell {self.cell.name!r} adds up {sorted(widths)} channels, which differ.")
 
     @cached_property
-    def edges(self) -> tuple[tuple[tuple[Block, ...], ...], ...]:
-        """The blocks of each edge of each node."""
+    def _built(self) -> tuple[tuple[tuple[tuple[Block, ...], ...], ...], tuple[int, ...]]:
+        """`edges` and `widths`: what stands on an edge depends on the width where it begins."""
         fits = self.fits or (1,) * self.cell.inputs
         widths, found = list(self.in_channels), []
         for node in self.cell.nodes:
@@ -151,16 +163,17 @@ class Place:
             outs = [out_channels(blocks[-1]) for blocks in edges]
             widths.append(sum(outs) if node.combine == "concat" else outs[0])
             found.append(tuple(edges))
-        return tuple(found)
+        return tuple(found), tuple(widths)
 
-    @cached_property
+    @property
+    def edges(self) -> tuple[tuple[tuple[Block, ...], ...], ...]:
+        """The blocks of each edge of each node."""
+        return self._built[0]
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels of each node, the inputs first."""
-        outs = [
-            sum(out_channels(blocks[-1]) for blocks in edges) if node.combine == "concat" else out_channels(edges[0][-1])
-            for node, edges in zip(self.cell.nodes, self.edges, strict=True)
-        ]
-        return (*self.in_channels, *outs)
+        return self._built[1]
 
     @cached_property
     def live(self) -> tuple[tuple[int, ...], ...]:

@@ -13,7 +13,8 @@ the weights of the block that is being run.
 * The schedule is the order of the nodes of the network's ONNX graph (`onnx_graph.plan_onnx`), for a
   batch of one image.
 * A tensor lives from the step that writes it to the last step that reads it; the image lives from
-  the start, the logits to the end. Its values have the width of the precision.
+  the start, the logits to the end. Its values have the width of the precision. What an identity
+  passes on is the same tensor.
 * Edges of a cell are run one after the other, in the order of its nodes, and added up as soon as
   there are two. Tensors that a later block reads live on.
 * In place, where nothing later reads their input, are batch normalisation, ReLU, ReLU6, h-swish and
@@ -62,7 +63,12 @@ def head_bytes(head: Head, precision: Precision = "float32") -> int:
 
 @lru_cache(maxsize=100_000)
 def block_peak(
-    block: Block | Place, *sizes: int, precision: Precision = "float32", kept: tuple[int, ...] = (), others: int = 0
+    block: Block | Place,
+    *sizes: int,
+    precision: Precision = "float32",
+    kept: tuple[int, ...] = (),
+    others: int = 0,
+    tensors: tuple[int, ...] = (),
 ) -> int:
     """Most bytes that are held while a block runs on an input of ``size x size``.
 
@@ -74,13 +80,15 @@ def block_peak(
         precision: Of weights and tensors.
         kept: The inputs, by position, that a later block reads again.
         others: Values of tensors that this block does not read and a later one does.
+        tensors: For each input of a cell, the number of its tensor: inputs of one number are there
+            once. By default, inputs are one tensor where they read the same block.
     """
     if isinstance(block, Place):
-        # inputs that are one tensor are there once
-        tensors = {back: channels * size**2 for back, channels, size in zip(block.reads, block.in_channels, sizes, strict=True)}
-        tape, numbers = Tape(*tensors.values()), {back: number for number, back in enumerate(tensors)}
-        out = tape.place(block, [numbers[back] for back in block.reads], sizes, precision)
-        kept = tuple(numbers[block.reads[position]] for position in kept)
+        given = tensors or block.reads
+        values = {one: channels * size**2 for one, channels, size in zip(given, block.in_channels, sizes, strict=True)}
+        tape, numbers = Tape(*values.values()), {one: number for number, one in enumerate(values)}
+        out = tape.place(block, [numbers[one] for one in given], sizes, precision)
+        kept = tuple(numbers[given[position]] for position in kept)
     else:
         tape = Tape(in_channels(block) * sizes[0] ** 2)
         out = tape.block(block, 0, sizes[0], precision)
@@ -133,8 +141,14 @@ def peak_memory_kb(plan: NetworkPlan, precision: Precision = "float32") -> float
         kept = tuple(position for position, tensor in read.items() if last[tensor] > number)
         waiting = {tensor for tensor in tensors[: number + 1] if tensor not in read.values() and last[tensor] > number}
         others = sum(values[tensor] for tensor in waiting)
-        most = max(most, block_peak(step.block, *step.sizes, precision=precision, kept=kept, others=others))
+        same = _numbered([tensors[number + 1 - back] for back in step.block.reads]) if isinstance(step.block, Place) else ()
+        most = max(most, block_peak(step.block, *step.sizes, precision=precision, kept=kept, others=others, tensors=same))
     return max(most, head_peak(plan.head, plan.size, precision)) / KB
+
+
+def _numbered(tensors: list[int]) -> tuple[int, ...]:
+    """The same numbers for the same tensors, from 0 on, so that equal places are computed once."""
+    return tuple(list(dict.fromkeys(tensors)).index(tensor) for tensor in tensors)
 
 
 def _reads(block: Block | Place) -> dict[int, int]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.operations import OPERATIONS
-from nasgym.networks.plan import Conv, Head, NetworkPlan, Norm
+from nasgym.networks.plan import Conv, Head, Identity, NetworkPlan, Norm
 
 # two inputs, brought to the cell's width first; reduced where the place has a stride; concatenated
 PNAS = Cell(
@@ -40,7 +40,10 @@ def tied_plan(image: tuple[int, int, int] = (1, 9, 9), width: int = 4, classes: 
 
 @st.composite
 def plans(draw: st.DrawFn, channels: int = 2) -> NetworkPlan:
-    """A random cell with one or two inputs, placed twice: as it is, and with a stride."""
+    """A random cell with one or two inputs, placed twice: as it is, and with a stride.
+
+    Before each place there may be an identity, which passes a tensor on.
+    """
     inputs = draw(st.integers(1, 2))
     nodes = []
     for number in range(inputs, inputs + draw(st.integers(1, 4))):
@@ -51,8 +54,11 @@ def plans(draw: st.DrawFn, channels: int = 2) -> NetworkPlan:
         nodes.append(Node(tuple(edges), draw(st.sampled_from(["sum", "sum", "concat"]))))
     cell = Cell("any", inputs, tuple(nodes))
     size, first, second = draw(st.integers(4, 9)), draw(st.sampled_from([2, 4])), draw(st.sampled_from([2, 4]))
-    one = Place(cell, (first,) * inputs, first, reads=(1,) * inputs)
-    before = (one.out_channels, first)[:inputs]
+    passed, again = draw(st.booleans()), draw(st.booleans())
+    one = Place(cell, (first,) * inputs, first, reads=(1, 2 if passed else 1)[:inputs])
+    before = (one.out_channels, one.out_channels if again else first)[:inputs]
     two = Place(cell, before, second, draw(st.sampled_from([1, 2])), reads=(1, 2)[:inputs])
+    stem = (Conv(channels, first, 3), *([Identity(first)] if passed else []))
+    between = (Identity(one.out_channels),) if again else ()
     head = Head(two.out_channels, 3, "relu")
-    return NetworkPlan("any", (channels, size, size), (Conv(channels, first, 3),), ((one,), (two,)), (), head)
+    return NetworkPlan("any", (channels, size, size), stem, ((one,), (*between, two)), (), head)

@@ -10,7 +10,7 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.count import block_macs, block_params, count_macs, count_params
 from nasgym.networks.memory import block_bytes, block_peak, peak_memory_kb
-from nasgym.networks.plan import Conv, Head, NetworkPlan, Norm
+from nasgym.networks.plan import Conv, Head, Identity, NetworkPlan, Norm
 from nasgym.networks.weights import random_weights, weight_shapes
 from tests.networks.cells import PNAS, plans, tied_plan
 from tests.networks.test_count import counted_by_torch
@@ -127,9 +127,26 @@ def test_what_a_later_cell_reads_again_is_held_meanwhile():
     (first,), (second,), _ = plan.layers
     alone = max(block_peak(first, 9, 9), block_peak(second, 9, 9)) / 1024
     assert peak_memory_kb(plan) > alone
-    # the stem's output lives on while the first cell runs, because the second one reads it
-    assert block_peak(first, 9, 9, kept=(0,)) >= block_peak(first, 9, 9)
-    assert block_peak(first, 9, 9, others=10) == block_peak(first, 9, 9) + 40
+    # four tensors of 4 channels and the 36 weights of a depthwise convolution; the stem's output is
+    # a fifth, where it lives on while the first cell runs, because the second one reads it
+    assert block_peak(first, 9, 9) == 4 * 4 * 4 * 81 + 4 * 36 == 5328
+    assert block_peak(first, 9, 9, kept=(0,)) == 4 * 5 * 4 * 81 + 4 * 36 == 6624
+    assert block_peak(first, 9, 9, others=10) == 5328 + 40
+
+
+def test_a_tensor_that_an_identity_passes_on_is_there_once():
+    """A cell that reads the stem, and the stem through an identity, holds one input."""
+    both = Cell("both", 2, (Node((Edge(0, "nor_conv_3x3"), Edge(1, "nor_conv_1x1"))),))
+
+    def plan(*reads):
+        places = (Identity(4),), (Place(both, (4, 4), 4, reads=reads),)
+        return NetworkPlan("passed", (1, 6, 6), (Conv(1, 4, 3),), places, (), Head(4, 2))
+
+    # while the second edge runs: its input, the first edge's output and its own; before that, the
+    # input, what the ReLU makes of it, the output and the weights of the 3x3 convolution
+    by_hand = 4 * (3 * 4 * 36) + 4 * (9 * 16 + 4)
+    assert [peak_memory_kb(plan(*reads)) * 1024 for reads in ((1, 1), (1, 2), (2, 1), (2, 2))] == [by_hand] * 4
+    agree(plan(1, 2))
 
 
 def test_errors_teach():
@@ -137,6 +154,8 @@ def test_errors_teach():
         Cell("c", 1, (Node((Edge(0, "nor_conv_3x4"),)),))
     with pytest.raises(InvalidValue, match="node 1 of cell 'c' reads node 1; it can read 0 to 0"):
         Cell("c", 1, (Node((Edge(1, "none"),)),))
+    with pytest.raises(UnknownName, match=r"unknown combine of a node 'add'\. Known: sum, concat"):
+        Node((Edge(0, "conv_1x1"), Edge(0, "conv_3x3")), "add")
     with pytest.raises(InvalidValue, match="has no edges"):
         Cell("c", 1, (Node(()),))
     with pytest.raises(InvalidValue, match="it needs one of each"):
