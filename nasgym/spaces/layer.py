@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
 from nasgym.spaces.decision import OPEN
+from nasgym.spaces.edits import CountedEdits, Edits, ListedEdits
 from nasgym.type_aliases import Archs, Bools, Ints
 
 __all__ = ["LISTED", "Layer"]
@@ -130,30 +131,44 @@ class Layer:
             )
 
     @cached_property
-    def _steps(self) -> tuple[Ints, Ints]:
+    def steps(self) -> tuple[Ints, Ints]:
         """``(k, c + 1)`` ways below all smaller choices, and ``(k,)`` ways below all choices."""
         self.check_numbered()
         below = np.array([list(accumulate(row, initial=0)) for row in self._weights], dtype=np.int64)
         return below, below[:, -1]
 
+    def filled(self, choices: Archs, kept: Bools, numbers: Ints, ways: Ints) -> Archs:
+        """Options of which some decisions are made, by number; `choices` are changed in place.
+
+        Args:
+            choices: ``(n, k)``.
+            kept: ``(n, k)`` which decisions keep their choice where they are active. Where others
+                are active, they take theirs from the number; what is inactive falls to 0.
+            numbers: ``(n,)`` which of its ways each row goes, in lexicographic order.
+            ways: ``(n,)`` how many there are.
+        """
+        below, total = self.steps
+        rest, active = numbers, np.ones(choices.shape, dtype=bool)
+        for column, parent in enumerate(self.parents):
+            if parent >= 0:
+                active[:, column] = active[:, parent] & self.switches[column, choices[:, parent]]
+            new = active[:, column] & ~kept[:, column]
+            # ways that are left for all the others, for one way of this decision and those below it
+            others = np.where(new, ways // total[column], 1)
+            choice = np.where(new, np.searchsorted(below[column], rest // others, side="right") - 1, 0)
+            choices[:, column] = np.where(active[:, column] & kept[:, column], choices[:, column], choice)
+            rest = np.where(new, rest - below[column, choice] * others, rest)
+            ways = np.where(new, (below[column, choice + 1] - below[column, choice]) * others, ways)
+        return choices
+
     def _choices(self, numbers: Ints) -> Archs:
         """As `choices`, computed: every decision in turn takes its share of the number."""
-        below, total = self._steps
         choices = np.zeros((len(numbers), len(self.sizes)), dtype=np.int8)
-        rest, ways = numbers.copy(), np.full(len(numbers), self.count, dtype=np.int64)
-        for column in range(len(self.sizes)):
-            active = self.active(choices[:, : column + 1])[:, column]
-            # ways that are left for all the others, for one way of this decision and those below it
-            others = np.where(active, ways // total[column], 1)
-            choice = np.where(active, np.searchsorted(below[column], rest // others, side="right") - 1, 0)
-            choices[:, column] = choice
-            rest = np.where(active, rest - below[column, choice] * others, rest)
-            ways = np.where(active, (below[column, choice + 1] - below[column, choice]) * others, ways)
-        return choices
+        return self.filled(choices, np.zeros(choices.shape, dtype=bool), numbers, np.full(len(numbers), self.count))
 
     def _numbers(self, choices: Archs) -> Ints:
         """As `numbers`, computed."""
-        below, total = self._steps
+        below, total = self.steps
         active = self.active(choices)
         numbers, ways = np.zeros(len(choices), dtype=np.int64), np.full(len(choices), self.count, dtype=np.int64)
         for column in range(len(self.sizes)):
@@ -185,40 +200,14 @@ class Layer:
             first_last.append(self.numbers(filled))
         return first_last[0], first_last[1]
 
-    def edits(self, choices: Archs) -> tuple[Archs, Ints]:
-        """Every option one edit away (`SearchSpace.neighbours`), in the order of their numbers.
+    @cached_property
+    def adjacency(self) -> Bools:
+        """``(m, m)`` which options are one edit apart; for layers of few options."""
+        active = self.active(self.options)
+        both = active[:, None, :] & active[None, :, :]
+        return np.asarray(((self.options[:, None] != self.options[None]) & both).sum(axis=2) == 1)
 
-        Args:
-            choices: ``(n, k)`` of options.
-
-        Returns:
-            ``(m, k)`` choices, and ``(m,)`` the row that each belongs to, ascending.
-        """
-        before = self.active(choices)
-        rows, owners = [choices[:0]], [np.zeros(0, dtype=np.int64)]
-        for column, size in enumerate(self.sizes):
-            for value in np.flatnonzero(self.allowed[column, :size]):
-                owner = np.flatnonzero(before[:, column] & (choices[:, column] != value))
-                changed = choices[owner]
-                changed[:, column] = value
-                for later in range(column + 1, len(self.sizes)):
-                    changed, owner = self._switched(changed, owner, before, later)
-                rows.append(changed)
-                owners.append(owner)
-        found, owner = np.concatenate(rows), np.concatenate(owners)
-        order = np.lexsort((self.numbers(found), owner))
-        return found[order], owner[order]
-
-    def _switched(self, rows: Archs, owner: Ints, before: Bools, column: int) -> tuple[Archs, Ints]:
-        """A decision that an edit switches on takes every choice; switched off, it falls to 0."""
-        if self.parents[column] < 0:
-            return rows, owner
-        now = self.active(rows)[:, column]
-        rows[~now, column] = 0
-        new = now & ~before[owner, column]
-        values = np.flatnonzero(self.allowed[column]).astype(np.int8)
-        times = np.where(new, len(values), 1)
-        many, nth = np.repeat(np.arange(len(rows)), times), np.arange(times.sum()) - np.repeat(times.cumsum() - times, times)
-        grown = rows[many]
-        grown[new[many], column] = values[nth[new[many]]]
-        return grown, owner[many]
+    @cached_property
+    def edits(self) -> Edits:
+        """The options that are one edit apart, looked up where the layer is small enough."""
+        return ListedEdits(self, self.adjacency) if self.is_listed else CountedEdits(self)

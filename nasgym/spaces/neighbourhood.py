@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasgym.errors import InvalidValue
+from nasgym.spaces.edits import Edits, ListedEdits
 from nasgym.type_aliases import Archs, Bools, Ints
 
 if TYPE_CHECKING:
@@ -16,31 +16,48 @@ if TYPE_CHECKING:
 
 __all__ = ["Neighbourhood"]
 
-# longer neighbours of one architecture that are written down
-MOST_LONGER = 1_000_000
+# neighbours of one architecture that are written down
+MOST_LISTED = 1_000_000
+# neighbours of the same length that one architecture can have; longer ones are as many at most
+MOST_COUNTED = 2**62
+# neighbours that are made at once
+AT_ONCE = 65_536
 
 
 class Neighbourhood:
     """The neighbours of N architectures (`SearchSpace.neighbours`), numbered for each of them.
 
     Those of the same length come first, by layer and number of option; then those that go on to the
-    next stop, then those that end at the stop before. Longer ones are many and are not listed until
-    somebody asks.
+    next stop, then those that end at the stop before. They may be many: they are counted, made by
+    number, and not listed until somebody asks.
 
     Args:
         space: The space.
         archs: ``(N, D)`` valid architectures.
 
     Raises:
-        InvalidValue: An architecture is not valid, or its longer neighbours cannot be numbered.
+        InvalidValue: An architecture is not valid, or its neighbours cannot be numbered.
     """
 
     def __init__(self, space: SearchSpace, archs: Archs) -> None:
         self._space, self._archs = space, archs
-        options = space.valid_options(archs)
+        self._options = options = space.valid_options(archs)
         self._stretches = _stretches(space)
         reached = None if space.stops is None else space.stops.reached(archs)
-        self._alike, self._owner = self._edited(options, reached)
+        self._edits: list[Edits] = [layer.edits for layer in space.layers]
+        for stretch in self._stretches:  # between going on and ending lies an edit of length
+            alike = (stretch.ends[:, None] == stretch.ends) & ~np.eye(len(stretch.ends), dtype=bool)
+            self._edits[stretch.first] = ListedEdits(space.layers[stretch.first], alike)
+        # neighbours of the same length, by the layer that is edited
+        counts = np.stack([edits.count(options[:, i]) for i, edits in enumerate(self._edits)], axis=1)
+        self._counts = counts if reached is None else np.where(reached, counts, 0)
+        most = self._counts.sum(axis=1, dtype=np.float64).max(initial=0)
+        if most >= MOST_COUNTED:
+            raise InvalidValue(
+                f"an architecture of {space.name!r} has {most:.3g} neighbours, too many to number in 64 bits; narrow the space "
+                "with restrict()."
+            )
+        self._ends = self._counts.cumsum(axis=1)
         if reached is None:
             return
         # which stretch an architecture can go on into, and which one it can take back; -1: none
@@ -52,34 +69,9 @@ class Neighbourhood:
         self._longer = np.array([*(stretch.count for stretch in self._stretches), 0])[self._ahead]
         self._shorter = np.array([*(len(stretch.endings) for stretch in self._stretches), 0])[self._behind]
 
-    def _edited(self, options: Ints, reached: Bools | None) -> tuple[Archs, Ints]:
-        """``(M, D)`` neighbours of the same length and ``(M,)`` the architecture of each."""
-        space, archs = self._space, self._archs
-        ends = {stretch.first: stretch.ends for stretch in self._stretches}
-        rows, owners = [archs[:0]], [np.zeros(0, dtype=np.int64)]
-        listed = all(layer.is_listed for layer in space.layers)
-        for i, layer in enumerate(space.layers):
-            if listed:
-                owner, option = np.nonzero(space.adjacency[i][options[:, i]])
-                choices = layer.options[option]
-            else:
-                choices, owner = layer.edits(archs[:, layer.slice])
-            if reached is not None:
-                real = reached[owner, i]
-                if i in ends:  # between going on and ending lies an edit of length
-                    real &= ends[i][layer.numbers(choices)] == ends[i][options[owner, i]]
-                choices, owner = choices[real], owner[real]
-            changed = archs[owner]
-            changed[:, layer.slice] = choices
-            rows.append(changed)
-            owners.append(owner)
-        owner = np.concatenate(owners)
-        order = np.argsort(owner, kind="stable")
-        return np.concatenate(rows)[order], owner[order]
-
-    @cached_property
+    @property
     def _same(self) -> Ints:
-        return np.bincount(self._owner, minlength=len(self._archs))
+        return self._ends[:, -1]
 
     @property
     def degree(self) -> Ints:
@@ -92,8 +84,13 @@ class Neighbourhood:
         `rows` are the ``(n,)`` architectures that they belong to.
         """
         found = self._archs[rows]
-        alike = numbers < self._same[rows]
-        found[alike] = self._alike[(self._same.cumsum() - self._same)[rows[alike]] + numbers[alike]]
+        layers = (numbers[:, None] >= self._ends[rows]).sum(axis=1)
+        alike = layers < len(self._edits)
+        for i, (layer, edits) in enumerate(zip(self._space.layers, self._edits, strict=True)):
+            here = np.flatnonzero(layers == i)
+            if len(here):
+                nth = numbers[here] - self._ends[rows[here], i] + self._counts[rows[here], i]
+                found[here, layer.slice] = edits.make(self._options[rows[here], i], nth)
         if not self._stretches:
             return found
         rest = numbers - self._same[rows]
@@ -110,18 +107,19 @@ class Neighbourhood:
         """``(M, D)`` all of them and ``(M,)`` the architecture of each, ascending.
 
         Raises:
-            InvalidValue: An architecture has too many longer neighbours.
+            InvalidValue: An architecture has too many.
         """
-        if not self._stretches:
-            return self._alike, self._owner
-        if len(self._longer) and self._longer.max() > MOST_LONGER:
+        degree = self.degree
+        if degree.max(initial=0) > MOST_LISTED:
             raise InvalidValue(
-                f"an architecture of {self._space.name!r} has {self._longer.max():,} neighbours that are longer, at most "
-                f"{MOST_LONGER:,} can be listed; narrow the space with restrict()."
+                f"an architecture of {self._space.name!r} has {degree.max():,} neighbours, at most {MOST_LISTED:,} can be "
+                "listed; narrow the space with restrict(), or draw some: mutate() lists none."
             )
-        owner = np.repeat(np.arange(len(self._archs)), self.degree)
-        first = (self.degree.cumsum() - self.degree)[owner]
-        return self.take(owner, np.arange(len(owner)) - first), owner
+        owner = np.repeat(np.arange(len(self._archs)), degree)
+        numbers = np.arange(len(owner)) - (degree.cumsum() - degree)[owner]
+        pieces = range(0, len(owner), AT_ONCE)
+        found = [self.take(owner[i : i + AT_ONCE], numbers[i : i + AT_ONCE]) for i in pieces]
+        return np.concatenate([self._archs[:0], *found]), owner
 
 
 class _Stretch:

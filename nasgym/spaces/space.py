@@ -174,9 +174,7 @@ class SearchSpace(DecisionRows):
                     f"layer {layer.name!r} of {self.name!r} has {layer.count:,} options, a table of pairs takes {LISTED:,}; "
                     "neighbours() needs none."
                 )
-            active = layer.active(layer.options)
-            both = active[:, None, :] & active[None, :, :]
-            tables.append(((layer.options[:, None] != layer.options[None]) & both).sum(axis=2) == 1)
+            tables.append(layer.adjacency)
         return tuple(tables)
 
     def neighbours(self, archs: Archs, *, distinct: bool = False) -> tuple[Archs, Ints]:
@@ -198,8 +196,8 @@ class SearchSpace(DecisionRows):
             order.
 
         Raises:
-            InvalidValue: An architecture is not valid in this space, or there are too many longer
-                ones to list.
+            InvalidValue: An architecture is not valid in this space, or has too many neighbours to
+                list.
         """
         archs = self.check(archs)
         found, owner = Neighbourhood(self, archs).listed()

@@ -16,6 +16,7 @@ from nasgym.oracles.oracle import AccuracyOracle, Measurements
 from nasgym.problems.problem import Problem
 from nasgym.rewards import Accuracy
 from nasgym.spaces import Decision, SearchSpace
+from nasgym.spaces.edits import CountedEdits, ListedEdits
 from nasgym.spaces.layer import Layer
 from tests.spaces.test_space import by_hand
 
@@ -53,10 +54,12 @@ def test_what_is_counted_and_computed_is_what_the_decisions_say(space, seed):
         np.testing.assert_array_equal(layer._numbers(layer.options), numbers)
         loose = rng.integers(0, layer.sizes, (20, len(layer.sizes))).astype(np.int8)
         np.testing.assert_array_equal(layer._numbers(loose), layer.rank[loose @ layer.radix])
-        found, owner = layer.edits(layer.options)
-        which, option = np.nonzero(space.adjacency[space.layers.index(layer)])
-        np.testing.assert_array_equal(owner, which)
-        np.testing.assert_array_equal(found, layer.options[option])
+        adjacent = space.adjacency[space.layers.index(layer)]
+        which, option = np.nonzero(adjacent)
+        nth = np.concatenate([np.arange(count) for count in adjacent.sum(axis=1)])
+        for edits in (ListedEdits(layer, adjacent), CountedEdits(layer)):
+            np.testing.assert_array_equal(edits.count(numbers), adjacent.sum(axis=1))
+            np.testing.assert_array_equal(edits.make(which, nth), layer.options[option])
 
 
 @settings(max_examples=40, deadline=None)

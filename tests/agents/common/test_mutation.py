@@ -171,7 +171,7 @@ def test_a_layer_of_a_million_options_is_mutated_without_a_list():
     # six layers go on to seven, with any of 64 x 2^6 options, or one of the six is edited
     assert set(space.lengths(children).tolist()) <= {space.lengths(shorter)[0], space.names.index("layer8.more") + 1}
     assert space.is_valid(children).all()
-    with pytest.raises(InvalidValue, match="neighbours that are longer"):
+    with pytest.raises(InvalidValue, match="1,048,794 neighbours, at most 1,000,000 can be listed"):
         space.neighbours(space.from_options(np.where(np.arange(len(space.layers)) == 22, 0, space.to_options(archs)))[:1])
 
 
