@@ -232,14 +232,18 @@ def make_picture(
         raise InvalidValue(f"a drawing shows one architecture, ({space.num_decisions},), got the shape {row.shape}.")
     rows = space.check(row[None], complete=False)
     rows = np.where(space.active(rows), rows, np.int8(0))
-    fits = [space.consistent(rows, i)[0] for i in range(len(space.layers))]
-    for layer, fit in zip(space.layers, fits, strict=True):
-        if not fit.any():
-            raise InvalidValue(f"{row.tolist()} is not an architecture of {space.name!r}: {layer.name!r} has no such option.")
+    reached = [True] * len(space.layers) if space.stops is None else space.stops.reached(rows)[0].tolist()
     # the network is drawn with the first option wherever several are left; such layers are then
     # marked open
-    filled = space.from_options(np.array([[fit.argmax() for fit in fits]]))[0]
-    is_open = [fit.sum() > 1 for fit in fits]
+    filled, is_open = np.zeros(space.num_decisions, dtype=np.int8), [False] * len(space.layers)
+    for i, layer in enumerate(space.layers):
+        if not reached[i]:
+            continue
+        count, filled[layer.slice] = layer.agreeing(rows[0, layer.slice])
+        if not count:
+            raise InvalidValue(f"{row.tolist()} is not an architecture of {space.name!r}: {layer.name!r} has no such option.")
+        is_open[i] = count > 1
+    filled = space.clear_inactive(filled[None])[0]
     body = _body(space, rows, filled, is_open)
     if next_layer is not None:
         body = _mark(body, next_layer, space.layers[next_layer].name)

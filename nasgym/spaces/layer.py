@@ -61,20 +61,46 @@ class Layer:
 
         0 where the choice is not allowed.
         """
-        weights = [[int(fine) for fine in row] for row in self.allowed]
+        return self._ways(self.allowed, [True] * len(self.sizes))
+
+    def _ways(self, allowed: Bools, idle: list[bool]) -> list[list[int]]:
+        """As `_weights` for other allowed choices; `idle` says which decisions can be inactive."""
+        weights, idle = [[int(fine) for fine in row] for row in allowed], list(idle)
         # a decision depends on earlier ones only: from the last to the first, all below is known
         for column in reversed(range(len(weights))):
             if (parent := self.parents[column]) >= 0:
-                below = sum(weights[column])
+                below, none = sum(weights[column]), int(idle[column])
                 pairs = zip(weights[parent], self.switches[column], strict=True)
-                weights[parent] = [weight * (below if on else 1) for weight, on in pairs]
+                weights[parent] = [weight * (below if on else none) for weight, on in pairs]
+                idle[parent] &= idle[column]
         return weights
 
     @cached_property
     def count(self) -> int:
         """Number of options; they are counted, not listed."""
-        roots = (row for row, parent in zip(self._weights, self.parents, strict=True) if parent < 0)
-        return math.prod(sum(row) for row in roots)
+        return self._product(self._weights)
+
+    def _product(self, weights: list[list[int]]) -> int:
+        return math.prod(sum(row) for row, parent in zip(weights, self.parents, strict=True) if parent < 0)
+
+    def agreeing(self, given: Archs) -> tuple[int, Archs]:
+        """How many options agree with one partial combination, and the first of them.
+
+        They are counted, not listed.
+
+        Args:
+            given: ``(k,)`` choices, ``-1`` where open, in any places.
+
+        Returns:
+            The number, and ``(k,)`` choices, which mean nothing where it is 0.
+        """
+        fine = self.allowed & ((given == OPEN)[:, None] | (given[:, None] == np.arange(self.allowed.shape[1])))
+        weights = self._ways(fine, (given <= 0).tolist())
+        first = np.zeros((1, len(self.sizes)), dtype=np.int8)
+        for column, row in enumerate(weights):
+            if self.active(first[:, : column + 1])[0, column]:
+                first[0, column] = np.argmax([weight > 0 for weight in row])
+        return self._product(weights), first[0]
 
     @cached_property
     def is_listed(self) -> bool:

@@ -24,6 +24,7 @@ from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import OnceForAllSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasgym.spaces.nas_rl import NASRLSpace
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
 from tests.networks.cells import tied_plan
@@ -220,6 +221,17 @@ def test_what_a_stop_leaves_out_is_drawn_as_none():
     assert [box.kind for box in make_picture(space, prefix).body.boxes] == ["choice", *["open"] * 4]
     with pytest.raises(InvalidValue, match="'b' has no such option"):
         make_picture(space.restrict({"b.width": [8]}), np.array([0, 0, 0, 1, 0, 0, 0, 0]))
+
+
+def test_a_layer_of_millions_of_options_is_drawn_without_a_list():
+    # its last layer has 4 x 4 x 4 x 2^19 options
+    space = NASRLSpace(max_layers=20)
+    text = draw_text(space, space.default)
+    assert "layer20" in text
+    arch = space.default
+    arch[-1] = -1
+    last = make_picture(space, arch).body.boxes[-1]
+    assert (last.name, last.kind, last.lines[-1]) == ("layer20", "open", "from19 ?")
 
 
 def test_foreign_labels_are_escaped_and_shown():

@@ -62,6 +62,23 @@ def test_what_is_counted_and_computed_is_what_the_decisions_say(space, seed):
             np.testing.assert_array_equal(edits.make(which, nth), layer.options[option])
 
 
+@settings(max_examples=60, deadline=None)
+@given(space=spaces(), seed=st.integers(0, 99))
+def test_options_that_agree_with_what_is_given_are_counted(space, seed):
+    rng = np.random.default_rng(seed)
+    for i, layer in enumerate(space.layers):
+        for _ in range(6):
+            # anything may be open, and what is given need not fit
+            given = rng.integers(-1, layer.sizes).astype(np.int8)
+            count, first = layer.agreeing(given)
+            row = np.full((1, space.num_decisions), -1, dtype=np.int8)
+            row[0, layer.slice] = given
+            fits = space.consistent(row, i)[0]
+            assert count == fits.sum()
+            if count:
+                np.testing.assert_array_equal(first, layer.options[fits.argmax()])
+
+
 @settings(max_examples=40, deadline=None)
 @given(space=spaces(), seed=st.integers(0, 99))
 def test_completions_are_the_rows_that_begin_alike(space, seed):
