@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from nasgym.errors import InvalidValue, unknown_name
 
-__all__ = ["OPEN", "Decision", "Label", "Role"]
+__all__ = ["OPEN", "Decision", "Label", "Role", "check_labels"]
 
 Label: TypeAlias = str | int | float
 Role: TypeAlias = Literal["op", "kernel", "expansion", "width", "depth", "skip", "input", "resolution"]
@@ -33,6 +34,9 @@ class Decision:
     active_if: tuple[str, tuple[Label, ...]] | None = None
 
     def __post_init__(self) -> None:
+        check_labels("Decision", self.name, self.choices)
+        if self.active_if is not None:
+            check_labels(f"the condition of {self.name!r}", self.active_if[0], self.active_if[1])
         if self.role not in get_args(Role):
             raise unknown_name("role", self.role, get_args(Role))
         if not 1 <= len(self.choices) <= 127:
@@ -46,3 +50,9 @@ class Decision:
             return self.choices.index(label)
         except ValueError:
             raise unknown_name(f"choice of {self.name!r}", label, self.choices) from None
+
+
+def check_labels(asked_by: str, name: str, labels: object) -> None:
+    """Raises `InvalidValue` where labels are no list; a text would be one of its letters."""
+    if isinstance(labels, str) or not isinstance(labels, Sequence):
+        raise InvalidValue(f"{asked_by} takes a list of labels for {name!r}, got {labels!r}; write [{labels!r}].")

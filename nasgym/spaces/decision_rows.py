@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.errors import InvalidValue, unknown_name
-from nasgym.spaces.decision import OPEN, Decision, Label
+from nasgym.spaces.decision import OPEN, Decision, Label, check_labels
 from nasgym.spaces.layer import Layer
 from nasgym.spaces.stops import Stops
 from nasgym.spaces.text_form import TextForm
@@ -61,8 +61,15 @@ class DecisionRows(TextForm):
         # one more column than choices: index -1 (open) reads the last one, "may become active"
         self._switch = np.ones((self.num_decisions, self.max_choices + 1), dtype=bool)
         self._set_conditions()
+        for stop, labels in (ends or {}).items():
+            check_labels("ends", stop, labels)
         self.ends = {stop: tuple(labels) for stop, labels in (ends or {}).items()}
         self.stops = Stops.of(self.name, self.decisions, self._layer_sizes, self.ends)
+        if default is not None and (isinstance(default, str) or len(default) != self.num_decisions):
+            raise InvalidValue(
+                f"the default of space {name!r} is a list of {self.num_decisions} labels, got {default!r}; write one for each of "
+                f"{', '.join(self.names)}."
+            )
         last = [len(decision.choices) - 1 for decision in self.decisions]
         wanted = last if default is None else [d.index(c) for d, c in zip(self.decisions, default, strict=True)]
         self._default = self.clear_inactive(np.array([wanted], dtype=np.int8))[0]
@@ -277,8 +284,7 @@ class DecisionRows(TextForm):
             narrowed.__dict__.pop(cached, None)
         allowed = self.allowed.copy()
         for pattern, labels in choices.items():
-            if isinstance(labels, str) or not isinstance(labels, Sequence):
-                raise InvalidValue(f"restrict takes a list of labels for {pattern!r}, got {labels!r}; write [{labels!r}].")
+            check_labels("restrict", pattern, labels)
             columns = [column for column, name in enumerate(self.names) if fnmatch.fnmatchcase(name, pattern)]
             if not columns:
                 raise unknown_name(f"decision of {self.name!r}", pattern, self.names)

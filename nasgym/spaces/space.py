@@ -52,7 +52,8 @@ class SearchSpace(DecisionRows):
 
     Raises:
         InvalidValue: A name is used twice, layers do not add up, `active_if` reaches into another
-            layer, or a stop is no layer of its own, the last layer, or never ends.
+            layer, a stop is no layer of its own, the last layer, or never ends, labels are a text
+            in place of a list, or the default has not one for each decision.
         UnknownName: `ends` names a decision or a label that does not exist.
     """
 

@@ -319,6 +319,8 @@ def test_a_large_space_is_sampled_but_not_enumerated():
         (lambda: SearchSpace("s", [Decision("a", (1,), "op")], layers=[("x", 2)]), "do not add up"),
         (lambda: SearchSpace("s", [Decision("a", (1, 2), "op"), Decision("b", (1,), "op", ("a", (2,)))]), "own layer"),
         (lambda: Decision("a", (), "op"), "0 choices"),
+        (lambda: Decision("a", "xyz", "op"), r"list of labels for 'a', got 'xyz'; write \['xyz'\]"),
+        (lambda: Decision("b", (0, 1), "op", ("a", "on")), r"condition of 'b' takes a list of labels for 'a'.*write \['on'\]"),
         (lambda: Decision("a", (1, 1), "op"), "twice"),
         (lambda: Decision("a", (1,), "opp"), "Did you mean 'op'"),
     ],
