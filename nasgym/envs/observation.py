@@ -83,11 +83,18 @@ class Observer:
         low, high = np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
         return gymnasium.spaces.Box(np.append(low, cost[0]), np.append(high, cost[1]), dtype=np.float32)
 
-    def observe(self, rows: Archs, at: Ints, targets: Floats | None = None) -> Observation:
-        """Fresh arrays: ``(N, W)`` float32, ``(N, T)`` int8, or a dict of ``(N, ...)`` arrays."""
+    def observe(self, rows: Archs, at: Ints, targets: Floats | None = None, least: Floats | None = None) -> Observation:
+        """Fresh arrays: ``(N, W)`` float32, ``(N, T)`` int8, or a dict of ``(N, ...)`` arrays.
+
+        Args:
+            rows: ``(N, T)`` what was decided.
+            at: ``(N,)`` steps made.
+            targets: ``(N,)`` one target for each instead of the problem's.
+            least: ``(N,)`` from `least`, where they are at hand.
+        """
         if self.kind == "tokens":
             return np.array(rows)
-        cost = self.cost_features(self._least(rows), targets)
+        cost = self.cost_features(self._least(rows) if least is None else least, targets)
         if self.kind == "dict":
             return {"cost": cost.astype(np.float32), "step": np.array(at, dtype=np.int64), "tokens": np.array(rows)}
         seen = np.zeros((len(rows), *(self.observation_space.shape or ())), dtype=np.float32)

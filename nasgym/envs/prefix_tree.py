@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -32,7 +33,18 @@ class PrefixTree:
 
     @classmethod
     def of(cls, space: SearchSpace) -> PrefixTree:
-        """The tree of a space that can be enumerated."""
+        """The tree of a space that can be enumerated, kept as long as the space is.
+
+        Every search of a problem plays the same space, so the arrays are shared and read-only.
+        """
+        if space not in _trees:
+            tree = _trees[space] = cls._grow(space)
+            for array in (tree.archs, tree.steps, tree.children):
+                array.setflags(write=False)
+        return _trees[space]
+
+    @classmethod
+    def _grow(cls, space: SearchSpace) -> PrefixTree:
         every, lengths = space.enumerate(), space.lengths(space.enumerate())
         # a row opens a new prefix of length t where it differs from the row before within its first
         # t decisions, unless it is complete by then
@@ -54,3 +66,6 @@ class PrefixTree:
             children[here, every[going, t]] = there
             archs[there[~last], : t + 1] = every[going[~last], : t + 1]
         return cls(archs, np.repeat(np.arange(space.num_decisions + 1), counts), children)
+
+
+_trees: WeakKeyDictionary[SearchSpace, PrefixTree] = WeakKeyDictionary()

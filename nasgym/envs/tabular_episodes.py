@@ -52,7 +52,11 @@ class TabularEpisodes:
         self._following = self._follow_table(children)
         # look-ups for an episode's own target begin from what is legal, and rule out more
         self._following_any = self._following if children is tree.children else self._follow_table(tree.children)
-        seen = [observer.observe(self._rows[chunk], self._steps[chunk]) for chunk in _chunks(len(self._rows))]
+        least = self._least if observer.has_target and observer.sees_cost else None
+        seen = [
+            observer.observe(self._rows[chunk], self._steps[chunk], least=None if least is None else least[chunk])
+            for chunk in _chunks(len(self._rows))
+        ]
         self._observations = map_arrays(lambda *parts: np.concatenate(parts), *seen)
         self._masks = self._mask_table(children)
         levels = [self._masks[: self._first_illegal][tree.steps == t] for t in range(self._last + 1)]
