@@ -21,8 +21,8 @@ def key_of(block: Block | Place, size: int) -> BlockKey | None:
     """The key of a plan's block for a ``size x size`` input; None for an identity, which is free.
 
     Raises:
-        InvalidValue: It is a cell, a grouped convolution or another block for which device files
-            have no key.
+        InvalidValue: It is a cell, a convolution that is grouped, dilated, not normalised or comes
+            after its activation, or another block for which device files have no key.
     """
     after = out_size(size, block)
     match block:
@@ -33,8 +33,8 @@ def key_of(block: Block | Place, size: int) -> BlockKey | None:
         case Pool():
             return BlockKey("pool", size, block.channels, after, block.channels, kernel=block.kernel, stride=block.stride)
         case Conv():
-            if block.groups != 1:
-                raise InvalidValue(f"device files have no key for a convolution in {block.groups} groups: {block}.")
+            if special := _special(block):
+                raise InvalidValue(f"device files have no key for a convolution {special}: {block}.")
             op, mid = "conv", 0
         case MBConv():
             op, mid = "mbconv", block.mid_channels
@@ -50,6 +50,17 @@ def key_of(block: Block | Place, size: int) -> BlockKey | None:
         se=int(block.se_channels > 0),
         act=_act(block.activation),
     )
+
+
+def _special(block: Conv) -> str:
+    """What a key does not say of a convolution, or nothing."""
+    traits = {
+        f"in {block.groups} groups": block.groups != 1,
+        f"with dilation {block.dilation}": block.dilation != 1,
+        "without a normalisation": not block.norm,
+        "after its activation": block.order == "pre",
+    }
+    return ", ".join(trait for trait, has in traits.items() if has)
 
 
 def head_key(head: Head, size: int) -> BlockKey:

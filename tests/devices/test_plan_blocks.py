@@ -66,9 +66,17 @@ def test_key_of_a_block() -> None:
     assert out_size(112, MBConv(16, 64, 24, 5, 2)) == 56
 
 
-def test_a_grouped_convolution_has_no_key() -> None:
-    with pytest.raises(InvalidValue, match="2 groups"):
-        key_of(Conv(8, 8, 3, groups=2), 4)
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        (Conv(8, 8, 3, groups=2), "in 2 groups: "),
+        (Conv(8, 8, 3, order="pre"), "after its activation: "),
+        (Conv(8, 8, 3, dilation=2, norm=False), "with dilation 2, without a normalisation: "),
+    ],
+)
+def test_a_convolution_that_a_key_would_not_tell_from_a_usual_one_has_none(block: Conv, said: str) -> None:
+    with pytest.raises(InvalidValue, match=f"no key for a convolution {said}"):
+        key_of(block, 4)
 
 
 def test_mnasnet_latencies_do_not_add_up() -> None:
