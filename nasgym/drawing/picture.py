@@ -370,8 +370,22 @@ def _side(size: int, is_open: bool) -> str:
 
 def _alike(blocks: Sequence[Block | Place]) -> bool:
     """Whether blocks differ in their shapes only."""
-    shapes = {(type(b), b.kernel, b.mid_channels / b.in_channels) for b in blocks if isinstance(b, MBConv)}
-    return len(shapes) <= 1
+    return len({_kind(block) for block in blocks}) <= 1
+
+
+def _kind(block: Block | Place) -> tuple[object, ...]:
+    """What blocks have in common that differ in their shapes only."""
+    match block:
+        case Place():
+            return Place, block.cell
+        case MBConv():
+            return MBConv, block.kernel, block.mid_channels / block.in_channels
+        case Conv():
+            return Conv, block.kernel
+        case Pool():
+            return Pool, block.kernel, block.kind
+        case _:
+            return (type(block),)
 
 
 def _block(name: str, blocks: Sequence[Block | Place], output: str, macs: int | None) -> Box:
@@ -379,7 +393,7 @@ def _block(name: str, blocks: Sequence[Block | Place], output: str, macs: int | 
     block, times = blocks[0], f" ×{len(blocks)}" if len(blocks) > 1 else ""
     if isinstance(block, Place):
         more = () if block.stride == 1 else (f"stride {block.stride}",)
-        return Box(name, block.cell.name, more, "choice", output, macs)
+        return Box(name, block.cell.name + times, more, "choice", output, macs)
     if isinstance(block, Identity):
         return Box(name, "identity", (), "identity", output, macs)
     if isinstance(block, Zero):
@@ -388,7 +402,7 @@ def _block(name: str, blocks: Sequence[Block | Place], output: str, macs: int | 
         return Box(name, "norm", () if block.activation == "none" else (block.activation,), "fixed", output, macs)
     stride = () if block.stride == 1 else (f"stride {block.stride}",)
     if isinstance(block, Pool):
-        return Box(name, f"{block.kind} pool", (f"{block.kernel}×{block.kernel}", *stride), "pool", output, macs)
+        return Box(name, f"{block.kind} pool{times}", (f"{block.kernel}×{block.kernel}", *stride), "pool", output, macs)
     parts = ("SE" if block.se_channels else "", {"hswish": "h-swish", "swish": "swish"}.get(block.activation, ""))
     details = ", ".join(filter(None, parts))
     more = (*stride, *((details,) if details else ()))

@@ -15,7 +15,7 @@ from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.count import count_macs
 from nasgym.networks.named import named_plan
 from nasgym.networks.operations import OPERATIONS
-from nasgym.networks.plan import Head, NetworkPlan
+from nasgym.networks.plan import Conv, Head, MBConv, NetworkPlan, Pool
 from nasgym.networks.scale import IMAGENET
 from nasgym.networks.space_plans import has_own_images, plan_of, planned_spaces, published_scale
 from nasgym.oracles.cost.counted import counted_cost
@@ -297,6 +297,31 @@ def test_equal_cells_in_a_row_share_a_box():
     boxes = plan_picture(plan).body.chain.boxes
     assert [box.name for box in boxes][2:7] == ["layer1–5", "layer6", "layer7–11", "layer12", "layer13–17"]  # noqa: RUF001 - as it is drawn
     assert [box.title for box in boxes][2:7:2] == ["cell ×5"] * 3  # noqa: RUF001 - as it is drawn
+    assert sum(box.macs for box in boxes) == count_macs(plan)
+
+
+def titles(*blocks):
+    """What the boxes of one layer say; blocks of four channels."""
+    plan = NetworkPlan("one", (4, 8, 8), (), (blocks,), (), Head(4, 2))
+    return [box.title for box in plan_picture(plan).body.boxes][1:-1]
+
+
+def test_blocks_of_a_layer_share_a_box_where_they_are_alike():
+    conv, wide, pool = Conv(4, 4, 3), Conv(4, 4, 5), Pool(4, 3)
+    assert titles(conv, conv, conv) == ["conv 3×3 ×3"]  # noqa: RUF001 - as it is drawn
+    assert titles(conv, wide, pool) == ["conv 3×3", "conv 5×5", "avg pool"]  # noqa: RUF001 - as it is drawn
+    assert titles(pool, pool) == ["avg pool ×2"]  # noqa: RUF001 - as it is drawn
+    assert titles(pool, Pool(4, 3, 1, "max")) == ["avg pool", "max pool"]
+    assert titles(MBConv(4, 12, 4, 3), MBConv(4, 12, 4, 3)) == ["MBConv ×2"]  # noqa: RUF001 - as it is drawn
+    assert titles(MBConv(4, 12, 4, 3), conv) == ["MBConv", "conv 3×3"]  # noqa: RUF001 - as it is drawn
+
+
+def test_places_of_a_layer_share_a_box_where_their_cell_is_the_same():
+    one, other = (Cell(name, 1, (Node((Edge(0, "nor_conv_3x3"),)),)) for name in ("one", "other"))
+    layer = tuple(Place(cell, (4,), 4) for cell in (one, other))
+    plan = NetworkPlan("mixed", (4, 8, 8), (), (layer, (layer[0],) * 2), (), Head(4, 2))
+    boxes = plan_picture(plan).body.chain.boxes
+    assert [box.title for box in boxes][1:-1] == ["one", "other", "one ×2"]  # noqa: RUF001 - as it is drawn
     assert sum(box.macs for box in boxes) == count_macs(plan)
 
 
