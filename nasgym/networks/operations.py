@@ -1,7 +1,14 @@
 """The operations that the edges of a cell may have, by name, as blocks.
 
-Names and networks are those of their publications: NATS-Bench (2009.00437; `D-X-Y/AutoDL-Projects`,
-`cell_operations.py`) and DARTS (1806.09055; `quark0/darts`, `operations.py`).
+Names and networks are those of NATS-Bench (2009.00437; `D-X-Y/AutoDL-Projects`,
+`cell_operations.py`) and, of separable and dilated convolutions, DARTS (1806.09055; `quark0/darts`,
+`operations.py`), but for these:
+
+* A strided `skip_connect` is one strided 1x1 convolution. There it is a factorised reduction: a
+  ReLU, and two such convolutions with half of the channels each, one a pixel aside.
+* Poolings are those of NATS-Bench; in DARTS's cells a normalisation follows them.
+* `conv_1x1` and `conv_3x3`, convolution, normalisation and ReLU, are in neither.
+* Without a stride, `avg_down_conv_1x1` is its 1x1 convolution alone.
 """
 
 from __future__ import annotations
@@ -49,14 +56,17 @@ def _averaged(before: int, after: int, stride: int) -> tuple[Block, ...]:
 
 
 def _separable(kernel: int, *, times: int = 2, dilation: int = 1) -> Operation:
-    """ReLU, depthwise and 1x1 convolution, normalisation; `times` in a row, the first strided."""
+    """ReLU, depthwise and 1x1 convolution, normalisation; `times` in a row.
+
+    The first one has the stride, and the last one changes the channels.
+    """
 
     def blocks(before: int, after: int, stride: int) -> tuple[Block, ...]:
         found: list[Block] = []
         for number in range(times):
-            width, step = (after, 1) if number else (before, stride)
-            found.append(Conv(width, width, kernel, step, width, order="pre", norm=False, dilation=dilation))
-            found.append(Conv(width, after, 1, activation="none"))
+            step, out = 1 if number else stride, after if number == times - 1 else before
+            found.append(Conv(before, before, kernel, step, before, order="pre", norm=False, dilation=dilation))
+            found.append(Conv(before, out, 1, activation="none"))
         return tuple(found)
 
     return blocks

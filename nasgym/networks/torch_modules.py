@@ -205,7 +205,8 @@ def initialise(module: nn.Sequential, generator: torch.Generator) -> None:
     """Fills the weights from a generator, in the order of ``parameters()``.
 
     Convolutions N(0, 2 / fan_in), the classifier N(0, 1 / fan_in), biases 0, batch-normalisation
-    scale 1, but 0 at the end of residual blocks, which therefore begin as the identity.
+    scale 1, but 0 at the end of MBConv blocks with a residual, which therefore begin as the
+    identity.
     """
     for child in module.modules():
         if isinstance(child, nn.Conv2d):

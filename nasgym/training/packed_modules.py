@@ -43,8 +43,7 @@ class PackedNetwork(nn.Module):
             training seeds).
 
     Raises:
-        InvalidValue: The plans do not agree, or have what cannot be packed (grouped convolutions,
-            pooling, several input channels).
+        InvalidValue: The plans do not agree, or read images of several channels.
     """
 
     def __init__(self, plans: Sequence[NetworkPlan]) -> None:

@@ -10,6 +10,7 @@ from nasgym.errors import InvalidValue, UnknownName
 from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.count import block_macs, block_params, count_macs, count_params
 from nasgym.networks.memory import block_bytes, block_peak, peak_memory_kb
+from nasgym.networks.operations import OPERATIONS
 from nasgym.networks.plan import Conv, Head, Identity, NetworkPlan, Norm
 from nasgym.networks.weights import random_weights, weight_shapes
 from tests.networks.cells import PNAS, plans, tied_plan
@@ -147,6 +148,18 @@ def test_a_tensor_that_an_identity_passes_on_is_there_once():
     by_hand = 4 * (3 * 4 * 36) + 4 * (9 * 16 + 4)
     assert [peak_memory_kb(plan(*reads)) * 1024 for reads in ((1, 1), (1, 2), (2, 1), (2, 2))] == [by_hand] * 4
     agree(plan(1, 2))
+
+
+@pytest.mark.parametrize(("op", "kernel", "dilation"), [("sep_conv_3x3", 3, 1), ("sep_conv_5x5", 5, 1), ("dil_conv_5x5", 5, 2)])
+def test_separable_convolutions_are_those_of_darts(op, kernel, dilation):
+    """`quark0/darts`, operations.py: the last 1x1 convolution alone changes the channels."""
+
+    def half(after, stride):
+        depthwise = Conv(4, 4, kernel, stride, 4, order="pre", norm=False, dilation=dilation)
+        return depthwise, Conv(4, after, 1, activation="none")
+
+    wanted = half(6, 2) if dilation == 2 else (*half(4, 2), *half(6, 1))
+    assert OPERATIONS[op](4, 6, 2) == wanted
 
 
 def test_errors_teach():
