@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasgym.errors import InvalidValue
 from nasgym.networks.cell import Cell, Edge, Node, Place
 from nasgym.networks.plan import Conv, Head, NetworkPlan, Norm
 from nasgym.networks.scale import Scale
@@ -34,7 +35,14 @@ BEST = ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_3x3", "skip_connect", "nor_con
 
 
 def nats_cell(ops: Sequence[str]) -> Cell:
-    """The cell of four nodes with one operation on each of `EDGES`; nodes add up what comes in."""
+    """The cell of four nodes with one operation on each of `EDGES`; nodes add up what comes in.
+
+    Raises:
+        InvalidValue: There are more or fewer operations than edges.
+        UnknownName: There is no such operation.
+    """
+    if len(ops) != len(EDGES):
+        raise InvalidValue(f"a cell of NATS-Bench has {len(EDGES)} operations, one an edge, got {len(ops)}: {', '.join(ops)}.")
     nodes = [
         Node(tuple(Edge(source, op) for (source, end), op in zip(EDGES, ops, strict=True) if end == target))
         for target in (1, 2, 3)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nasgym.errors import InvalidValue
 from nasgym.networks.count import count_macs, count_params
 from nasgym.networks.memory import peak_memory_kb, size_kb
-from nasgym.networks.nats_bench import DATASETS, size_plan, topology_plan
+from nasgym.networks.nats_bench import DATASETS, nats_cell, size_plan, topology_plan
 from nasgym.networks.plan import Conv, Identity, Pool, Zero
 from nasgym.networks.scale import DIGITS
 from nasgym.networks.space_plans import dataset_scale, has_layers, plan_of, published_scale
@@ -91,6 +92,20 @@ def test_torch_counts_the_same(space):
         macs, params = counted_by_torch(plan)
         # the publication counts the classifier's bias, too
         assert (count_macs(plan), count_params(plan)) == (macs + 10, params)
+
+
+@pytest.mark.parametrize("name", counted_names(TSS))
+def test_terms_of_a_restricted_topology_space_are_those_of_the_options_that_are_left(name):
+    narrow = TSS.restrict({TSS.names[0]: ["nor_conv_3x3"], TSS.names[3]: ["skip_connect", "avg_pool_3x3"]})
+    archs = narrow.sample(np.random.default_rng(0), 20)
+    np.testing.assert_allclose(counted_cost(narrow, name).cost(archs), counted_cost(TSS, name).cost(archs), rtol=1e-12)
+
+
+def test_a_cell_has_one_operation_on_each_edge():
+    with pytest.raises(InvalidValue, match="has 6 operations, one an edge, got 5: none, none, none, none, none"):
+        nats_cell(["none"] * 5)
+    with pytest.raises(InvalidValue, match="got 7"):
+        nats_cell(["none"] * 7)
 
 
 def test_skeletons():

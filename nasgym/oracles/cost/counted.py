@@ -26,7 +26,7 @@ from nasgym.spaces.mobile_mnasnet import MnasNetSpace
 from nasgym.spaces.mobile_ofa import RESOLUTIONS, OnceForAllSpace
 from nasgym.spaces.nats_bench import WIDTHS, SizeSpace, TopologySpace
 from nasgym.spaces.space import SearchSpace
-from nasgym.type_aliases import Archs
+from nasgym.type_aliases import Ints
 
 __all__ = ["COUNTED", "MEASURES", "MEMORY", "Measure", "counted_cost", "counted_names", "counted_of"]
 
@@ -239,19 +239,23 @@ def _scale_of(dataset: str) -> Scale:
 
 
 def _topology_cost(space: TopologySpace, name: str, scale: Scale) -> ChainCost:
-    """Every edge adds a term of its own in each place of the cell; ``none`` adds nothing."""
-    measure, empty = MEASURES[name], np.zeros(space.num_decisions, dtype=np.int8)
+    """Every edge adds a term of its own in each place of the cell; ``none`` adds nothing.
 
-    def counted(arch: Archs) -> float:
-        fixed, layers = measure.terms(plan_of(space, arch, scale))
+    Terms are what an option adds to the first one of its edge.
+    """
+    measure, first = MEASURES[name], np.zeros(space.num_decisions, dtype=np.int64)
+
+    def counted(options: Ints) -> float:
+        # of a restricted space, too, the options are those that are left
+        fixed, layers = measure.terms(plan_of(space, space.from_options(options[None])[0], scale))
         return measure.join(fixed, *layers)
 
-    constant, unary = counted(empty), [np.zeros(layer.count) for layer in space.layers]
+    constant, unary = counted(first), [np.zeros(layer.count) for layer in space.layers]
     for index, terms in enumerate(unary):
         for option in range(len(terms)):
-            arch = empty.copy()
-            arch[index] = option
-            terms[option] = counted(arch) - constant
+            options = first.copy()
+            options[index] = option
+            terms[option] = counted(options) - constant
     return ChainCost(space, name, constant, unary)
 
 
