@@ -16,7 +16,7 @@ def test_every_prefix_stands_once_and_leads_to_its_continuations():
     space = tiny_space()
     tree = PrefixTree.of(space)
     every = space.enumerate()
-    wanted = {tuple([*row[:t], *[-1] * (len(row) - t)]) for row in every.tolist() for t in range(len(row) + 1)}
+    wanted = {(*row[:t], *[-1] * (len(row) - t)) for row in every.tolist() for t in range(len(row) + 1)}
     assert {tuple(row) for row in tree.archs.tolist()} == wanted
     assert len(tree.archs) == len(wanted)
     np.testing.assert_array_equal(tree.archs[-len(every) :], every)
