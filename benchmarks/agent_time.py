@@ -27,19 +27,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 HERE = Path(__file__).resolve()
+
+if TYPE_CHECKING:
+    from nasgym.problems.problem import Problem
+
 TABLES = ("nasgym/NASBenchMacro-v0", "nasgym/Digits-v0")
 LIBRARIES = ("/stable_baselines3/", "/sb3_contrib/", "/torch/")
 EVALUATIONS = 300
 
 
+@cache
+def _problem(env_id: str) -> Problem:
+    """One problem for all searches, as a worker of ``nasgym compare`` has it."""
+    import nasgym
+
+    return nasgym.make_problem(env_id)
+
+
 def search(agent: str, env_id: str, seed: int) -> float:
     """Own processor seconds per evaluation of one search."""
-    import nasgym
     from nasgym.agents import make_agent
     from nasgym.ledger import Budget, Ledger
 
@@ -53,7 +66,7 @@ def search(agent: str, env_id: str, seed: int) -> float:
             finally:
                 self.inside += time.process_time() - start
 
-    ledger = Timed(nasgym.make_problem(env_id), Budget("total", EVALUATIONS), seed=seed)
+    ledger = Timed(_problem(env_id), Budget("total", EVALUATIONS), seed=seed)
     start = time.process_time()
     make_agent(agent).search(ledger, seed=seed)
     return (time.process_time() - start - ledger.inside) / EVALUATIONS
@@ -66,7 +79,7 @@ def outside_share(env_id: str, seed: int) -> float:
     from nasgym.ledger import Budget, Ledger
 
     root = str(Path(nasgym.__file__).resolve().parents[1]) + "/"
-    ledger = Ledger(nasgym.make_problem(env_id), Budget("total", EVALUATIONS), seed=seed)
+    ledger = Ledger(_problem(env_id), Budget("total", EVALUATIONS), seed=seed)
     profile = cProfile.Profile(time.process_time)
     profile.runcall(make_agent("ppo").search, ledger, seed=seed)
     stats = pstats.Stats(profile)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from nasgym.spaces.decision import OPEN
 from nasgym.spaces.space import SearchSpace
-from nasgym.type_aliases import Archs, Ints
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["PrefixTree"]
 
@@ -25,11 +25,13 @@ class PrefixTree:
         steps: ``(S,)`` decisions made, D where the architecture is complete.
         children: ``(S - size, max_choices)`` number of the prefix with one more decision, -1 where
             that is illegal. A stop leads to the complete architecture.
+        kept: What was computed for all prefixes, by the fingerprint of what computed it.
     """
 
     archs: Archs
     steps: Ints
     children: Ints
+    kept: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, space: SearchSpace) -> PrefixTree:

@@ -88,7 +88,14 @@ class TabularEpisodes:
 
     @cached_property
     def _least(self) -> Floats:
-        return self._of_states(lambda archs: self._observer.evaluator.cost_bounds(archs)[0])
+        evaluator, kept = self._observer.evaluator, self._tree.kept
+        cost = evaluator.cost_fingerprint
+        if cost is None or not evaluator.free_costs:
+            return self._of_states(lambda archs: evaluator.cost_bounds(archs)[0])
+        if cost not in kept:
+            kept[cost] = self._of_states(lambda archs: evaluator.cost_bounds(archs)[0])
+            kept[cost].setflags(write=False)
+        return kept[cost]
 
     @cached_property
     def _cheapest(self) -> Floats:

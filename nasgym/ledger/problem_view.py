@@ -60,6 +60,11 @@ class ProblemView:
         return self._problem.cost_name
 
     @property
+    def cost_fingerprint(self) -> str | None:
+        """Fingerprint of the primary cost, or None."""
+        return self._problem.cost_fingerprint
+
+    @property
     def invalid_reward(self) -> float:
         """Reward of an illegal action."""
         return self._problem.invalid_reward

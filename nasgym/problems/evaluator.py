@@ -46,6 +46,10 @@ class Evaluator(Protocol):
         """Name of the primary cost, or None."""
 
     @property
+    def cost_fingerprint(self) -> str | None:
+        """Fingerprint of the primary cost, or None; equal ones have equal costs and bounds."""
+
+    @property
     def invalid_reward(self) -> float:
         """Reward of an illegal action."""
 

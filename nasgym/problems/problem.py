@@ -355,6 +355,11 @@ class Problem(ExactAnswers):
         return not self.fixed
 
     @property
+    def cost_fingerprint(self) -> str | None:
+        """Fingerprint of the primary cost, or None."""
+        return None if self.cost_name is None else self.cost_oracles[self.cost_name].fingerprint
+
+    @property
     def free_costs(self) -> bool:
         """Whether costs can be asked for without paying: counted, tables, look-up tables."""
         return all(oracle.free for oracle in self.cost_oracles.values())

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from nasgym.envs.prefix_tree import PrefixTree
+from nasgym.problems.problem import Problem
+from nasgym.rewards import Constrained
 from tests.tiny import tiny_space
 
 
@@ -28,6 +30,22 @@ def test_every_prefix_stands_once_and_leads_to_its_continuations():
             longer = tree.archs[number].copy()
             longer[step] = choice
             np.testing.assert_array_equal(tree.archs[children[choice]], longer)
+
+
+def test_bounds_of_prefixes_are_those_of_the_cost_that_asks():
+    from nasgym.envs.core import EnvCore
+    from nasgym.envs.episodes import make_episodes
+    from tests.tiny import tiny_problem
+
+    one = tiny_problem(rule=Constrained(), target=20.0)
+    costs = list(one.cost_oracles.values())
+    # the same space, and another primary cost
+    other = Problem(one.space, one.accuracy, costs[::-1], Constrained(), target=20.0)
+    for problem in (one, other, one):
+        episodes = make_episodes(EnvCore.open(problem).observer, 1)
+        tree = PrefixTree.of(problem.space)
+        np.testing.assert_array_equal(episodes._least[: len(tree.archs)], problem.cost_bounds(tree.archs)[0])
+    assert set(tree.kept) == {cost.fingerprint for cost in costs}
 
 
 def test_a_space_has_one_tree_that_nobody_can_change_and_that_goes_with_it():
