@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
@@ -75,9 +76,13 @@ class Agent(ABC):
     replayed. It need not stop by itself: `BudgetExhausted` ends it. Its answer is the best that it
     evaluated, unless it recommends something else: with `Ledger.recommend` while it searches, or
     with `_recommend` when it has ended.
+
+    `needs` names the optional packages that it imports when it searches. Imported there, they cost
+    nothing where an agent is only looked at; named here, a missing one is found before that.
     """
 
     name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def search(
         self,
@@ -101,7 +106,9 @@ class Agent(ABC):
         Raises:
             InvalidValue: A problem without a budget, a ledger with a second one or with none, or a
                 budget too small for one evaluation.
+            MissingPackage: A package that the agent needs is not installed.
         """
+        _check_needs(type(self))
         agent_seed, ledger_seed = split_seed(seed)
         if isinstance(target, Problem):
             if budget is None:
@@ -203,8 +210,10 @@ def make_agent(name: str, **hyperparameters: Any) -> Agent:
     Raises:
         UnknownName: No such agent or hyper-parameter; the nearest is suggested.
         InvalidValue: A hyper-parameter is outside of what is allowed.
+        MissingPackage: A package that the agent needs is not installed.
     """
     kind: type[Agent] = AGENTS.load(name)
+    _check_needs(kind)
     known = [field.name for field in fields(kind)]
     for key in hyperparameters:
         if key not in known:
@@ -215,6 +224,12 @@ def make_agent(name: str, **hyperparameters: Any) -> Agent:
             wanted = str(kind.__annotations__.get(key, hints[key]))
             raise InvalidValue(f"hyper-parameter {key!r} of agent {name!r} is of the type {wanted}, got {value!r}.")
     return kind(**hyperparameters)
+
+
+def _check_needs(kind: type[Agent]) -> None:
+    for package in kind.needs:
+        if find_spec(package) is None:
+            raise AGENTS.missing(kind.name, package)
 
 
 def _fits(value: Any, hint: Any) -> bool:

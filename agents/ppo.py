@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 import numpy as np
-import torch
-from sb3_contrib import MaskablePPO
-from stable_baselines3.common.logger import Logger
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
-from nasgym.agents.common.sb3_rollouts import SB3Rollouts
 from nasgym.envs.observation import MaskKind
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
@@ -59,6 +55,7 @@ class PPO(Agent):
     """
 
     name: ClassVar[str] = "ppo"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "stable_baselines3", "sb3_contrib")
     episodes: int = 10
     epochs: int = 3
     learning_rate: float = 1e-3
@@ -91,6 +88,13 @@ class PPO(Agent):
         return RewardScale(self.scaling, momentum=self.momentum, window=self.window, span=span)
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
+        # two seconds of imports, which who only reads the results of a search need not wait for
+        import torch
+        from sb3_contrib import MaskablePPO
+        from stable_baselines3.common.logger import Logger
+
+        from nasgym.agents.common.sb3_rollouts import SB3Rollouts
+
         torch.set_num_threads(1)
         steps = ledger.space.num_decisions
         envs = SB3Rollouts(ledger, self.episodes, self.mask, self._scale(ledger.quality.span))

@@ -66,10 +66,14 @@ class Registry:
             except ModuleNotFoundError as error:
                 if error.name is None or error.name.startswith("nasgym"):
                     raise
-                raise MissingPackage(
-                    f"{self.kind} {name!r} needs the package {error.name!r}, which is not installed: pip install 'nasgym[{self.extra}]'."
-                ) from error
+                raise self.missing(name, error.name) from error
         return self._load_plugin(self._plugin(name))
+
+    def missing(self, name: str, package: str) -> MissingPackage:
+        """The error that says which package `name` needs and how to get it."""
+        return MissingPackage(
+            f"{self.kind} {name!r} needs the package {package!r}, which is not installed: pip install 'nasgym[{self.extra}]'."
+        )
 
     def _plugin(self, name: str) -> EntryPoint:
         points = {point.value: point for point in entry_points(group=self.group) if point.name == name}

@@ -23,7 +23,6 @@ NEED = {
     "nasgym.training.packed_blocks": "torch",
     "nasgym.training.packed_modules": "torch",
     "nasgym.tabulate.train": "torch",
-    "nasgym.agents.ppo": "torch",
     "nasgym.agents.nsga2": "pymoo",
     "nasgym.agents.common.sb3_rollouts": "stable_baselines3",
     "nasgym.wrappers.sb3_vec_env": "stable_baselines3",
@@ -111,6 +110,20 @@ def test_the_library_works_without_optional_packages(tmp_path):
         "print(len(RandomSearch(batch=4).search(tiny_problem(), budget=10, seed=0).history))\n"
     )
     assert python("-c", BLOCKED, ",".join(OPTIONAL), program).split() == ["10"]
+
+
+def test_who_only_names_agents_waits_for_no_learning_library():
+    """Torch alone takes seconds; a comparison whose searches have ended reads their results."""
+    program = (
+        "import sys\n"
+        "from nasgym.agents import make_agent\n"
+        "from nasgym.registry import AGENTS\n"
+        "for name in AGENTS.builtin:\n"
+        "    make_agent(name)\n"
+        "print(*sys.modules)\n"
+    )
+    loaded = {name.partition(".")[0] for name in python("-c", program).split()}
+    assert not loaded & {"torch", "stable_baselines3", "sb3_contrib"}
 
 
 def test_links_to_the_top_level_folders():

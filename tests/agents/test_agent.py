@@ -6,7 +6,7 @@ import pytest
 from nasgym.agents import make_agent
 from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.random_search import RandomSearch
-from nasgym.errors import InvalidValue, UnknownName
+from nasgym.errors import InvalidValue, MissingPackage, UnknownName
 from nasgym.ledger import Budget, Ledger
 from nasgym.rewards import Constrained
 from tests.tiny import tiny_ledger, tiny_problem
@@ -142,3 +142,12 @@ def test_an_agent_that_evaluates_nothing_is_refused():
 
     with pytest.raises(InvalidValue, match="evaluated nothing"):
         Idle().search(tiny_ledger(3))
+
+
+def test_a_package_that_an_agent_needs_is_looked_for_before_the_search(monkeypatch):
+    monkeypatch.setattr(RandomSearch, "needs", ("no_such_package",))
+    words = r"agent 'random' needs the package 'no_such_package', which is not installed: pip install 'nasgym\[agents\]'"
+    with pytest.raises(MissingPackage, match=words):
+        make_agent("random")
+    with pytest.raises(MissingPackage, match=words):
+        RandomSearch().search(tiny_problem(), budget=5)
