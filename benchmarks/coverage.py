@@ -15,9 +15,9 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import t
 
-from benchmarks.common import interval, markdown_table, write_page
+from benchmarks.common import markdown_table, write_page
+from benchmarks.intervals import student
 from nasgym.compare.intervals import bootstrap_interval
 from nasgym.compare.statistics import TRIM, iqm
 from nasgym.type_aliases import Floats
@@ -61,10 +61,11 @@ def plain(scores: Floats, rng: np.random.Generator) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def student(scores: Floats) -> tuple[float, float]:
-    """Student's interval of the mean."""
-    half = t.ppf(0.975, len(scores) - 1) * scores.std(ddof=1) / np.sqrt(len(scores))
-    return float(scores.mean() - half), float(scores.mean() + half)
+def plain_mean(scores: Floats, rng: np.random.Generator) -> tuple[float, float]:
+    """Plain percentiles of the resampled means."""
+    means = scores[rng.integers(0, len(scores), size=(REPS, len(scores)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def row(name: str, runs: int, repeats: int) -> list[str]:
@@ -78,7 +79,7 @@ def row(name: str, runs: int, repeats: int) -> list[str]:
         ends = (
             (*bootstrap_interval(scores, rng, reps=REPS), middle),
             (*plain(scores, rng), middle),
-            (*interval(scores, int(rng.integers(2**31)), REPS), mean),
+            (*plain_mean(scores, np.random.default_rng(int(rng.integers(2**31)))), mean),
             (*student(scores), mean),
         )
         held += [low - ROUNDING <= true <= high + ROUNDING for low, high, true in ends]

@@ -14,7 +14,8 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.common import arguments, interval, markdown_table, run_all, write_page
+from benchmarks.common import arguments, markdown_table, run_all, write_page
+from benchmarks.intervals import lead, lead_text, middle, words
 from examples import ppo_cleanrl_style, ppo_sb3
 from nasgym.agents import make_agent
 from nasgym.ledger import Budget
@@ -80,35 +81,28 @@ def play(run: Run) -> Found:
     return Found(float(100 * (optimum - rewards.max())), float(greedy), *means)
 
 
-def with_interval(values: np.ndarray) -> str:
-    """Mean and 95 % interval."""
-    low, high = interval(values)
-    return f"{values.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
 def case_part(case: str, found: dict[Run, Found], seeds: list[int]) -> str:
     """The table of a case, and what it says about the two claims."""
     random = np.array([found[Run(case, "random", seed)].best for seed in seeds])
-    rows, claims = [["random search", f"{random.mean():.3f}", "", "", "", *_ends(case, "random", found, seeds)]], []
+    rows, claims = [["random search", middle(random), "", "", "", *_ends(case, "random", found, seeds)]], []
     for client in CLIENTS:
         mine = [found[Run(case, client, seed)] for seed in seeds]
         best, greedy = np.array([f.best for f in mine]), np.array([f.greedy for f in mine])
-        gain, greedy_gain = random - best, random - greedy
         rows.append(
             [
                 client,
-                f"{best.mean():.3f}",
-                with_interval(gain),
-                f"{greedy.mean():.3f} (worst {greedy.max():.3f})",
-                with_interval(greedy_gain),
+                middle(best),
+                lead_text(random, best),
+                f"{middle(greedy)}, worst {greedy.max():.3f}",
+                lead_text(random, greedy),
                 *_ends(case, client, found, seeds),
             ]
         )
-        better = "lies above 0" if interval(gain)[0] > 0 else "DOES NOT lie above 0"
-        below = "below" if greedy.mean() < random.mean() else "NOT below"
+        better = "lies above 0" if lead(random, best).low > 0 else "DOES NOT lie above 0"
+        greedy_better = "lies above 0" if lead(random, greedy).low > 0 else "DOES NOT"
         claims.append(
-            f"* {client}: the interval of the difference {better}; the mean regret of the greedy episode is {below} random "
-            f"search's, and so it is with {(greedy < random).sum()} of {len(seeds)} seeds one by one."
+            f"* {client}: the interval of the difference {better}, that of the greedy episode {greedy_better}; the greedy episode has "
+            f"less regret than random search's best with {(greedy < random).sum()} of {len(seeds)} seeds."
         )
     head = ("", "regret of the best", "better than random search by", "regret of the greedy episode", "better by")
     table = markdown_table((*head, "first fifth", "last fifth"), rows)
@@ -132,8 +126,8 @@ def main() -> None:
         f"{EVALUATIONS} evaluations in total, repeats included; seeds 0 to {args.seeds - 1}, paired. All numbers are rewards times 100. *Regret* "
         "is the best reward of the space minus the one found: of the *best* architecture of the search, and of the *greedy episode*, the "
         "architecture of the most likely choices of the final policy, which is looked up after the search and not chosen by its reward. "
-        "*Better by* is random search's regret of the best minus the client's regret, with the 95 % percentile bootstrap interval of the "
-        "mean over seeds. *First* and *last fifth*: mean reward of the evaluations."
+        f"Printed is the {words(args.seeds)}. *Better by* is random search's regret of the best minus the client's regret, seed by seed. *First* "
+        "and *last fifth*: mean reward of the evaluations."
     )
     settings = (
         "Both clients update after every ten architectures, eight passes over them, Adam at 1e-3, entropy weight 0.2, no discount, rewards "
