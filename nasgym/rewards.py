@@ -61,11 +61,15 @@ class RewardRule:
     gives the right order for worths below zero, too, and multiplies what it adds in units of
     accuracy with `scale.quality.span`. A rule that multiplies accuracies cannot: a price below 1
     would make a worth of -25 better.
+
+    `form` numbers the formulas that a name has had. A rule of which the same hyper-parameters begin
+    to mean other rewards raises it: results of both are then kept apart.
     """
 
     name: ClassVar[str]
     needs_target: ClassVar[bool] = True
     any_quality: ClassVar[bool] = False
+    form: ClassVar[int] = 1
 
     def __call__(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         """``(N,)`` rewards from ``(N,)`` worths of the quality and costs.
@@ -107,8 +111,8 @@ class RewardRule:
         )
 
     def describe(self) -> dict[str, Any]:
-        """JSON-able form; `make_rule` reads it."""
-        return {"rule": self.name, **asdict(self)}
+        """What `make_rule` reads, for JSON; with the formula's number where it is not the first."""
+        return {"rule": self.name, **({} if self.form == 1 else {"form": self.form}), **asdict(self)}
 
 
 def _target(scale: CostScale) -> float | Floats:
@@ -201,21 +205,24 @@ class Absolute(RewardRule):
 
 @dataclass(frozen=True)
 class Constrained(RewardRule):
-    """R = A where C <= T, else B - S min(1, C / T - 1); for an accuracy -min(1, C / T - 1).
+    """R = A where C <= T, else B - S e / (1 + e) with the relative excess e = C / T - 1.
 
-    Every feasible architecture beats every other; the rule is this library's. With a lower limit L,
-    below it R = B - S (1 - C / L).
+    For an accuracy that is T / C - 1: half of the range is lost at twice the target, all of it
+    never. Every feasible architecture beats every other, and of two others the one that misses the
+    limit by less; the rule is this library's. With a lower limit L, below it e = 1 - C / L.
     """
 
     name: ClassVar[str] = "constrained"
     any_quality: ClassVar[bool] = True
+    form: ClassVar[int] = 2  # 1 was B - S min(1, e), the same for everything from twice the target on
 
     def _reward(self, accuracy: Floats, cost: Floats, scale: CostScale) -> Floats:
         excess = cost / _target(scale) - 1.0
         if scale.lower > 0:
             excess = np.maximum(excess, np.maximum(scale.lower - cost, 0.0) / scale.lower)
-        missed = scale.quality.least_worth - scale.quality.span * np.minimum(1.0, excess)
-        return np.asarray(np.where(excess <= 0.0, accuracy, missed))
+        excess = np.maximum(excess, 0.0)
+        missed = scale.quality.least_worth - scale.quality.span * (excess / (1.0 + excess))
+        return np.asarray(np.where(excess == 0.0, accuracy, missed))
 
 
 @dataclass(frozen=True)
@@ -254,11 +261,13 @@ def make_rule(spec: RuleSpec) -> RewardRule:
     """A rule from its name, or from ``{"rule": name, hyper-parameter: value, ...}``.
 
     Args:
-        spec: Names are those of `nasgym.registry.RULES`, other packages' included.
+        spec: Names are those of `nasgym.registry.RULES`, other packages' included. With ``"form"``,
+            as `describe` writes it, only that formula of the rule will do.
 
     Raises:
         UnknownName: No such rule or hyper-parameter.
-        InvalidValue: There is no name, or a hyper-parameter is not a finite number.
+        InvalidValue: There is no name, a hyper-parameter is not a finite number, or the rule has
+            another formula now.
     """
     values = dict(spec) if isinstance(spec, Mapping) else {"rule": spec}
     name = values.pop("rule", None)
@@ -267,6 +276,12 @@ def make_rule(spec: RuleSpec) -> RewardRule:
             f"a reward is a name or {{'rule': name, ...}}, got {spec!r}; rules: {', '.join(registry.RULES.names())}."
         )
     rule: type[RewardRule] = registry.RULES.load(name)
+    form = values.pop("form", rule.form)
+    if form != rule.form:
+        raise InvalidValue(
+            f"the formula of reward rule {name!r} has number {rule.form}, got form={form!r}; leave out form=, or write the formula of "
+            "that time as a rule of your own."
+        )
     known = {field.name: field for field in fields(rule)}
     for key, value in values.items():
         if key not in known:

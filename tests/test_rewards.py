@@ -31,7 +31,7 @@ COST = np.array([50.0, 100.0, 200.0])
         ({"rule": "weighted-sum", "alpha": 0.1, "beta": -0.5}, [0.95, 0.9, 0.4]),
         ("absolute", [0.85, 0.9, 0.8]),
         ({"rule": "absolute", "beta": -0.02}, [0.89, 0.9, 0.88]),
-        ("constrained", [0.9, 0.9, -1.0]),
+        ("constrained", [0.9, 0.9, -0.5]),  # an excess of 1: 1 / (1 + 1)
         # buckets of 2: the target is in number 40, 200 in number 90
         ("cost-bucket", [0.9, 0.9, -0.5]),
         ({"rule": "cost-bucket", "buckets": 2}, [0.9, 0.9, -0.5]),
@@ -46,9 +46,46 @@ def test_a_doubled_latency_costs_five_percent():
     assert soft[1] / soft[0] == pytest.approx(0.95, abs=0.003)
 
 
-def test_constrained_is_graded_and_capped():
-    rewards = make_rule("constrained")(np.full(4, 0.5), np.array([100.0, 101.0, 150.0, 220.0]), SCALE)
-    np.testing.assert_allclose(rewards, [0.5, -0.01, -0.5, -1.0])
+def test_constrained_is_graded_however_far_the_limit_is_missed():
+    rewards = make_rule("constrained")(np.full(5, 0.5), np.array([100.0, 101.0, 150.0, 400.0, 1e6]), SCALE)
+    np.testing.assert_allclose(rewards, [0.5, -1 / 101, -1 / 3, -0.75, -0.9999])
+
+
+def test_constrained_has_a_lower_end():
+    scale = replace(SCALE, lower=80.0)
+    # 1/16, 1/2 and all of 80 are missing
+    rewards = make_rule("constrained")(np.full(5, 0.5), np.array([80.0, 75.0, 40.0, 0.0, 125.0]), scale)
+    np.testing.assert_allclose(rewards, [0.5, -1 / 17, -1 / 3, -0.5, -0.2])
+
+
+@given(
+    st.sampled_from(
+        [Quality("accuracy", "fraction", "max", 0, 1), Quality("loss", "", "max", -3, 0), Quality("miss", "", "min", 22, 42)]
+    ),
+    st.floats(1e-3, 1e6),
+    st.sampled_from([0, 0.05, 0.5, 0.95]),
+    st.lists(st.integers(0, 2000), min_size=2, max_size=30, unique=True),
+    st.integers(0, 1000),
+)
+def test_constrained_falls_strictly_with_what_a_limit_is_missed_by(quality, target, share, places, seed):
+    lower, rng = share * target, np.random.default_rng(seed)
+    scale = CostScale(target, lower, 0.0, 1e5 * target, quality)
+    misses = np.sort(np.array(places)) / 2000
+    worth = quality.worth(rng.uniform(quality.low, quality.high, len(misses)))
+    rule = make_rule("constrained")
+    # far above the upper limit, and from the lower limit down to nothing
+    above, below = rule(worth, target * (1 + 1e5 * misses), scale), rule(worth, lower * (1 - misses), scale)
+    inside = rule(worth, rng.uniform(lower, target, len(misses)), scale)
+    np.testing.assert_array_equal(inside, worth)
+    for missed in (above, below) if lower else (above,):
+        missed = missed[misses > 0]
+        assert (np.diff(missed) < 0).all()
+        assert (missed < quality.least_worth).all()
+        assert (missed > quality.least_worth - quality.span).all()
+        assert (missed > rule.invalid_reward(scale)).all()
+    # just above the limit the reward falls as fast as the cost rises, in units of the range
+    edge = rule(worth[:1], np.array([target * (1 + 1e-6)]), scale)
+    np.testing.assert_allclose((quality.least_worth - edge) / quality.span, 1e-6, rtol=1e-2)
 
 
 def test_cost_bucket_has_a_lower_end():
@@ -124,6 +161,11 @@ def test_json_round_trip(name):
     assert hash(rule) == hash(make_rule(name))
 
 
+def test_a_rule_says_its_formula_where_it_is_not_the_first():
+    assert make_rule("absolute").describe() == {"rule": "absolute", "beta": -0.10}
+    assert make_rule("constrained").describe() == {"rule": "constrained", "form": 2}
+
+
 def test_a_rule_goes_by_its_own_name():
     assert {name: RULES.load(name).name for name in RULES.builtin} == {name: name for name in RULES.builtin}
 
@@ -138,6 +180,8 @@ def test_a_rule_goes_by_its_own_name():
         ({"rule": "absolute", "beta": True}, InvalidValue, "finite number"),
         ({"rule": "cost-bucket", "buckets": 0}, InvalidValue, "whole number from 1"),
         ({"rule": "cost-bucket", "buckets": 2.5}, InvalidValue, "whole number from 1"),
+        ({"rule": "constrained", "form": 1}, InvalidValue, "has number 2, got form=1; leave out form="),
+        ({"rule": "absolute", "form": 2}, InvalidValue, "has number 1, got form=2"),
         ({"beta": 1}, InvalidValue, "a reward is a name or"),
         (3, InvalidValue, "a reward is a name or"),
     ],
@@ -167,7 +211,7 @@ TAKES_ANY = ("accuracy", "weighted-sum", "absolute", "constrained", "cost-bucket
         ("accuracy", [-25.0, -25.0, -25.0]),
         ("weighted-sum", [-25 - 0.07 * 20 * 0.5, -25.0, -25 - 0.07 * 20]),
         ("absolute", [-25 - 0.1 * 20 * 0.5, -25.0, -25 - 0.1 * 20]),
-        ("constrained", [-25.0, -25.0, -42 - 20.0]),
+        ("constrained", [-25.0, -25.0, -42 - 20 * 0.5]),
         ("cost-bucket", [-25.0, -25.0, -42 - 20 * 0.5]),
     ],
 )

@@ -153,7 +153,7 @@ def test_potentials_by_hand():
     prefixes = np.array([[-1] * 5, [1, 1, -1, -1, -1], [0, 0, 2, 2, -1]], dtype=np.int8)
     completions = [completions_of(problem.space, prefix) for prefix in prefixes]
     least = np.array([latency[rows].min() for rows in completions])
-    np.testing.assert_allclose(cost.of_prefixes(prefixes), np.where(least <= 12, 1, -np.minimum(1, least / 12 - 1)))
+    np.testing.assert_allclose(cost.of_prefixes(prefixes), np.where(least <= 12, 1, 12 / least - 1))
     np.testing.assert_array_equal(value.of_prefixes(prefixes), [rewards[rows].max() for rows in completions])
     assert Potential.of(problem, None) is None
     assert Potential.of(problem, "potential") == Potential(problem, "cost", 1.0)

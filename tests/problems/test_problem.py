@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.problems.evaluation import Objective
 from nasgym.problems.factory import make_problem
-from nasgym.problems.problem import Problem
+from nasgym.problems.problem import Problem, fingerprint_of
 from nasgym.registry import RULES
 from nasgym.rewards import Constrained, MnasNetSoft, make_rule
 from tests.tiny import SIZE, completions_of, partial_archs, tiny_problem, tiny_space, tiny_table
@@ -27,7 +27,7 @@ def test_evaluate_reads_the_table_and_applies_the_rule():
     np.testing.assert_array_equal(ev.costs["latency_ms@phone"], latency)
     np.testing.assert_array_equal(ev.costs["energy_mj"], table.costs["*", "energy_mj"])
     np.testing.assert_array_equal(ev.feasible, latency <= 20)
-    np.testing.assert_allclose(ev.reward, np.where(latency <= 20, mean, -np.minimum(1, latency / 20 - 1)), rtol=1e-12)
+    np.testing.assert_allclose(ev.reward, np.where(latency <= 20, mean, 20 / latency - 1), rtol=1e-12)
     assert len(ev) == SIZE
 
 
@@ -306,6 +306,13 @@ def test_fingerprint_names_what_matters():
     assert len({problem.fingerprint for problem in marks.values()}) == len(marks)
     assert tiny_problem().fingerprint == marks["plain"].fingerprint
     json.dumps(marks["rule"].describe())
+
+
+def test_fingerprint_knows_the_formula_of_the_rule():
+    problem = tiny_problem(rule=Constrained(), target=20.0)
+    described = problem.describe()
+    former = described | {"rule": {"rule": "constrained"}}  # what its first formula was described as
+    assert problem.fingerprint == fingerprint_of(described) != fingerprint_of(former)
 
 
 def test_fingerprint_knows_which_cost_is_the_primary_one():
