@@ -49,8 +49,8 @@ class SearchResult:
         answers: What it would have answered at every moment, the answer last.
         seconds: All seconds by clock, charges included; NaN where the oracle knows none.
         charged_seconds: Those that it charged beside its evaluations, by clock.
-        ended: ``"budget"``, ``"max_proposals"`` (the agent repeated itself) or ``"agent"`` (it had
-            nothing left to try).
+        ended: ``"budget"``, ``"max_proposals"`` or ``"max_repeats"`` (the agent repeated itself) or
+            ``"agent"`` (it had nothing left to try).
     """
 
     agent: str

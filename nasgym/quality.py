@@ -25,7 +25,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 # what columns of results and infos of environments call something else
 TAKEN = {"agent", "arch", "charged", "charged_seconds", "ended", "evaluated", "feasible", "first_fifth_reward", "front_size"}
 TAKEN |= {"history", "hypervolume", "igd_plus", "last_fifth_reward", "proposals", "reward", "seconds", "seed", "spent"}
-TAKEN |= {"true_reward", "wall_seconds"}
+TAKEN |= {"different", "true_reward", "wall_seconds"}
 TAKEN |= {"action_mask", "final_info", "final_obs", "invalid_action", "regret", "rule_reward", "target"}
 # means are summed up in double precision, and may end this many steps of a double beyond the range
 ROUNDING = 4

@@ -28,7 +28,7 @@ def compare(
         str, typer.Option(metavar="A,B,...", help="Names of agents, separated by commas; by default all that are built in.")
     ] = "",
     budget: Amount = 300,
-    budget_unit: Unit = "total",
+    budget_unit: Unit = "distinct",
     seeds: Annotated[
         str, typer.Option(metavar="SEEDS", help="A count (5: seeds 0 to 4), a range (10:20) or a list (3,7,9).")
     ] = "5",
@@ -46,8 +46,9 @@ def compare(
 ) -> None:
     """Runs agents with many seeds and one budget; writes leaderboard, curves and a report.
 
-    Total evaluations are the default unit because every agent pays for them in the same way: one
-    that has converged and repeats itself does not get its repeats for nothing.
+    A budget counts distinct evaluations, as that of `nasgym search` does: a network that was
+    trained is not trained again, and an agent that only repeats itself is ended. Page and
+    leaderboard also show what each agent had after as many proposals, its repeats included.
 
     The same command continues an interrupted comparison, and repeats nothing that is already
     measured.

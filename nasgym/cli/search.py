@@ -57,6 +57,7 @@ def search(
     ends = {
         "budget": "the budget was spent",
         "max_proposals": "the agent repeated itself",
+        "max_repeats": "the agent repeated itself",
         "agent": "the agent had nothing left",
     }
     lines.append(("evaluations", f"{len(result.history)}; {ends.get(result.ended, result.ended)}"))

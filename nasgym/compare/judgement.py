@@ -20,6 +20,7 @@ from nasgym.compare.paired import Paired, all_pairs, shared_ranks
 from nasgym.compare.run_result import RunResult
 from nasgym.compare.true_values import shown_reward, split_by_run, true_values
 from nasgym.errors import InvalidValue
+from nasgym.ledger.budget import Budget
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.evaluation import Report
 from nasgym.problems.problem import Problem
@@ -78,6 +79,10 @@ class Standing:
         reached: Share of the runs that got there; None without optimum.
         feasible: Share of the runs whose answer meets the constraint.
         charged: Mean number of charged evaluations.
+        proposals: Mean number of proposed architectures.
+        different: Mean number of networks that were evaluated, each counted once.
+        regret_paid: As `regret`, of the answers after as many proposals as the budget has
+            evaluations; None without optimum, or where every proposal is charged.
         unseen: Number of runs whose answer the agent had not evaluated.
         seconds: Mean of all seconds by clock, NaN where not known.
         charged_seconds: Mean of those that the agent charged beside its evaluations.
@@ -95,6 +100,9 @@ class Standing:
     reached: float | None
     feasible: float
     charged: float
+    proposals: float
+    different: float
+    regret_paid: float | None
     unseen: int
     seconds: Mapping[Clock, float]
     charged_seconds: Mapping[Clock, float]
@@ -181,6 +189,11 @@ class Judgement:
         return np.stack([run.archs[-1] for run in self.runs])
 
     @property
+    def repeats_free(self) -> bool:
+        """Whether the budget counts different networks, so that proposals are more than that."""
+        return self.comparison.budget.unit == "distinct"
+
+    @property
     def answer_noun(self) -> str:
         """What the curves show: incumbents, unless some agent recommended something else."""
         return "answer" if any(run.recommended for run in self.runs) else "incumbent"
@@ -223,7 +236,9 @@ def judge(problem: Problem, comparison: Comparison, runs: Sequence[RunResult]) -
     for agent in comparison.agents:
         positions = [i for i, run in enumerate(runs) if run.agent == agent]
         final[agent] = np.array([true_reward[i][-1] for i in positions])
-        standings.append(_standing(agent, positions, runs, answers, true_reward, shown, optimum, problem.quality))
+        standings.append(
+            _standing(agent, positions, runs, answers, true_reward, shown, optimum, problem.quality, comparison.budget)
+        )
     middle = {s.agent: statistics.iqm(final[s.agent]) for s in standings}
     standings.sort(key=lambda s: -middle[s.agent])
     ceiling = None if optimum is None or test is None else _ceiling(truth)
@@ -262,11 +277,15 @@ def _standing(
     shown: Sequence[float],
     optimum: float | None,
     quality: Quality,
+    budget: Budget,
 ) -> Standing:
     own = [runs[i] for i in positions]
-    lacking, to_near, reached = None, None, None
+    lacking, lacking_paid, to_near, reached = None, None, None, None
     if optimum is not None:
         lacking = float(statistics.regret(optimum, [true_reward[i][-1] for i in positions]).mean())
+        if budget.unit == "distinct":
+            at_amount = [true_reward[i][_answer_after(runs[i], budget.amount)] for i in positions]
+            lacking_paid = float(statistics.regret(optimum, at_amount).mean())
         near = statistics.near_optimum(optimum, size=near_size(quality))
         counts = [statistics.first_reach(runs[i].evaluations, true_reward[i], near) for i in positions]
         to_near, reached = statistics.median_evaluations(counts), float(np.isfinite(counts).mean())
@@ -282,11 +301,19 @@ def _standing(
         reached=reached,
         feasible=float(answers.feasible[positions].mean()),
         charged=float(np.mean([run.charged for run in own])),
+        proposals=float(np.mean([run.proposals for run in own])),
+        different=float(np.mean([run.different for run in own])),
+        regret_paid=lacking_paid,
         unseen=sum(not run.evaluated for run in own),
         seconds=_means([run.total_seconds for run in own]),
         charged_seconds=_means([run.charged_seconds for run in own]),
         ended=dict(sorted(Counter(run.ended for run in own).items())),
     )
+
+
+def _answer_after(run: RunResult, proposals: float) -> int:
+    """Which answer a search had after so many proposals; the first one, if it had none before."""
+    return max(0, int(np.searchsorted(run.proposed, proposals, side="right")) - 1)
 
 
 def _means(seconds: Sequence[Mapping[Clock, float]]) -> dict[Clock, float]:

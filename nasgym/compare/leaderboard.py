@@ -58,7 +58,9 @@ def sections(judgement: Judgement) -> list[Section]:
         if s.to_near is not None and s.reached is not None:
             near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
         charged = tuple(f"{s.charged_seconds.get(clock, 0.0):.1f}" for clock in clocks)
-        efforts.append((s.agent, f"{s.charged:.1f}", *charged, *near, ended))
+        proposed = (f"{s.proposals:.1f}",) if judgement.repeats_free else ()
+        paid = () if s.regret_paid is None else (f"{s.regret_paid:.5f}",)
+        efforts.append((s.agent, f"{s.charged:.1f}", *proposed, *charged, *near, *paid, ended))
     heads = [_test_head(other, qualities[other]) for other in others]
     return [
         Section(
@@ -69,7 +71,12 @@ def sections(judgement: Judgement) -> list[Section]:
         *([] if judgement.fronts is None else [front_section(judgement, judgement.fronts)]),
         *([_against_the_first(judgement)] if len(judgement.standings) > 1 and judgement.pairs else []),
         Section(
-            ("agent", "evaluations", *(f"{c} s" for c in clocks), *(("to 99 %", "got there") if known else ()), "ended"),
+            (
+                *("agent", "evaluations", *(["proposals"] if judgement.repeats_free else []), *(f"{c} s" for c in clocks)),
+                *(("to 99 %", "got there") if known else ()),
+                *(["regret, repeats paid"] if known and judgement.repeats_free else []),
+                "ended",
+            ),
             efforts,
         ),
     ]
@@ -188,6 +195,7 @@ def caveats(judgement: Judgement) -> list[str]:
             f"to 99 %: evaluations until the {judgement.answer_noun}'s reward is at least the optimum less one percent of {size}; the median "
             "over the runs, '-' where half of them or more never got there."
         )
+    notes += _unit_notes(judgement)
     notes.append(
         "agents stand in the order of the IQM of their answers' rewards, means over training seeds where they are known."
     )
@@ -208,6 +216,28 @@ def _test_words(problem: Problem) -> str:
 
 def _seen(problem: Problem) -> str:
     return "" if problem.search_metric == "test" else "; no search saw it"
+
+
+def _unit_notes(judgement: Judgement) -> list[str]:
+    """What counts as an evaluation, and what the second axis and its regret are."""
+    amount = judgement.comparison.budget.amount
+    if not judgement.repeats_free:
+        return []
+    after = f"after {amount:g} proposals, repeats included"
+    notes = [
+        "evaluations: different networks, since one that was trained is not trained again; proposals: with repeats. The picture of "
+        f"what the search maximises shows both{'' if judgement.optimum is None else f'; regret, repeats paid: {after}'}."
+    ]
+    if judgement.problem.accuracy.seed == "sampled":
+        notes[0] += (
+            " A repeat was answered with the number that was drawn first; with --budget-unit total it is drawn again, so what that "
+            "gives is another search."
+        )
+    else:
+        notes[0] += " That is what --budget-unit total gives the same searches."
+    if any(run.recommended for run in judgement.runs):
+        notes[0] += " Recommendations that come when a search has ended count from there on."
+    return notes
 
 
 def _pair_notes(judgement: Judgement) -> list[str]:
@@ -286,10 +316,12 @@ def leaderboard_csv(judgement: Judgement) -> str:
             }
         row |= {
             "regret_mean": _blank(s.regret),
+            "regret_repeats_paid_mean": _blank(s.regret_paid),
             "evaluations_to_99_percent_median": _blank(s.to_near),
             "reached_99_percent_share": _blank(s.reached),
             "feasible_share": s.feasible,
             "charged_mean": s.charged,
+            "proposals_mean": s.proposals,
             "unseen_answers": s.unseen,
             "charged_seconds_mean": _by_clock(s.charged_seconds),
             "seconds_mean": _by_clock(s.seconds),
@@ -332,6 +364,7 @@ def results_csv(judgement: Judgement) -> str:
             "feasible": int(answers.feasible[i]),
             "charged": run.charged,
             "proposals": run.proposals,
+            "different": run.different,
             "spent": run.spent,
             "seconds": _by_clock(run.total_seconds),
             "charged_seconds": _by_clock(run.charged_seconds),

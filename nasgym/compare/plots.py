@@ -1,14 +1,15 @@
-"""Anytime curves: what the answer is worth after so many evaluations or seconds."""
+"""Anytime curves: what the answer is worth after so many evaluations, proposals or seconds."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nasgym.compare import statistics
 from nasgym.compare.fronts import Fronts
@@ -18,9 +19,10 @@ from nasgym.oracles.oracle import Clock
 from nasgym.type_aliases import Floats
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "Curve", "Plot", "colours", "curves", "draw_plots", "plots_of"]
+__all__ = ["PLOTS", "Curve", "Panel", "Plot", "colours", "curves", "curves_over_proposals", "draw_plots", "plots_of"]
 
 # Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in
 # every plot
@@ -64,10 +66,19 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """What stands beside a picture's curves: the same over another axis, which ends at `right`."""
+
+    x_label: str
+    lines: Mapping[str, Curve]
+    right: float
+
+
+@dataclass(frozen=True)
 class Plot:
     """One picture: file name without ending, words, lines by agent, and the dashed line, if any.
 
-    `less_is_better`: good curves go down.
+    `less_is_better`: good curves go down. `beside`: a second panel, if any.
     """
 
     name: str
@@ -78,6 +89,7 @@ class Plot:
     best: float | None
     best_label: str
     less_is_better: bool = False
+    beside: Panel | None = None
 
 
 def colours(agents: Sequence[str]) -> dict[str, str]:
@@ -106,9 +118,29 @@ def curves(judgement: Judgement, values: Sequence[Floats], *, clock: Clock | Non
             grid = np.linspace(first, max(first, last), SECONDS_POINTS)
         else:
             grid = np.arange(first, max(run.charged for run in runs) + 1.0)
-        steps = [statistics.step_values(grid, place, values[i]) for place, i in zip(places, positions, strict=True)]
-        found[agent] = Curve(grid, *statistics.band(np.stack(steps)))
+        found[agent] = _line(grid, places, [values[i] for i in positions])
     return found
+
+
+def curves_over_proposals(judgement: Judgement, values: Sequence[Floats]) -> dict[str, Curve]:
+    """As `curves`, over proposals, up to as many as the budget has evaluations.
+
+    An agent's line ends where the last of its runs ended.
+    """
+    found = {}
+    for agent in judgement.comparison.agents:
+        positions = judgement.of_agent(agent)
+        runs = [judgement.runs[i] for i in positions]
+        last = min(judgement.comparison.budget.amount, max(run.proposals for run in runs))
+        grid = np.arange(max(float(run.proposed[0]) for run in runs), last + 1.0)
+        found[agent] = _line(grid, [run.proposed for run in runs], [values[i] for i in positions])
+    return found
+
+
+def _line(grid: Floats, places: Sequence[npt.ArrayLike], values: Sequence[Floats]) -> Curve:
+    """The line through step functions that change at their places."""
+    steps = [statistics.step_values(grid, place, value) for place, value in zip(places, values, strict=True)]
+    return Curve(grid, *statistics.band(np.stack(steps)))
 
 
 def plots_of(judgement: Judgement) -> list[Plot]:
@@ -149,6 +181,11 @@ def plots_of(judgement: Judgement) -> list[Plot]:
         for axis, x_label, by in axes
         for name, title, label, values, level, level_label, down in panels
     ]
+    if judgement.repeats_free:
+        # a repeat is free on one axis and paid for on the other
+        lines = curves_over_proposals(judgement, searched)
+        beside = Panel("proposals, repeats included", lines, judgement.comparison.budget.amount)
+        plots[0] = replace(plots[0], x_label="evaluations, repeats left out", beside=beside)
     return plots if judgement.fronts is None else [*plots, _front_plot(judgement, judgement.fronts)]
 
 
@@ -174,6 +211,7 @@ STYLE: dict[str, Any] = {
 # inches; margins are stated, since finding tight ones draws every picture twice
 WIDTH, PANEL = 6.2, 3.0
 LEFT, RIGHT, TOP, BOTTOM = 0.8, 0.15, 0.55, 0.62
+BESIDE, GAP = 4.6, 0.3  # width of a second panel; it shares the vertical axis
 LEGEND_COLUMNS, LEGEND_ROW = 3, 0.2
 
 
@@ -181,27 +219,39 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
     from matplotlib.figure import Figure
 
     entries = len(plot.lines) + (plot.best is not None)
-    below = BOTTOM + LEGEND_ROW * -(-entries // LEGEND_COLUMNS)
+    width = WIDTH if plot.beside is None else LEFT + 2 * BESIDE + GAP + RIGHT
+    inner = width - LEFT - RIGHT if plot.beside is None else BESIDE
+    columns = LEGEND_COLUMNS if plot.beside is None else 2 * LEGEND_COLUMNS
+    below = BOTTOM + LEGEND_ROW * -(-entries // columns)
     height = TOP + PANEL + below
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((LEFT / WIDTH, below / height, 1 - (LEFT + RIGHT) / WIDTH, PANEL / height))
-    palette = colours(list(plot.lines))
-    for agent, line in plot.lines.items():
-        axes.fill_between(line.x, line.low, line.high, step="post", color=palette[agent], alpha=0.16, linewidth=0)
-        axes.plot(line.x, line.mean, drawstyle="steps-post", color=palette[agent], linewidth=1.8, label=agent)
-    if plot.best is not None:
-        axes.axhline(plot.best, color="#333333", linestyle=(0, (5, 3)), linewidth=1.0, label=plot.best_label)
-    low, high = _limits(plot)
-    axes.set_ylim(low, high)
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((LEFT / width, below / height, inner / width, PANEL / height))
+    _draw_lines(axes, plot, plot.lines)
     axes.set_xlim(left=0, right=max(float(line.x[-1]) for line in plot.lines.values()))
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
     axes.set_title(f"{plot.title}\n", loc="left", fontsize=11, fontweight="bold")
     axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=8.5, color="#555555", va="bottom")
+    if plot.beside is not None:
+        second = figure.add_axes(((LEFT + BESIDE + GAP) / width, below / height, BESIDE / width, PANEL / height), sharey=axes)
+        _draw_lines(second, plot, plot.beside.lines)
+        second.set_xlim(left=0, right=plot.beside.right)
+        second.set_xlabel(plot.beside.x_label)
+        second.tick_params(labelleft=False)
+    axes.set_ylim(*_limits(plot))
     # below the axes: wherever it stood inside, some curve would run through it
-    words: Any = {"ncols": LEGEND_COLUMNS, "fontsize": 9, "handlelength": 1.6, "borderaxespad": 0}
+    words: Any = {"ncols": columns, "fontsize": 9, "handlelength": 1.6, "borderaxespad": 0}
     axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -(BOTTOM - 0.12) / PANEL), **words)
     return figure
+
+
+def _draw_lines(axes: Axes, plot: Plot, lines: Mapping[str, Curve]) -> None:
+    palette = colours(list(lines))
+    for agent, line in lines.items():
+        axes.fill_between(line.x, line.low, line.high, step="post", color=palette[agent], alpha=0.16, linewidth=0)
+        axes.plot(line.x, line.mean, drawstyle="steps-post", color=palette[agent], linewidth=1.8, label=agent)
+    if plot.best is not None:
+        axes.axhline(plot.best, color="#333333", linestyle=(0, (5, 3)), linewidth=1.0, label=plot.best_label)
 
 
 def _limits(plot: Plot) -> tuple[float, float]:

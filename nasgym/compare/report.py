@@ -23,7 +23,7 @@ from nasgym.compare.leaderboard import (
     sections,
     subject,
 )
-from nasgym.compare.plots import PLOTS, draw_plots, plots_of
+from nasgym.compare.plots import PLOTS, Plot, draw_plots, plots_of
 from nasgym.compare.section import amount
 from nasgym.files import write_file
 from nasgym.files.provenance import provenance
@@ -118,6 +118,11 @@ def _best_architectures(judgement: Judgement) -> list[dict[str, Any]]:
     return list(cards.values())
 
 
+def _plot_title(plot: Plot) -> str:
+    beside = "" if plot.beside is None else f", and over {plot.beside.x_label}"
+    return f"{plot.title}, over {plot.x_label}{beside}"
+
+
 def _inline(svg: str) -> str:
     """An SVG without the parts that only a file of its own has."""
     return svg[svg.index("<svg") :]
@@ -129,7 +134,7 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resources.files("nasgym.compare").joinpath("report_page.html").read_text())
-    titles = {plot.name: f"{plot.title}, over {plot.x_label}" for plot in plots_of(judgement)}
+    plots = {plot.name: plot for plot in plots_of(judgement)}
     best = _best_architectures(judgement)
     for card in best:
         card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.drawing.draw, which escapes its texts
@@ -140,7 +145,8 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
         test_search=judgement.problem.search_metric == "test",
         plural=judgement.problem.quality.plural,
         sections=sections(judgement),
-        plots=[(titles[name], Markup(_inline(svg))) for name, svg in drawings.items()],  # drawn by matplotlib
+        # drawn by matplotlib
+        plots=[(_plot_title(plots[name]), Markup(_inline(svg)), plots[name].beside) for name, svg in drawings.items()],
         best=best,
         ceiling=ceiling_lines(judgement),
         caveats=caveats(judgement),

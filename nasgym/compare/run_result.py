@@ -28,10 +28,12 @@ class RunResult:
         archs: ``(k, D)`` the answers in the order of their appearance (`nasgym.ledger.Answers`:
             incumbents, or what the agent recommended); the last one is the answer.
         evaluations: ``(k,)`` charged evaluations at their appearance, an incumbent's own included.
+        proposed: ``(k,)`` architectures that had been proposed by then, free repeats included.
         seconds: ``(k,)`` seconds at their appearance by clock, NaN where not known.
         recommended: How many of the last answers the agent recommended.
         reward, accuracy: ``(k,)`` as the agent saw them, NaN where it had not evaluated the answer.
         charged, proposals: Evaluations that were charged, architectures that were proposed.
+        different: Networks that were evaluated, one at two fidelities as two.
         spent: In the budget's unit.
         total_seconds: All seconds by clock, NaN where not known.
         charged_seconds: Those of them that the agent charged beside its evaluations.
@@ -47,12 +49,14 @@ class RunResult:
     seed: int
     archs: Archs
     evaluations: Ints
+    proposed: Ints
     seconds: Mapping[Clock, Floats]
     recommended: int
     reward: Floats
     accuracy: Floats
     charged: int
     proposals: int
+    different: int
     spent: float
     total_seconds: Mapping[Clock, float]
     charged_seconds: Mapping[Clock, float]
@@ -85,7 +89,8 @@ class RunResult:
             )
         values = dict(data)
         values["archs"] = np.array(values["archs"], dtype=np.int8)
-        values["evaluations"] = np.array(values["evaluations"], dtype=np.int64)
+        for name in ("evaluations", "proposed"):
+            values[name] = np.array(values[name], dtype=np.int64)
         for name in ("reward", "accuracy"):
             values[name] = _floats(values[name])
         values["seconds"] = {clock: _floats(seconds) for clock, seconds in values["seconds"].items()}
@@ -149,12 +154,14 @@ def condense(
         seed=seed,
         archs=answers.archs,
         evaluations=answers.evaluations,
+        proposed=answers.proposals,
         seconds=answers.seconds,
         recommended=answers.recommended,
         reward=answers.reward,
         accuracy=answers.accuracy,
         charged=len(history),
         proposals=proposals,
+        different=len(set(zip(history.forms, history.fidelity.tolist(), strict=True))),
         spent=spent,
         total_seconds=result.seconds,
         charged_seconds=result.charged_seconds,

@@ -28,12 +28,14 @@ class Recommendation:
         arch: ``(D,)``.
         form: The encoding that shares its measurements, as bytes.
         evaluations: Charged evaluations before it.
+        proposals: Architectures proposed before it, free repeats included.
         seconds: Seconds before it, by clock.
     """
 
     arch: Archs
     form: bytes
     evaluations: int
+    proposals: int
     seconds: Mapping[Clock, float]
 
 
@@ -47,6 +49,7 @@ class Answers:
     Attributes:
         archs: ``(k, D)``.
         evaluations: ``(k,)`` charged evaluations when it became the answer.
+        proposals: ``(k,)`` architectures proposed by then, free repeats included.
         seconds: ``(k,)`` seconds at that moment by clock; NaN where not known.
         reward, accuracy: ``(k,)`` as the agent had seen them: the mean over the evaluations of that
             network at its highest fidelity, NaN where there was none.
@@ -57,6 +60,7 @@ class Answers:
 
     archs: Archs
     evaluations: Ints
+    proposals: Ints
     seconds: Mapping[Clock, Floats]
     reward: Floats
     accuracy: Floats
@@ -163,6 +167,7 @@ def answers_of(history: History, recommended: Sequence[Recommendation], clocks: 
     return Answers(
         archs=np.concatenate([history.archs[shown], *(one.arch[None] for one in recommended)]),
         evaluations=np.concatenate([rows + 1, np.array([one.evaluations for one in recommended], dtype=np.int64)]),
+        proposals=np.concatenate([history.proposals[rows], np.array([one.proposals for one in recommended], dtype=np.int64)]),
         seconds={
             clock: np.concatenate(
                 [history.seconds.get(clock, none_yet)[rows], [one.seconds.get(clock, 0.0) for one in recommended]]

@@ -15,6 +15,7 @@ __all__ = ["Budget", "BudgetUnit"]
 BudgetUnit: TypeAlias = Literal["distinct", "total", "train_seconds"]
 UNITS = ("distinct", "total", "train_seconds")
 PROPOSALS_PER_EVALUATION = 20
+FEWEST_REPEATS = 100
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class Budget:
         amount: How many.
         max_proposals: Ends an agent that has converged and repeats itself; by default 20 times
             `amount` for evaluations, none for seconds.
+        max_repeats: Ends an agent that proposes nothing else than repeats, so many in a row; by
+            default `amount`, and 100 at least, where repeats are free, else none.
     """
 
     unit: BudgetUnit
     amount: float
     max_proposals: int | None = field(default=None)
+    max_repeats: int | None = field(default=None)
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -45,8 +49,14 @@ class Budget:
             raise InvalidValue(f"a budget is a positive {what}, got {self.amount!r}; for example Budget({self.unit!r}, 300).")
         if self.max_proposals is None and self.unit != "train_seconds":
             object.__setattr__(self, "max_proposals", int(self.amount) * PROPOSALS_PER_EVALUATION)
-        if self.max_proposals is not None and self.max_proposals < 1:
-            raise InvalidValue(f"max_proposals must be at least 1, got {self.max_proposals!r}.")
+        if self.max_repeats is None and self.unit == "distinct":
+            object.__setattr__(self, "max_repeats", max(int(self.amount), FEWEST_REPEATS))
+        for name in ("max_proposals", "max_repeats"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise InvalidValue(f"{name} must be at least 1, got {limit!r}.")
+        if self.max_repeats is not None and self.unit != "distinct":
+            raise InvalidValue(f"max_repeats limits repeats that are free, and {self.unit!r} charges for them; leave it out.")
 
     @classmethod
     def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:

@@ -59,6 +59,7 @@ class Ledger(ProblemView):
         self._cache: dict[tuple[bytes, int], Key] = {}
         self._singles: dict[tuple[bytes, int], Evaluations] = {}
         self.spent, self.proposals, self.charges = 0.0, 0, 0
+        self._repeats = 0  # proposals since the last charge
         self.ended: str | None = None
         self._log: list[Entry] = []
         self._seconds: list[SecondsCharge] = []
@@ -89,15 +90,24 @@ class Ledger(ProblemView):
         """Whether the next evaluation would raise `BudgetExhausted`."""
         if self.budget is None:
             return False
-        limit = self.budget.max_proposals
-        return self.remaining <= 0 or (limit is not None and self.proposals >= limit)
+        return self.remaining <= 0 or _reached(self.proposals, self.budget.max_proposals) or self._only_repeats
+
+    @property
+    def _only_repeats(self) -> bool:
+        return self.budget is not None and _reached(self._repeats, self.budget.max_repeats)
 
     def _raise_if_exhausted(self) -> None:
         assert self.budget is not None, "only called with a budget"
         if self.remaining <= 0:
             self.ended = "budget"
             raise BudgetExhausted(f"the budget of {self.budget.amount:g} {self.budget.unit} is spent.")
-        if self.budget.max_proposals is not None and self.proposals >= self.budget.max_proposals:
+        if self._only_repeats:
+            self.ended = "max_repeats"
+            raise BudgetExhausted(
+                f"the last {self._repeats} of {self.proposals} proposed architectures had been evaluated before: the agent repeats "
+                "itself (Budget(max_repeats=...) sets this limit)."
+            )
+        if _reached(self.proposals, self.budget.max_proposals):
             self.ended = "max_proposals"
             raise BudgetExhausted(
                 f"{self.proposals} architectures were proposed for {self.charges} charged evaluations: the agent repeats "
@@ -169,7 +179,7 @@ class Ledger(ProblemView):
             )
         prepared = self._problem.prepare(rows)
         form = self._problem.key(prepared)[0].tobytes()
-        self._recommended.append(Recommendation(prepared[0], form, self.charges, self.seconds))
+        self._recommended.append(Recommendation(prepared[0], form, self.charges, self.proposals, self.seconds))
 
     def evaluate(self, archs: npt.ArrayLike, fidelity: int | None = None) -> Evaluations:
         """Evaluates ``(N, D)`` complete architectures and charges for them.
@@ -188,6 +198,7 @@ class Ledger(ProblemView):
         if single in self._singles:
             self._raise_if_exhausted()
             self.proposals += 1
+            self._repeats += 1
             return self._singles[single]
         prepared = self._problem.prepare(archs)
         if self.budget is None:
@@ -255,6 +266,8 @@ class Ledger(ProblemView):
             for i, r in enumerate(raw):
                 charged[i] = (r, fidelity) not in self._cache and r not in seen
                 seen.add(r)
+            allowed = self._until_only_repeats(charged)
+            forms, raw, charged = forms[:allowed], raw[:allowed], charged[:allowed]
         if self.budget.unit != "train_seconds":
             affordable = int(np.searchsorted(np.cumsum(charged), self.remaining, side="right"))
             forms, raw, charged = forms[:affordable], raw[:affordable], charged[:affordable]
@@ -267,6 +280,16 @@ class Ledger(ProblemView):
                 here[r] = (r, fidelity, next(draws))
             keys.append(here[r] if r in here else self._cache[r, fidelity])
         return _Batch(archs[: len(raw)], forms, keys, charged)
+
+    def _until_only_repeats(self, charged: Bools) -> int:
+        """How many rows of a batch are proposed until `max_repeats` in a row are reached."""
+        assert self.budget is not None, "only called with a budget"
+        if self.budget.max_repeats is None:
+            return len(charged)
+        rows = np.arange(len(charged))
+        latest = np.maximum.accumulate(np.where(charged, rows, -1 - self._repeats))
+        reached = np.flatnonzero(rows - latest >= self.budget.max_repeats)
+        return int(reached[0]) + 1 if len(reached) else len(charged)
 
     def _measure_new(self, batch: _Batch, fidelity: int) -> dict[Key, Numbers]:
         """Measures what has not been measured yet."""
@@ -310,6 +333,7 @@ class Ledger(ProblemView):
         proposals = self.proposals + rows + 1
         self._log.append(Entry(batch.archs[rows], fidelity, ev, rows, spent, proposals, forms, self._charged))
         self.proposals += len(batch.keys)
+        self._repeats = len(batch.keys) - 1 - int(rows[-1]) if len(rows) else self._repeats + len(batch.keys)
         self.charges += len(rows)
         if len(rows):
             self.spent = float(spent[-1])
@@ -346,6 +370,10 @@ class Ledger(ProblemView):
             history: `history`, where it is at hand.
         """
         return answers_of(self.history if history is None else history, self._recommended, self.seconds)
+
+
+def _reached(count: int, limit: int | None) -> bool:
+    return limit is not None and count >= limit
 
 
 def _frozen(ev: Evaluations) -> Evaluations:

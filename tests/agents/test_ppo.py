@@ -80,7 +80,7 @@ def test_budget_exhausted_leaves_nothing_behind(tmp_path, monkeypatch, capsys):
 def test_a_converged_policy_ends():
     agent = PPO(learning_rate=0.05)
     result = agent.search(learnable_problem(), budget=Budget("distinct", 36, max_proposals=150))
-    assert result.ended == "max_proposals"
+    assert result.ended in ("max_proposals", "max_repeats")
 
 
 def test_what_is_refused():

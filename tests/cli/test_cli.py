@@ -76,7 +76,7 @@ def test_list_loads_nothing_heavy(data):
 
 def test_compare_says_where_results_of_a_former_fingerprint_are(call, tmp_path):
     arguments = ("nasgym/Digits-v0", "--set", "accuracy=training", "--agents", "random", "--seeds", "1", "--budget", "3")
-    budget = Budget("total", 3.0)
+    budget = Budget("distinct", 3.0)
     plan, problem = plan_comparison("nasgym/Digits-v0", ["random"], [0], budget, {"accuracy": "training"})
     former = former_folder(plan, problem)
     (tmp_path / former).mkdir(parents=True)

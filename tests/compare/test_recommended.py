@@ -94,7 +94,7 @@ def test_the_leaderboard_counts_and_explains(out):
     assert "additive-fit recommended its answer without having evaluated it in 4 of 4 runs" in text
     assert "simulated s: mean seconds that an agent charged beside its evaluations; the budget does not limit them." in text
     efforts = next(line for line in text.splitlines() if line.startswith("additive-fit") and "agent" in line.split()[-1])
-    assert efforts.split()[1:3] == ["40.0", "100.0"]
+    assert efforts.split()[1:4] == ["40.0", "40.0", "100.0"]
 
 
 def test_the_page_names_it(out):

@@ -64,7 +64,8 @@ def make_run(agent: str, seed: int, rows: list[int], at: list[int], digest: str,
     times = 10.0 * np.array(at, dtype=float) if seconds else np.full(len(at), np.nan)
     whole = 100.0 if seconds else np.nan
     return RunResult(
-        *(agent, seed, archs, np.array(at), {"simulated": times}, 0, reward, reward, 10, 12, 10.0, {"simulated": whole}, {}),
+        *(agent, seed, archs, np.array(at), np.array(at) + 1, {"simulated": times}, 0, reward, reward),
+        *(10, 12, 10, 10.0, {"simulated": whole}, {}),
         *("budget", 0.5, 0.6, digest, 0.123 + seed),
     )
 

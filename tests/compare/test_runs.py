@@ -70,8 +70,8 @@ def test_finished_searches_are_kept_and_more_seeds_join_them(tmp_path):
 def test_json_round_trip_keeps_what_is_not_known():
     unknown = {"simulated": np.array([np.nan]), "measured": np.array([2.5])}
     result = RunResult(
-        *("random", 3, np.array([[0, 1]], dtype=np.int8), np.array([1]), unknown, 1, np.array([np.nan])),
-        *(np.array([0.25]), 7, 9, 7.0, {"simulated": np.nan}, {"measured": 2.5}, "budget", 0.1, np.nan, "abc", 1.5),
+        *("random", 3, np.array([[0, 1]], dtype=np.int8), np.array([1]), np.array([3]), unknown, 1, np.array([np.nan])),
+        *(np.array([0.25]), 7, 9, 6, 7.0, {"simulated": np.nan}, {"measured": 2.5}, "budget", 0.1, np.nan, "abc", 1.5),
     )
     data = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert data["seconds"] == {"simulated": [None], "measured": [2.5]}

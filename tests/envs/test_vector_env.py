@@ -114,7 +114,7 @@ def test_inactive_decisions_limits_and_ledgers(name, tabled, mode, observation, 
         monkeypatch.setattr(episodes, "TABLE_BYTES", 0)
     evaluator = tiny_evaluators()[name]
     if name == "distinct":  # the loop stops in the middle of a batch that overflows; here nothing does
-        evaluator.budget = Budget("distinct", 36, max_proposals=10_000)
+        evaluator.budget = Budget("distinct", 36, max_proposals=10_000, max_repeats=10_000)
     native, _ = both(evaluator, mode, observation=observation)
     assert isinstance(native._episodes, episodes.TabularEpisodes if tabled else episodes.ComputedEpisodes)
     play_evaluator(evaluator, mode, range(9), episodes=4, observation=observation)

@@ -208,6 +208,38 @@ def test_an_agent_that_repeats_itself_is_ended():
     assert Budget("train_seconds", 10).max_proposals is None
 
 
+def test_an_agent_that_only_repeats_itself_is_ended_sooner():
+    ledger = tiny_ledger(Budget("distinct", 10, max_repeats=3))
+    ledger.evaluate(ALL[[0, 1, 0, 0]])
+    ledger.evaluate(ALL[[2, 0]])  # a new one starts the count again
+    for _ in range(2):
+        ledger.evaluate(ALL[[0]])  # alone: answered without looking at it twice
+    assert ledger.exhausted
+    with pytest.raises(BudgetExhausted, match="the last 3 of 8 proposed architectures had been evaluated before"):
+        ledger.evaluate(ALL[[3]])
+    assert ledger.ended == "max_repeats"
+    np.testing.assert_array_equal(ledger.history.proposals, [1, 2, 5])
+
+
+def test_repeats_in_a_row_are_counted_by_row_whatever_the_batches():
+    rows = [0, 1, 0, 0, 2, 0, 1, 2, 0, 3, 4]
+    ledgers = [tiny_ledger(Budget("distinct", 10, max_repeats=4)) for _ in range(3)]
+    for ledger, size in zip(ledgers, (1, 3, 11), strict=True):
+        with contextlib.suppress(BudgetExhausted):
+            for first in range(0, 11, size):
+                ledger.evaluate(ALL[rows[first : first + size]])
+        assert (ledger.proposals, ledger.charges, ledger.ended) == (9, 3, "max_repeats")
+
+
+def test_only_free_repeats_have_a_limit_in_a_row():
+    assert [Budget("distinct", amount).max_repeats for amount in (10, 300)] == [100, 300]
+    assert Budget("total", 300).max_repeats is None
+    with pytest.raises(InvalidValue, match="max_repeats limits repeats that are free, and 'total' charges for them"):
+        Budget("total", 300, max_repeats=5)
+    with pytest.raises(InvalidValue, match="max_repeats must be at least 1"):
+        Budget("distinct", 300, max_repeats=0)
+
+
 def test_an_empty_batch_costs_nothing():
     ledger = tiny_ledger(2)
     assert len(ledger.evaluate(np.empty((0, 5), dtype=np.int8))) == 0

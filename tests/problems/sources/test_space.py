@@ -329,7 +329,7 @@ def test_a_comparison_marks_estimates_and_trainings(own, folder):
     arch = problem.space.sample(np.random.default_rng(0), 1)
     one = np.array([1.0])
     run = RunResult(
-        *("random", 0, arch, np.array([1]), {"measured": one}, 0, one, one, 1, 1, 1.0, {"measured": 1.0}, {}),
+        *("random", 0, arch, *[np.array([1])] * 2, {"measured": one}, 0, one, one, 1, 1, 1, 1.0, {"measured": 1.0}, {}),
         *("budget", 0.5, 0.6, "a", 0.1),
     )
     plan = Comparison("nasgym/FairNAS-v0", keywords, {"random": {}}, (0,), Budget("distinct", 1), problem.fingerprint, "0")
