@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 
 from nasgym.agents.agent import Agent
-from nasgym.errors import InvalidValue
+from nasgym.agents.common.feasible import Draw, drawer, propose_feasible, within_limits
+from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.type_aliases import Archs, Floats
 
@@ -30,20 +31,30 @@ class LocalSearch(Agent):
         starts: Uniform draws before each climb; 10 as in the authors' code (naszilla).
         query_full_neighbourhood: Query all neighbours and move to the best, instead of to the first
             better one; off, as in the authors' code.
+        reject: Draw starting points again that the constraint rules out, and pass over such
+            neighbours, before they are evaluated; only where costs are free.
+        draw: Starting points: ``"uniform"`` as in the paper; or ``"feasible"``: decision by
+            decision, each choice uniform among those after which the constraint can still be met
+            (`walk_feasible`); for tight limits.
     """
 
     name: ClassVar[str] = "local-search"
     starts: int = 10
     query_full_neighbourhood: bool = False
+    reject: bool = False
+    draw: Draw = "uniform"
 
     def __post_init__(self) -> None:
         if self.starts < 1:
             raise InvalidValue(f"starts must be at least 1, got {self.starts!r}.")
+        if self.draw not in get_args(Draw):
+            raise unknown_name("draw of local-search", self.draw, get_args(Draw))
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         known: dict[bytes, float] = {}
+        draw = drawer(self.draw, ledger, rng)
         while True:
-            points = ledger.space.sample(rng, self.starts)
+            points = propose_feasible(ledger, self.starts, draw) if self.reject else draw(self.starts)
             rewards = ledger.evaluate(points).reward
             known.update(zip((row.tobytes() for row in points), rewards.tolist(), strict=True))
             best = int(rewards.argmax())
@@ -54,6 +65,8 @@ class LocalSearch(Agent):
         at_once = None if self.query_full_neighbourhood else 1
         while True:
             neighbours, _ = ledger.space.neighbours(arch[None])
+            if self.reject:
+                neighbours = neighbours[within_limits(ledger, neighbours)]
             neighbours = rng.permutation(neighbours)
             step = at_once or max(1, len(neighbours))
             for first in range(0, len(neighbours), step):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
@@ -19,7 +20,8 @@ from pymoo.operators.crossover.ux import UX
 from pymoo.problems.static import StaticProblem
 
 from nasgym.agents.agent import AskTellAgent
-from nasgym.errors import InvalidValue
+from nasgym.agents.common.feasible import Draw, drawer, propose_feasible, within_limits
+from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.spaces.space import SearchSpace
@@ -52,12 +54,20 @@ class NSGA2(AskTellAgent):
             they are copied; 0.9 as in the paper.
         mutation: Probability that a layer takes another of its options, uniformly; None is 1 /
             number of layers, the paper's rate.
+        reject: Draw again what the constraint rules out, before it is evaluated; only where costs
+            are free. Children that are ruled out are dropped like repeated ones, and mating goes on
+            for up to 100 rounds, so a generation may be smaller.
+        draw: The first population: ``"uniform"``; or ``"feasible"``: decision by decision, each
+            choice uniform among those after which the constraint can still be met
+            (`walk_feasible`); for tight limits.
     """
 
     name: ClassVar[str] = "nsga2"
     population: int = 20
     crossover: float = 0.9
     mutation: float | None = None
+    reject: bool = False
+    draw: Draw = "uniform"
 
     def __post_init__(self) -> None:
         if self.population < 2:
@@ -65,6 +75,8 @@ class NSGA2(AskTellAgent):
         for field, value in (("crossover", self.crossover), ("mutation", self.mutation)):
             if value is not None and not 0 <= value <= 1:
                 raise InvalidValue(f"{field} is a probability from 0 to 1, got {value!r}.")
+        if self.draw not in get_args(Draw):
+            raise unknown_name("draw of nsga2", self.draw, get_args(Draw))
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Prepares a new search; what an earlier one learnt is dropped."""
@@ -78,10 +90,11 @@ class NSGA2(AskTellAgent):
             xu=options - 1,
             vtype=int,
         )
-        self._new_only = _NewOnly(self._space)
+        allowed = partial(within_limits, ledger) if self.reject else None
+        self._new_only = _NewOnly(self._space, allowed)
         self._algorithm = PymooNSGA2(
             pop_size=self.population,
-            sampling=_Sampling(self._space),
+            sampling=_Sampling(ledger, self.draw, self.reject),
             crossover=UX(prob=self.crossover),
             mutation=_LayerMutation(options, 1 / len(options) if self.mutation is None else self.mutation),
             eliminate_duplicates=self._new_only,
@@ -137,14 +150,15 @@ def _excess(constraint: Constraint | None, ev: Evaluations) -> Floats:
 
 
 class _Sampling(Sampling):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Uniform over the valid architectures, and over the options of layers they do not reach."""
+    """Architectures of `draw`, with uniform options for the layers that they do not reach."""
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, ledger: Ledger, draw: Draw, reject: bool) -> None:
         super().__init__()
-        self.space = space
+        self.ledger, self.space, self.draw, self.reject = ledger, ledger.space, draw, reject
 
     def _do(self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
-        archs = self.space.sample(random_state, n_samples)
+        draw = drawer(self.draw, self.ledger, random_state)
+        archs = propose_feasible(self.ledger, n_samples, draw) if self.reject else draw(n_samples)
         options = self.space.to_options(archs)
         if self.space.stops is None:
             return options
@@ -167,11 +181,14 @@ class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, i
 
 
 class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Drops networks that were evaluated before or repeat within a batch, by canonical form."""
+    """Drops networks that were evaluated before or repeat within a batch, by canonical form.
 
-    def __init__(self, space: SearchSpace) -> None:
+    Also those that are not `allowed`, a function of ``(N, D)`` architectures, if there is one.
+    """
+
+    def __init__(self, space: SearchSpace, allowed: Callable[[Archs], Bools] | None) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.allowed = space, allowed
         self.evaluated: set[bytes] = set()
 
     def forms(self, individuals: Population) -> list[bytes]:
@@ -188,4 +205,6 @@ class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no ty
             is_duplicate[i] = form in seen
             if other is None:
                 seen.add(form)
+        if other is None and self.allowed is not None:
+            is_duplicate |= ~self.allowed(self.space.from_options(pop.get("X")))
         return is_duplicate

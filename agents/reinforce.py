@@ -9,9 +9,11 @@ import numpy as np
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.adam import Adam
+from nasgym.agents.common.feasible import Mask, masker
 from nasgym.agents.common.lstm_policy import LSTMPolicy
 from nasgym.agents.common.policy_gradient import loss_by_logits
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
+from nasgym.envs.observation import MaskKind
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.spaces.space import SearchSpace
@@ -56,7 +58,7 @@ class Reinforce(Agent):
     It draws architectures and makes the choices of the good ones more likely.
 
     The loss of a batch is the mean over its architectures of minus advantage times log-probability,
-    minus `entropy_weight` times entropy. Illegal choices are masked; a decision with one legal
+    minus `entropy_weight` times entropy. What is not allowed is masked; a decision with one allowed
     choice adds neither log-probability nor entropy.
 
     Attributes:
@@ -72,6 +74,8 @@ class Reinforce(Agent):
             bias-corrected and updated before use, as in NATS-Bench.
         window: Rewards that ``"rank"`` compares with; 100 is this library's choice.
         hidden: Units of the LSTM; 64 is this library's choice.
+        mask: ``"legal"``, or ``"feasible"``: the policy only makes decisions after which the
+            constraint can still be met.
     """
 
     name: ClassVar[str] = "reinforce"
@@ -83,6 +87,7 @@ class Reinforce(Agent):
     momentum: float = 0.9
     window: int = 100
     hidden: int = 64
+    mask: MaskKind = "legal"
 
     def __post_init__(self) -> None:
         if self.policy not in get_args(PolicyKind):
@@ -95,6 +100,8 @@ class Reinforce(Agent):
                 "learning_rate must be positive and entropy_weight not negative, got "
                 f"{chosen.learning_rate!r} and {chosen.entropy_weight!r}."
             )
+        if self.mask not in get_args(MaskKind):
+            raise unknown_name("mask", self.mask, get_args(MaskKind))
         RewardScale(chosen.scaling, momentum=self.momentum, window=self.window)  # checks its arguments
 
     def _resolved(self) -> Hyperparameters:
@@ -110,9 +117,10 @@ class Reinforce(Agent):
         chosen = self._resolved()
         span = ledger.quality.span
         scale = RewardScale(chosen.scaling, momentum=self.momentum, window=self.window, span=span)
+        mask = masker(self.mask, ledger)
         policy: _Policy
         if self.policy == "independent":
-            policy = _IndependentPolicy(ledger.space, rng, chosen)
+            policy = _IndependentPolicy(ledger.space, rng, chosen, mask)
         else:
             policy = LSTMPolicy(
                 ledger.space,
@@ -120,6 +128,7 @@ class Reinforce(Agent):
                 hidden=self.hidden,
                 learning_rate=chosen.learning_rate,
                 entropy_weight=chosen.entropy_weight,
+                mask=mask,
             )
         while True:
             archs = policy.sample(chosen.batch)
@@ -144,8 +153,9 @@ class _IndependentPolicy:
     Logits start at 1e-3 times a standard normal (NATS-Bench).
     """
 
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters) -> None:
+    def __init__(self, space: SearchSpace, rng: np.random.Generator, chosen: Hyperparameters, mask: Mask | None = None) -> None:
         self._space, self._rng, self._chosen = space, rng, chosen
+        self._mask = space.mask if mask is None else mask
         self.logits: Floats = rng.normal(scale=1e-3, size=(space.num_decisions, space.max_choices))
         self._adam = Adam(self.logits, chosen.learning_rate)
 
@@ -155,7 +165,7 @@ class _IndependentPolicy:
         noise = self._rng.gumbel(size=(n, space.num_decisions, space.max_choices))
         self._masked = np.empty_like(noise)
         for t in range(space.num_decisions):
-            self._masked[:, t] = np.where(space.mask(archs, t), self.logits[t], -np.inf)
+            self._masked[:, t] = np.where(self._mask(archs, t), self.logits[t], -np.inf)
             archs[:, t] = (self._masked[:, t] + noise[:, t]).argmax(axis=1)
         self._chosen_one = np.arange(space.max_choices) == archs[:, :, None]
         return archs

@@ -11,19 +11,36 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from nasgym.envs.granularity import Steps
+from nasgym.envs.observation import MaskKind, Observer
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.feasibility import Feasibility
-from nasgym.type_aliases import Archs
+from nasgym.type_aliases import Archs, Bools
 
-__all__ = ["Draw", "drawer", "make_feasible", "propose_feasible", "walk_feasible", "within_limits"]
+__all__ = ["Draw", "Mask", "drawer", "make_feasible", "masker", "propose_feasible", "walk_feasible", "within_limits"]
 
 Draw: TypeAlias = Literal["uniform", "feasible"]
+# of (N, D) prefixes and the number of the next decision: (N, max_choices) its allowed choices
+Mask: TypeAlias = Callable[[Archs, int], Bools]
 
 MAX_ROUNDS = 1000
 
 
-def within_limits(ledger: Ledger, archs: Archs) -> np.ndarray:
+def masker(mask: MaskKind, ledger: Ledger) -> Mask:
+    """What says which choices a decision may take, as the environment of that mask does.
+
+    Raises:
+        InvalidValue: With ``"feasible"``, see `Feasibility`: there is no constraint, nothing is
+            feasible, or it cannot be known beforehand.
+    """
+    if mask == "legal":
+        return ledger.space.mask
+    observer = Observer(ledger, "tokens", Steps.of(ledger.space, "decision"), Feasibility(ledger))
+    return lambda prefixes, step: observer.masks(prefixes, np.full(len(prefixes), step))
+
+
+def within_limits(ledger: Ledger, archs: Archs) -> Bools:
     """``(N,)`` whether architectures meet the constraint; all true where there is none.
 
     What inactive decisions hold does not matter.
@@ -84,32 +101,37 @@ def make_feasible(ledger: Ledger, of: Archs, make: Callable[[Archs], Archs]) -> 
     )
 
 
-def walk_feasible(ledger: Ledger, rng: np.random.Generator, n: int) -> Archs:
+def walk_feasible(ledger: Ledger, rng: np.random.Generator, n: int, mask: Mask | None = None) -> Archs:
     """``(n, D)`` feasible architectures, drawn decision by decision.
 
     Each choice is uniform among those after which the constraint can still be met; without a
     constraint, among all legal ones. Not uniform over the feasible architectures, but none is out
     of reach, however tight the limits are.
 
+    Args:
+        ledger: Knows the space and the costs.
+        rng: Draws.
+        n: How many are wanted.
+        mask: What `masker` made before; it is made where it is not given.
+
     Raises:
         InvalidValue: See `Feasibility`: nothing is feasible, or it cannot be known beforehand.
     """
-    space = ledger.space
-    known = None if ledger.constraint is None else Feasibility(ledger)
-    archs = np.full((n, space.num_decisions), -1, dtype=np.int8)
-    for t in range(space.num_decisions):
-        allowed = space.mask(archs, t)
-        if known is not None:
-            row, choice = np.nonzero(allowed)
-            prefixes = archs[row]
-            prefixes[:, t] = choice
-            allowed[row, choice] = known.possible(prefixes)
-        archs[:, t] = np.where(allowed, rng.random(allowed.shape), -1.0).argmax(axis=1)
+    allowed = _feasible_mask(ledger) if mask is None else mask
+    archs = np.full((n, ledger.space.num_decisions), -1, dtype=np.int8)
+    for t in range(ledger.space.num_decisions):
+        here = allowed(archs, t)
+        archs[:, t] = np.where(here, rng.random(here.shape), -1.0).argmax(axis=1)
     return archs
+
+
+def _feasible_mask(ledger: Ledger) -> Mask:
+    return masker("legal" if ledger.constraint is None else "feasible", ledger)
 
 
 def drawer(draw: Draw, ledger: Ledger, rng: np.random.Generator) -> Callable[[int], Archs]:
     """What draws n architectures: uniformly over the space, or by `walk_feasible`."""
     if draw == "feasible":
-        return lambda n: walk_feasible(ledger, rng, n)
+        mask = _feasible_mask(ledger)
+        return lambda n: walk_feasible(ledger, rng, n, mask)
     return lambda n: ledger.space.sample(rng, n)

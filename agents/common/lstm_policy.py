@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nasgym.agents.common.adam import Adam
+from nasgym.agents.common.feasible import Mask
 from nasgym.agents.common.policy_gradient import loss_by_logits
 from nasgym.spaces.space import SearchSpace
 from nasgym.type_aliases import Archs, Floats
@@ -31,12 +32,21 @@ class LSTMPolicy:
         hidden: Units of the cell.
         learning_rate: Of Adam.
         entropy_weight: What a nat of the policy's entropy is worth, in advantages.
+        mask: Which choices a decision may take (`masker`); the space's own where it is not given.
     """
 
     def __init__(
-        self, space: SearchSpace, rng: np.random.Generator, *, hidden: int, learning_rate: float, entropy_weight: float
+        self,
+        space: SearchSpace,
+        rng: np.random.Generator,
+        *,
+        hidden: int,
+        learning_rate: float,
+        entropy_weight: float,
+        mask: Mask | None = None,
     ) -> None:
         self._space, self._rng, self._hidden, self._entropy_weight = space, rng, hidden, entropy_weight
+        self._mask = space.mask if mask is None else mask
         decisions, choices = space.num_decisions, space.max_choices
         # the embedding has a row for each choice of each decision, and the first one for the start;
         # the gates are in the order of torch: input, forget, cell, output
@@ -93,7 +103,7 @@ class LSTMPolicy:
             take, keep, new, show = self._by_gate(gates)
             np.add(keep * self._cells[t], take * new, out=self._cells[t + 1])
             np.multiply(show, np.tanh(self._cells[t + 1]), out=self._states[t + 1])
-            self._logits[t] = np.where(space.mask(archs, t), self._states[t + 1] @ heads[t], -np.inf)
+            self._logits[t] = np.where(self._mask(archs, t), self._states[t + 1] @ heads[t], -np.inf)
             # the largest of logits with Gumbel noise is a draw from their softmax
             drawn = (self._logits[t] + noise[t]).argmax(axis=1)
             archs[:, t] = drawn

@@ -6,6 +6,7 @@ import pytest
 from nasgym.agents.local_search import LocalSearch
 from nasgym.errors import InvalidValue
 from nasgym.ledger import Budget, Ledger
+from nasgym.rewards import Constrained
 from tests.tiny import tiny_problem
 
 
@@ -96,6 +97,32 @@ def test_a_space_of_one_architecture_ends_by_repeating_itself():
     for full in (False, True):
         result = LocalSearch(query_full_neighbourhood=full).search(problem, budget=3)
         assert (result.ended, len(result.history)) == ("max_proposals", 1)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_climb_that_rejects_ends_in_a_local_optimum_of_what_is_feasible(full, seed):
+    problem = tiny_problem(rule=Constrained(), target=18.0)
+    every = problem.space.enumerate()
+    fine = problem.evaluate(every).feasible
+    start = every[fine][np.random.default_rng(seed).integers(fine.sum())]
+    reward = float(rewards_of(problem, start[None])[0])
+    agent, known = LocalSearch(query_full_neighbourhood=full, reject=True), {start.tobytes(): reward}
+    ledger = Recorder(problem, 1000)
+    agent._climb(ledger, np.random.default_rng(seed), known, start, reward)
+    assert all(problem.evaluate(batch).feasible.all() for batch in ledger.asked)
+    place = next(row for row in every if known.get(row.tobytes()) == max(known.values()))
+    neighbours, _ = problem.space.neighbours(place[None])
+    nearby = problem.evaluate(neighbours)
+    assert nearby.reward[nearby.feasible].max(initial=-np.inf) < max(known.values())
+
+
+def test_a_climb_ends_where_no_neighbour_is_feasible():
+    problem = tiny_problem(rule=Constrained(), target=1.0)
+    start = problem.space.enumerate()[problem.everything.feasible]
+    ledger = Recorder(problem, 10)
+    LocalSearch(reject=True)._climb(ledger, np.random.default_rng(0), {}, start[0], 0.0)
+    assert ledger.asked == []
 
 
 def test_starts_are_checked():

@@ -146,6 +146,33 @@ def test_lower_and_upper_limits_both_bind():
     assert problem.evaluate(survivors).feasible.all()
 
 
+@pytest.mark.parametrize("draw", ["uniform", "feasible"])
+@pytest.mark.parametrize("limits", [{"target": 0.2}, {"target": 0.35, "lower": 0.3}])
+def test_a_search_that_rejects_evaluates_what_is_feasible_and_new(limits, draw):
+    problem = make(DigitsSpace(), objectives=["accuracy", "macs"], **limits)
+    assert problem.everything.feasible.mean() < 0.15
+    history = NSGA2(reject=True, draw=draw).search(problem, budget=Budget("total", 50), seed=0).history
+    assert len(history) == 50
+    assert history.feasible.all()
+    assert len(np.unique(problem.space.canonical(history.archs), axis=0)) == 50
+
+
+def test_a_search_that_rejects_ends_when_mating_finds_nothing_more():
+    # 8 networks, of which the four cheapest are allowed
+    restrict = {"*.kernel": [3], "*.expansion": [3], "layer[12].op": ["skip"]}
+    costs = np.sort(make(DigitsSpace(), restrict=restrict).everything.costs["macs"])
+    problem = make(DigitsSpace(), restrict=restrict, target=(costs[3] - costs[0]) / (costs[-1] - costs[0]))
+    assert problem.everything.feasible.sum() == 4
+    found = NSGA2(reject=True).search(problem, budget=Budget("total", 100), seed=0)
+    assert (found.ended, len(found.history)) == ("agent", 4)
+
+
+def test_rejection_without_a_limit_changes_nothing():
+    problem = make(DigitsSpace(), objectives=["accuracy", "macs"])
+    plain, careful = (NSGA2(reject=reject).search(problem, budget=80, seed=2).history for reject in (False, True))
+    np.testing.assert_array_equal(plain.archs, careful.archs)
+
+
 @pytest.mark.parametrize("unit", ["distinct", "total"])
 def test_a_tiny_space_ends_the_search_without_repeats(unit):
     problem = make(DigitsSpace(), restrict={"*.kernel": [3], "*.expansion": [3], "layer[12].op": ["skip"]})

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
+from nasgym.agents.common.feasible import masker
 from nasgym.agents.reinforce import DEFAULTS, Hyperparameters, Reinforce, _IndependentPolicy
 from nasgym.errors import InvalidValue, UnknownName
-from nasgym.ledger import Budget
+from nasgym.ledger import Budget, Ledger
+from nasgym.rewards import Constrained
 from tests.agents.learnable import digits_problem, gain, learnable_problem
 from tests.tiny import tiny_ledger, tiny_problem, tiny_space
 
@@ -46,6 +49,25 @@ class TestBothPolicies:
         archs = Reinforce(policy=policy).search(problem, budget=Budget("total", 60)).history.archs
         assert problem.space.is_valid(archs).all()
         assert set(archs[:, 2].tolist()) == {1, 2}
+
+    @pytest.mark.parametrize("limits", [{"target": 5.0}, {"target": 20.0, "lower": 15.0}])
+    def test_feasible_masks_keep_to_the_limits(self, policy, limits):
+        problem = tiny_problem(rule=Constrained(), **limits)
+        history = Reinforce(policy=policy, mask="feasible").search(problem, budget=Budget("total", 80)).history
+        assert history.feasible.all()
+        every = problem.space.enumerate()[problem.everything.feasible]
+        assert {row.tobytes() for row in history.archs} == {row.tobytes() for row in every}
+        legal = Reinforce(policy=policy).search(problem, budget=Budget("total", 80)).history
+        assert not legal.feasible.all()
+
+    def test_a_mask_that_forces_every_choice_teaches_nothing(self, policy):
+        problem = tiny_problem(rule=Constrained(), target=1.0)  # one architecture
+        history = Reinforce(policy=policy, mask="feasible").search(problem, budget=Budget("total", 30)).history
+        assert len(np.unique(history.archs, axis=0)) == 1
+
+    def test_feasible_masks_without_a_constraint_are_refused(self, policy):
+        with pytest.raises(InvalidValue, match="mask='feasible' needs a constraint"):
+            Reinforce(policy=policy, mask="feasible").search(tiny_problem(), budget=5)
 
     @pytest.mark.parametrize("unit", ["distinct", "total", "train_seconds"])
     def test_budgets_are_spent(self, policy, unit):
@@ -92,6 +114,21 @@ def test_the_independent_step_is_torchs():
         assert policy.logits == pytest.approx(logits.detach().numpy(), abs=1e-12)
 
 
+def test_the_independent_step_is_torchs_under_feasible_masks():
+    import torch
+
+    mask = masker("feasible", Ledger(tiny_problem(rule=Constrained(), target=12.0), 1))
+    policy = _IndependentPolicy(tiny_space(), np.random.default_rng(2), CHOSEN, mask)
+    logits = torch.from_numpy(policy.logits.copy()).requires_grad_()
+    archs, advantages = policy.sample(8), np.linspace(-1, 1, 8)
+    assert any((mask(archs, t) != tiny_space().mask(archs, t)).any() for t in range(5))
+    masked = SimpleNamespace(
+        num_decisions=5, mask=lambda rows, t: mask(np.where(np.arange(5) < t, rows, -1).astype(np.int8), t)
+    )
+    reference_loss(logits, masked, archs, advantages, CHOSEN.entropy_weight).backward()
+    assert policy.gradient(advantages) == pytest.approx(logits.grad.numpy(), abs=1e-12)
+
+
 def test_forced_choices_add_neither_log_probability_nor_entropy():
     space = tiny_space().restrict({"a.op": ["skip"], "c.op": ["none"], "b.width": [16]})
     policy = _IndependentPolicy(space, np.random.default_rng(0), CHOSEN)
@@ -121,6 +158,8 @@ def test_no_policy_needs_torch(policy):
 def test_what_is_refused():
     with pytest.raises(UnknownName, match="Did you mean 'lstm'"):
         make_agent("reinforce", policy="lstmm")
+    with pytest.raises(UnknownName, match="Did you mean 'feasible'"):
+        Reinforce(mask="feasable")
     with pytest.raises(UnknownName, match="reward scaling"):
         Reinforce(scaling="log")
     for wrong in ({"batch": 0}, {"hidden": 0}, {"learning_rate": 0.0}, {"entropy_weight": -1.0}, {"window": 1}):

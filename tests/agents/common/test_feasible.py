@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nasgym.agents import make_agent
-from nasgym.agents.common.feasible import make_feasible, propose_feasible, walk_feasible, within_limits
+from nasgym.agents.common.feasible import make_feasible, masker, propose_feasible, walk_feasible, within_limits
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger import Ledger
 from nasgym.rewards import Constrained
@@ -37,7 +37,27 @@ def test_nothing_feasible_is_said():
         propose_feasible(ledger, 3, lambda n: np.repeat(infeasible, n, axis=0))
 
 
-@pytest.mark.parametrize("agent", ["random", "regularized-evolution"])
+def test_masks_are_those_of_the_environment():
+    from nasgym.envs.env import NASEnv
+
+    problem, rng = tiny_problem(rule=Constrained(), target=9.0), np.random.default_rng(0)
+    for kind in ("legal", "feasible"):
+        mask, env = masker(kind, Ledger(problem, 9)), NASEnv(problem, mask=kind)
+        for _ in range(30):
+            (_, info), prefix = env.reset(), np.full((1, 5), -1, dtype=np.int8)
+            for step in range(5):
+                allowed = mask(prefix, step)
+                assert (allowed[0] == info["action_mask"].astype(bool)).all()
+                prefix[0, step] = rng.choice(np.flatnonzero(allowed[0]))
+                info = env.step(int(prefix[0, step]))[4]
+
+
+def test_feasible_masks_need_a_constraint():
+    with pytest.raises(InvalidValue, match="mask='feasible' needs a constraint; give target="):
+        masker("feasible", Ledger(tiny_problem(), 5))
+
+
+@pytest.mark.parametrize("agent", ["random", "regularized-evolution", "local-search", "nsga2"])
 def test_agents_evaluate_feasible_architectures_only(agent):
     problem = tiny_problem(rule=Constrained(), target=9.0)
     plain = make_agent(agent).search(problem, budget=9, seed=1)
@@ -100,7 +120,7 @@ def test_a_walk_without_constraint_takes_any_legal_choice():
     assert len(np.unique(drawn, axis=0)) == 36
 
 
-@pytest.mark.parametrize("agent", ["random", "regularized-evolution"])
+@pytest.mark.parametrize("agent", ["random", "regularized-evolution", "local-search", "nsga2"])
 def test_agents_begin_with_walks_where_limits_are_tight(agent):
     problem = tiny_problem(rule=Constrained(), target=1.0)
     assert make_agent(agent, draw="feasible").search(problem, budget=1, seed=0).feasible
