@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 
 import numpy as np
 
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import BudgetExhausted, InvalidValue, unknown_name
 from nasgym.ledger.answers import Answers
 from nasgym.ledger.budget import Budget
@@ -165,6 +166,23 @@ class Agent(ABC):
         network, the mode of a distribution. It must draw nothing, and cannot evaluate any more.
         """
         return None
+
+    def disclose(self) -> Disclosure:
+        """Hook: what was tuned, and what the agent knows; comparisons show it beside its results.
+
+        By default nothing is stated, and that is what they show.
+        """
+        return Disclosure()
+
+    @classmethod
+    def fair_settings(cls) -> dict[str, Any]:
+        """Hook: the hyper-parameters with which it keeps to a limit before it evaluates.
+
+        By default ``reject=True`` and ``mask="feasible"``, where it has fields of these names; an
+        agent that keeps to limits anyway has none.
+        """
+        fair = {"reject": True, "mask": "feasible"}
+        return {field.name: fair[field.name] for field in fields(cls) if field.name in fair}
 
     @abstractmethod
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:

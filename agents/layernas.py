@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from nasgym.agents.agent import Agent
+from nasgym.agents.disclosure import Disclosure
 from nasgym.agents.layernas_steps import (
     Candidate,
     Cut,
@@ -105,6 +106,20 @@ class LayerNAS(Agent):
             raise unknown_name("cut of layernas", self.cut, get_args(Cut))
         if not (np.isfinite(self.temperature) and self.temperature > 0):
             raise InvalidValue(f"temperature must be a positive number, got {self.temperature!r}.")
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning=(
+                "select was chosen on NAS-Bench-Macro by its test accuracy (the table has no other); 100 buckets and one candidate in "
+                "each are published (2304.11517), the loop sizes inferred"
+            ),
+            settings="3 of select; others not recorded",
+            choices="legal",
+            over_limit="filtered",
+            reads_costs=True,
+            learns_from="accuracies",
+        )
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         layers, self._span = make_steps(ledger.space, self.cut), ledger.quality.span

@@ -9,6 +9,7 @@ import numpy as np
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.feasible import Draw, drawer, propose_feasible, within_limits
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.type_aliases import Archs, Floats
@@ -49,6 +50,17 @@ class LocalSearch(Agent):
             raise InvalidValue(f"starts must be at least 1, got {self.starts!r}.")
         if self.draw not in get_args(Draw):
             raise unknown_name("draw of local-search", self.draw, get_args(Draw))
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning="not tuned: 10 starts and the first better neighbour, as in the authors' code (naszilla, 2005.02960)",
+            settings="none",
+            choices="feasible in first draws" if self.draw == "feasible" else "legal",
+            over_limit="rejected" if self.reject else "evaluated",
+            reads_costs=self.reject or self.draw == "feasible",
+            learns_from="rewards",
+        )
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         known: dict[bytes, float] = {}

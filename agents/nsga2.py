@@ -21,6 +21,7 @@ from pymoo.problems.static import StaticProblem
 
 from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.common.feasible import Draw, drawer, propose_feasible, within_limits
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
@@ -77,6 +78,20 @@ class NSGA2(AskTellAgent):
                 raise InvalidValue(f"{field} is a probability from 0 to 1, got {value!r}.")
         if self.draw not in get_args(Draw):
             raise unknown_name("draw of nsga2", self.draw, get_args(Draw))
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning=(
+                "population 20 is this library's choice for a few hundred evaluations (paper: 100 for 25,000); crossover 0.9 and one "
+                "mutation a child as in the paper (Deb et al., 2002)"
+            ),
+            settings="not recorded",
+            choices="feasible in first draws" if self.draw == "feasible" else "legal",
+            over_limit="rejected" if self.reject else "evaluated",
+            reads_costs=self.reject or self.draw == "feasible",
+            learns_from="objectives and costs",
+        )
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Prepares a new search; what an earlier one learnt is dropped."""

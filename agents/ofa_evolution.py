@@ -14,6 +14,7 @@ import numpy as np
 from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.common.feasible import make_feasible, propose_feasible
 from nasgym.agents.common.mutation import draw_choices
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations
@@ -75,6 +76,17 @@ class OFAEvolution(AskTellAgent):
         for name in ("mutants", "mutation"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InvalidValue(f"{name} must lie in [0, 1], got {getattr(self, name)!r}.")
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning="not tuned: the published EvolutionFinder (1908.09791), with the tutorial's mutation rate of 0.1",
+            settings="none",
+            choices="legal",
+            over_limit="rejected" if self.reject else "evaluated",
+            reads_costs=self.reject,
+            learns_from="rewards",
+        )
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Prepares a new search; what an earlier one learnt is dropped."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
+from nasgym.agents.disclosure import Disclosure
 from nasgym.envs.observation import MaskKind
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
@@ -83,6 +84,21 @@ class PPO(Agent):
         if self.mask not in get_args(MaskKind):
             raise unknown_name("mask", self.mask, get_args(MaskKind))
         self._scale()  # checks its arguments
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning=(
+                "episodes, epochs, learning rate, entropy weight, scaling and window are this library's, tuned for 300 evaluations, "
+                "repeats paid, on problems that were not recorded (Digits and NAS-Bench-Macro are likely); clipping and layers as in the "
+                "paper (1707.06347)"
+            ),
+            settings="not recorded",
+            choices=self.mask,
+            over_limit="rejected" if self.mask == "feasible" else "evaluated",
+            reads_costs=True,  # observations hold the least cost of what can still be built
+            learns_from="rewards",
+        )
 
     def _scale(self, span: float = 1.0) -> RewardScale:
         return RewardScale(self.scaling, momentum=self.momentum, window=self.window, span=span)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nasgym.agents.agent import Agent
 from nasgym.agents.common.feasible import Draw, drawer, propose_feasible
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 
@@ -39,6 +40,17 @@ class RandomSearch(Agent):
             raise InvalidValue(f"batch must be at least 1, got {self.batch!r}.")
         if self.draw not in get_args(Draw):
             raise unknown_name("draw of random", self.draw, get_args(Draw))
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning="nothing to tune: draws with replacement, as NATS-Bench's RANDOM (2009.00437)",
+            settings="none",
+            choices="feasible" if self.draw == "feasible" else "legal",
+            over_limit="rejected" if self.reject or self.draw == "feasible" else "evaluated",
+            reads_costs=self.reject or self.draw == "feasible",
+            learns_from="nothing",
+        )
 
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         draw = drawer(self.draw, ledger, rng)

@@ -10,6 +10,7 @@ import numpy as np
 from nasgym.agents.agent import AskTellAgent
 from nasgym.agents.common.feasible import Draw, drawer, make_feasible, propose_feasible, within_limits
 from nasgym.agents.common.mutation import mutation
+from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Evaluations
@@ -79,6 +80,17 @@ class RegularizedEvolution(AskTellAgent):
         if self.draw not in get_args(Draw):
             raise unknown_name("draw of regularized-evolution", self.draw, get_args(Draw))
         mutation(self.mutation)
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        return Disclosure(
+            tuning="not tuned: population 50 and sample 10 of NATS-Bench's harness of PyGlove, the paper's single edits (1802.01548)",
+            settings="none",
+            choices="feasible in first draws" if self.draw == "feasible" else "legal",
+            over_limit="rejected" if self.reject else "evaluated",
+            reads_costs=self.reject or self.draw == "feasible",
+            learns_from="rewards",
+        )
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Draws the first population."""

@@ -13,6 +13,7 @@ from nasgym.agents.common.feasible import Mask, masker
 from nasgym.agents.common.lstm_policy import LSTMPolicy
 from nasgym.agents.common.policy_gradient import loss_by_logits
 from nasgym.agents.common.reward_scale import RewardScale, Scaling
+from nasgym.agents.disclosure import Disclosure
 from nasgym.envs.observation import MaskKind
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
@@ -103,6 +104,24 @@ class Reinforce(Agent):
         if self.mask not in get_args(MaskKind):
             raise unknown_name("mask", self.mask, get_args(MaskKind))
         RewardScale(chosen.scaling, momentum=self.momentum, window=self.window)  # checks its arguments
+
+    def disclose(self) -> Disclosure:
+        """See `Agent.disclose`."""
+        own = self.policy == "lstm"
+        return Disclosure(
+            tuning=(
+                "batch, learning rate, entropy weight, scaling, window and units are this library's, tuned for 300 evaluations, repeats "
+                "paid, on problems that were not recorded (Digits and NAS-Bench-Macro are likely); the published controllers (1611.01578, "
+                "1707.07012) saw thousands of architectures"
+                if own
+                else "not tuned: NATS-Bench's REINFORCE (2009.00437), as its published code has it"
+            ),
+            settings="not recorded" if own else "none",
+            choices=self.mask,
+            over_limit="rejected" if self.mask == "feasible" else "evaluated",
+            reads_costs=self.mask == "feasible",
+            learns_from="rewards",
+        )
 
     def _resolved(self) -> Hyperparameters:
         own = DEFAULTS[self.policy]

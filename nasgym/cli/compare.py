@@ -39,6 +39,9 @@ def compare(
             "--agent-set", metavar="NAME.KEY=VALUE", help="Hyper-parameter of an agent; short for --set agent.NAME..."
         ),
     ] = None,
+    fair: Annotated[
+        bool, typer.Option("--fair", help="Every agent that can keeps to the limit before it evaluates, where costs are free.")
+    ] = False,
     jobs: Annotated[int, typer.Option(metavar="N", help="Worker processes; results do not depend on it.")] = 2,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder; by default ./nasgym-results/<name>-<fingerprint>.")
@@ -62,7 +65,8 @@ def compare(
             raise InvalidValue(missing(package))
     names = [name.strip() for name in agents.split(",") if name.strip()] or list(AGENTS.builtin)
     keywords, hyper = parse_settings([*(settings or []), *(f"agent.{text}" for text in agent_settings or [])])
-    plan, problem = plan_comparison(env_id, names, parse_seeds(seeds), make_budget(budget_unit, budget), keywords, hyper)
+    spend = make_budget(budget_unit, budget)
+    plan, problem = plan_comparison(env_id, names, parse_seeds(seeds), spend, keywords, hyper, fair=fair)
     folder = default_folder(plan) if out is None else out
     if out is None and not folder.exists() and (former := former_folder(plan, problem)) is not None and former.exists():
         raise DataError(
@@ -91,12 +95,13 @@ def compare(
 
 
 def _print_leaderboard(judgement: Judgement) -> None:
+    from nasgym.compare.fairness import fairness_section
     from nasgym.compare.leaderboard import caveats, ceiling_lines, sections, subject
 
     out = console()
     for line in subject(judgement):
         out.print(line, markup=False)
-    for section in sections(judgement):
+    for section in (*sections(judgement), fairness_section(judgement)):
         shown = table("", *section.head)
         for i, column in enumerate(shown.columns):
             column.justify = "left" if section.is_left(i) else "right"

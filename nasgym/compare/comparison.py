@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nasgym.compare.entrant import Entrant, check_fair, fair_hyperparameters
 from nasgym.errors import InvalidValue, MissingPackage, unknown_name
 from nasgym.ledger.budget import Budget
 from nasgym.ledger.former_oracles import former_names
@@ -44,6 +45,8 @@ class Comparison:
         fronts: Whether fronts are compared: several objectives are named, or the id has a reward
             for each; and what networks are worth can be looked up afterwards. No part of the
             description, which has the keywords.
+        entrants: What each agent says of itself, and what was set for it; no part of the
+            description, which has all hyper-parameters.
         exclusive: Whether a search needs this machine for itself, because it times networks here;
             no part of the description.
     """
@@ -57,11 +60,12 @@ class Comparison:
     version: str
     exclusive: bool = False
     fronts: bool = False
+    entrants: Mapping[str, Entrant] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """JSON-able form."""
         described = {**asdict(self), "seeds": list(self.seeds), "agents": [[name, dict(h)] for name, h in self.agents.items()]}
-        del described["exclusive"], described["fronts"]
+        del described["exclusive"], described["fronts"], described["entrants"]
         return described
 
     @property
@@ -93,6 +97,8 @@ def plan_comparison(
     budget: Budget,
     keywords: Mapping[str, Any] | None = None,
     hyperparameters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    fair: bool = False,
 ) -> tuple[Comparison, Problem]:
     """Checks everything that can be wrong before the first evaluation.
 
@@ -103,6 +109,8 @@ def plan_comparison(
         budget: Of each search.
         keywords: Of `make_problem`.
         hyperparameters: By agent name.
+        fair: Whether every agent that can keeps to the limit before it evaluates
+            (`Agent.fair_settings`), but for what `hyperparameters` says otherwise.
 
     Returns:
         The comparison, and its problem.
@@ -127,18 +135,24 @@ def plan_comparison(
     for owner in hyperparameters or {}:
         if owner not in agents:
             raise unknown_name("agent of this comparison", owner, agents)
-    made = {name: make_agent(name, **(hyperparameters or {}).get(name, {})) for name in agents}
+    set_by_user = {name: (hyperparameters or {}).get(name, {}) for name in agents}
+    set_for = {name: fair_hyperparameters(name, own) if fair else own for name, own in set_by_user.items()}
+    made = {name: make_agent(name, **set_for[name]) for name in agents}
     given = dict(keywords or {})
     problem = make_problem(single_id(env_id), **given)
     if single_id(env_id) != env_id and "objectives" not in given and len(problem.objectives) == 1:
         # as the environment of that id does
         given["objectives"] = [objective.name for objective in default_objectives(problem)]
         problem = make_problem(single_id(env_id), **given)
+    if fair:
+        check_fair(problem)
+    entrants = {name: Entrant.of(agent, set_by_user[name], fair=fair) for name, agent in made.items()}
     resolved = {name: {f.name: getattr(agent, f.name) for f in fields(agent) if f.init} for name, agent in made.items()}
     exclusive = any(cost.exclusive for cost in problem.cost_oracles.values())
     fingerprint = problem.fingerprint
     fronts = _has_fronts(env_id, problem, given)
-    comparison = Comparison(env_id, given, resolved, tuple(seeds), budget, fingerprint, __version__, exclusive, fronts)
+    described = (env_id, given, resolved, tuple(seeds), budget, fingerprint, __version__)
+    comparison = Comparison(*described, exclusive=exclusive, fronts=fronts, entrants=entrants)
     return comparison, problem
 
 

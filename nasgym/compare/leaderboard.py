@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
+from nasgym.compare.fairness import fairness_notes, fairness_section, tuning_lines
 from nasgym.compare.front_text import front_columns, front_notes, front_section
 from nasgym.compare.intervals import ENOUGH_RUNS, FEW_RUNS, RANKED_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
@@ -201,6 +202,7 @@ def caveats(judgement: Judgement) -> list[str]:
     )
     notes += [] if judgement.fronts is None else front_notes(judgement, judgement.fronts)
     notes += _pair_notes(judgement)
+    notes += fairness_notes(judgement)
     notes.append(
         "mean ± standard deviation over the runs; IQM: mean of the middle half of them, with an expanded bootstrap interval "
         f"(2,000 resamples). {_test_head(quality.name, quality, searched=True)}: the answer's {_test_words(problem.reporting)}{_seen(problem)}."
@@ -273,6 +275,8 @@ def leaderboard_text(judgement: Judgement) -> str:
     blocks = [
         subject(judgement),
         *map(_aligned, sections(judgement)),
+        ["Fairness", *_aligned(fairness_section(judgement))],
+        ["How they were tuned", *(f"  {agent}: {text}" for agent, text in tuning_lines(judgement))],
         ["Noise ceiling", *(f"  {line}" for line in ceiling_lines(judgement))],
         ["Notes", *(f"  {line}" for line in caveats(judgement))],
     ]

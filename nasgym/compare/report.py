@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasgym.compare.comparison import Comparison
+from nasgym.compare.fairness import fairness_csv, fairness_section, tuning_lines
 from nasgym.compare.front_text import front_csv
 from nasgym.compare.judgement import Judgement
 from nasgym.compare.leaderboard import (
@@ -55,6 +56,7 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
         write_file(out / "leaderboard.txt", leaderboard_text(judgement)),
         write_file(out / "leaderboard.csv", leaderboard_csv(judgement)),
         write_file(out / "pairs.csv", pairs_csv(judgement)),
+        write_file(out / "fairness.csv", fairness_csv(judgement)),
         write_file(out / "results.csv", results_csv(judgement)),
     ]
     front = front_csv(judgement)
@@ -148,6 +150,8 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
         # drawn by matplotlib
         plots=[(_plot_title(plots[name]), Markup(_inline(svg)), plots[name].beside) for name, svg in drawings.items()],
         best=best,
+        fairness=fairness_section(judgement),
+        tuning=tuning_lines(judgement),
         ceiling=ceiling_lines(judgement),
         caveats=caveats(judgement),
         source=source_lines(judgement.problem),

@@ -9,7 +9,7 @@ from nasgym.compare.judgement import Spread, Standing
 
 __all__ = ["Section", "amount", "interval_cell", "mean_cell", "number"]
 
-LEFT = ("agent", "ended")
+LEFT = ("agent", "ended", "choices", "over the limit", "reads costs", "learns from", "settings tried")
 
 
 def number(value: float, digits: int) -> str:

@@ -306,4 +306,4 @@ def test_files_do_not_depend_on_when_they_are_written(tmp_path):
         write_files(judgement, tmp_path / name, [])
         texts.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir() if p.suffix in (".svg", ".txt", ".csv")})
     assert texts[0] == texts[1]
-    assert len(texts[0]) == 8
+    assert len(texts[0]) == 9
