@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
-from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
-from pymoo.core.duplicate import DuplicateElimination
-from pymoo.core.evaluator import Evaluator
-from pymoo.core.mutation import Mutation
-from pymoo.core.population import Population
-from pymoo.core.problem import Problem as PymooProblem
-from pymoo.core.sampling import Sampling
-from pymoo.core.termination import NoTermination
-from pymoo.operators.crossover.ux import UX
-from pymoo.problems.static import StaticProblem
 
 from nasgym.agents.agent import AskTellAgent
-from nasgym.agents.common.feasible import Draw, drawer, propose_feasible, within_limits
+from nasgym.agents.common.feasible import Draw, within_limits
 from nasgym.agents.disclosure import Disclosure
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
-from nasgym.spaces.space import SearchSpace
-from nasgym.type_aliases import Archs, Bools, Floats, Ints
+from nasgym.type_aliases import Archs, Floats, Ints
 
 __all__ = ["NSGA2"]
 
@@ -64,6 +53,7 @@ class NSGA2(AskTellAgent):
     """
 
     name: ClassVar[str] = "nsga2"
+    needs: ClassVar[tuple[str, ...]] = ("pymoo",)
     population: int = 20
     crossover: float = 0.9
     mutation: float | None = None
@@ -95,6 +85,13 @@ class NSGA2(AskTellAgent):
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
         """Prepares a new search; what an earlier one learnt is dropped."""
+        from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
+        from pymoo.core.problem import Problem as PymooProblem
+        from pymoo.core.termination import NoTermination
+        from pymoo.operators.crossover.ux import UX
+
+        from nasgym.agents.common.pymoo_operators import DrawnArchitectures, LayerMutation, NewOnly
+
         self._space, self._objectives, self._constraint = ledger.space, ledger.objectives, ledger.constraint
         options = np.array([layer.count for layer in self._space.layers])
         self._problem = PymooProblem(
@@ -106,12 +103,12 @@ class NSGA2(AskTellAgent):
             vtype=int,
         )
         allowed = partial(within_limits, ledger) if self.reject else None
-        self._new_only = _NewOnly(self._space, allowed)
+        self._new_only = NewOnly(self._space, allowed)
         self._algorithm = PymooNSGA2(
             pop_size=self.population,
-            sampling=_Sampling(ledger, self.draw, self.reject),
+            sampling=DrawnArchitectures(ledger, self.draw, self.reject),
             crossover=UX(prob=self.crossover),
-            mutation=_LayerMutation(options, 1 / len(options) if self.mutation is None else self.mutation),
+            mutation=LayerMutation(options, 1 / len(options) if self.mutation is None else self.mutation),
             eliminate_duplicates=self._new_only,
         )
         self._algorithm.setup(self._problem, termination=NoTermination(), seed=int(rng.integers(2**63)))
@@ -128,11 +125,24 @@ class NSGA2(AskTellAgent):
 
     def tell(self, archs: Archs, evaluations: Evaluations) -> None:
         """Ranks the generation together with the one before it; the better half survives."""
+        from pymoo.core.evaluator import Evaluator
+        from pymoo.core.population import Population
+        from pymoo.problems.static import StaticProblem
+
         generation = Population.new(X=self._options(archs))
         values = {"F": _minimised(self._objectives, evaluations), "G": _excess(self._constraint, evaluations)}
         Evaluator().eval(StaticProblem(self._problem, **values), generation)
         self._new_only.add(generation)
         self._algorithm.tell(infills=generation)
+
+    @property
+    def survivors(self) -> Archs:
+        """``(population, D)`` what is left after the last whole generation.
+
+        A search's history has every architecture that was ever on its front; published results of
+        NSGA-II are those of its last population.
+        """
+        return self._space.from_options(self._algorithm.pop.get("X"))
 
     def _options(self, archs: Archs) -> Ints:
         """``(N, L)`` options; those that are not reached stay what they were when asked for."""
@@ -162,64 +172,3 @@ def _excess(constraint: Constraint | None, ev: Evaluations) -> Floats:
     cost = ev.costs[constraint.cost]
     columns = [sign * (cost - limit) / limit for sign, limit in _limits(constraint)]
     return np.stack(columns, axis=1) if columns else np.zeros((len(ev), 0))
-
-
-class _Sampling(Sampling):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Architectures of `draw`, with uniform options for the layers that they do not reach."""
-
-    def __init__(self, ledger: Ledger, draw: Draw, reject: bool) -> None:
-        super().__init__()
-        self.ledger, self.space, self.draw, self.reject = ledger, ledger.space, draw, reject
-
-    def _do(self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
-        draw = drawer(self.draw, self.ledger, random_state)
-        archs = propose_feasible(self.ledger, n_samples, draw) if self.reject else draw(n_samples)
-        options = self.space.to_options(archs)
-        if self.space.stops is None:
-            return options
-        counts = [layer.count for layer in self.space.layers]
-        return np.where(self.space.stops.reached(archs), options, random_state.integers(0, counts, size=options.shape))
-
-
-class _LayerMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Gives each layer, with the same probability, another of its options."""
-
-    def __init__(self, options: Ints, probability: float) -> None:
-        super().__init__()
-        self.options, self.probability = options, probability
-
-    def _do(self, problem: Any, X: Ints, *args: Any, random_state: np.random.Generator, **kwargs: Any) -> Ints:
-        hit = (random_state.random(X.shape) < self.probability) & (self.options > 1)
-        # a step of 1 to m - 1 around the circle of m options never ends where it began
-        step = random_state.integers(1, np.maximum(self.options, 2), size=X.shape)
-        return np.where(hit, (X + step) % self.options, X)
-
-
-class _NewOnly(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no types, its classes are Any
-    """Drops networks that were evaluated before or repeat within a batch, by canonical form.
-
-    Also those that are not `allowed`, a function of ``(N, D)`` architectures, if there is one.
-    """
-
-    def __init__(self, space: SearchSpace, allowed: Callable[[Archs], Bools] | None) -> None:
-        super().__init__()
-        self.space, self.allowed = space, allowed
-        self.evaluated: set[bytes] = set()
-
-    def forms(self, individuals: Population) -> list[bytes]:
-        """The canonical form of each individual."""
-        return [row.tobytes() for row in self.space.canonical(self.space.from_options(individuals.get("X")))]
-
-    def add(self, individuals: Population) -> None:
-        """Remembers what was evaluated."""
-        self.evaluated.update(self.forms(individuals))
-
-    def _do(self, pop: Population, other: Population | None, is_duplicate: Bools) -> Bools:
-        seen = self.evaluated.copy() if other is None else set(self.forms(other))
-        for i, form in enumerate(self.forms(pop)):
-            is_duplicate[i] = form in seen
-            if other is None:
-                seen.add(form)
-        if other is None and self.allowed is not None:
-            is_duplicate |= ~self.allowed(self.space.from_options(pop.get("X")))
-        return is_duplicate

@@ -210,3 +210,19 @@ def test_wrong_hyper_parameters_are_named():
         make_agent("nsga2", mutation=1.5)
     with pytest.raises(UnknownName, match="population"):
         make_agent("nsga2", populaton=10)
+
+
+def test_the_survivors_are_the_best_of_what_was_evaluated_in_whole_generations():
+    agent = NSGA2(population=10)
+    history = agent.search(make(DigitsSpace(), objectives=["accuracy", "macs"]), budget=64, seed=0).history
+    survivors = {row.tobytes() for row in agent.survivors}
+    assert len(agent.survivors) == len(survivors) == 10
+    assert survivors <= {row.tobytes() for row in history.archs[:60]}
+    points = {
+        row.tobytes(): (-a, m) for row, a, m in zip(history.archs[:60], history.accuracy, history.costs["macs"], strict=False)
+    }
+    whole = front(np.array(list(points.values())))
+    kept = {tuple(np.round(points[form], 9)) for form in survivors}
+    # fewer than ten on the whole front: all of it survives
+    assert len(whole) <= 10
+    assert whole <= kept
