@@ -53,23 +53,9 @@ def _problem(env_id: str) -> Problem:
 
 def search(agent: str, env_id: str, seed: int) -> float:
     """Own processor seconds per evaluation of one search."""
-    from nasgym.agents import make_agent
-    from nasgym.ledger import Budget, Ledger
+    from before_after import own_seconds  # beside this file: this may be another checkout's process
 
-    class Timed(Ledger):
-        inside = 0.0
-
-        def evaluate(self, archs: np.ndarray, fidelity: int | None = None) -> object:
-            start = time.process_time()
-            try:
-                return super().evaluate(archs, fidelity)
-            finally:
-                self.inside += time.process_time() - start
-
-    ledger = Timed(_problem(env_id), Budget("total", EVALUATIONS), seed=seed)
-    start = time.process_time()
-    make_agent(agent).search(ledger, seed=seed)
-    return (time.process_time() - start - ledger.inside) / EVALUATIONS
+    return own_seconds(agent, _problem(env_id), EVALUATIONS, seed) / EVALUATIONS
 
 
 def outside_share(env_id: str, seed: int) -> float:

@@ -14,14 +14,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from nasgym.problems.problem import Problem
 
 HERE = Path(__file__).resolve()
 Block = Callable[[], float]
@@ -31,6 +37,8 @@ TURNS = 9
 # one search of these is long enough
 SLOW = ("reinforce", "ppo")
 AGENTS = ("random", "local-search", "regularized-evolution", "layernas", "reinforce", "nsga2", "ppo")
+REPORTED = "nasgym/Digits-v0"
+REPORT = "report of 20 seeds x 8 agents"
 TABLES = ("nasgym/Digits-v0", "nasgym/NASBenchMacro-v0", "nasgym/NATS-TSS-v0")
 
 
@@ -94,8 +102,20 @@ def lookups() -> Iterator[tuple[str, Block]]:
 
 
 def agents() -> Iterator[tuple[str, Block]]:
-    """Processor time of a search of 300 evaluations outside of the ledger."""
+    """Processor time of searches of 300 evaluations outside of the ledger."""
     import nasgym
+
+    problem = nasgym.make_problem(TABLES[1], objectives=["accuracy", "macs"])
+    for name in AGENTS:
+        times = 1 if name in SLOW else 3
+        yield (
+            f"own time of {name}",
+            lambda name=name, times=times: min(own_seconds(name, problem, 300, 0) for _ in range(times)),
+        )
+
+
+def own_seconds(agent: str, problem: Problem, evaluations: int, seed: int) -> float:
+    """Processor seconds of a search of so many total evaluations outside of the ledger."""
     from nasgym.agents import make_agent
     from nasgym.ledger import Budget, Ledger
 
@@ -109,16 +129,10 @@ def agents() -> Iterator[tuple[str, Block]]:
             finally:
                 self.inside += time.process_time() - start
 
-    problem = nasgym.make_problem(TABLES[1], objectives=["accuracy", "macs"])
-
-    def own(name: str) -> float:
-        ledger = Timed(problem, Budget("total", 300), seed=0)
-        start = time.process_time()
-        make_agent(name).search(ledger, seed=0)
-        return time.process_time() - start - ledger.inside
-
-    for name in AGENTS:
-        yield f"own time of {name}", lambda name=name: min(own(name) for _ in range(1 if name in SLOW else 3))
+    ledger = Timed(problem, Budget("total", evaluations), seed=seed)
+    start = time.process_time()
+    make_agent(agent).search(ledger, seed=seed)
+    return time.process_time() - start - ledger.inside
 
 
 def serve() -> None:
@@ -148,12 +162,21 @@ def imported(checkout: Path) -> float:
     return float(said)
 
 
-def paired(ask: Callable[[str], float], pairs: int) -> np.ndarray:
+def reported(checkout: Path, out: Path) -> float:
+    """Processor seconds of ``nasgym compare`` where all searches have ended: what it reports."""
+    command = ("compare", REPORTED, "--seeds", "20", "--budget-unit", "total", "--jobs", "2", "--out", str(out))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start(checkout, "-m", "nasgym", *command).communicate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+
+
+def paired(ask: Callable[[str], float], pairs: int, turns_each: int = TURNS) -> np.ndarray:
     """``(pairs,)`` after over before: each the median over some turns in alternating order."""
-    turns = np.empty((pairs, TURNS))
+    turns = np.empty((pairs, turns_each))
     for pair in range(-1, pairs):  # the first one warms up
-        for turn in range(TURNS):
-            order = ("before", "after") if turn % 2 else ("after", "before")
+        for turn in range(turns_each):
+            order = ("before", "after") if (pair + turn) % 2 else ("after", "before")
             found = {side: ask(side) for side in order}
             turns[pair, turn] = found["after"] / found["before"]
     return np.median(turns, axis=1)
@@ -176,6 +199,10 @@ def main() -> int:
     found = {}
     if options.only in "import nasgym":
         found["import nasgym"] = paired(lambda side: imported(sides[side]), options.pairs)
+    if options.only in REPORT:
+        with TemporaryDirectory() as folder:
+            # each side has results of its own, which the turn that warms up makes
+            found[REPORT] = paired(lambda side: reported(sides[side], Path(folder) / side), options.pairs, turns_each=1)
     servers = {side: start(checkout, str(HERE), "--serve") for side, checkout in sides.items()}
     try:
         names = {side: json.loads(server.stdout.readline()) for side, server in servers.items()}
