@@ -85,6 +85,14 @@ class Agent(ABC):
     name: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def draws(self) -> bool:
+        """Whether a search draws anything; where it does not, it is the same with every seed.
+
+        True unless an agent says otherwise.
+        """
+        return True
+
     def search(
         self,
         target: Ledger | Problem,

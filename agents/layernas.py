@@ -121,6 +121,11 @@ class LayerNAS(Agent):
             learns_from="accuracies",
         )
 
+    @property
+    def draws(self) -> bool:
+        """Only candidates that are not the best, and options where some are left out, are drawn."""
+        return self.select != "best" or self.children is not None
+
     def _search(self, ledger: Ledger, rng: np.random.Generator) -> None:
         layers, self._span = make_steps(ledger.space, self.cut), ledger.quality.span
         bucketize = self._bucketize(ledger, layers)

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from nasgym.agents.disclosure import NOT_STATED
+from nasgym.compare.comparison import Comparison
+from nasgym.compare.csv_text import csv_text
 from nasgym.compare.entrant import Entrant
-from nasgym.compare.judgement import Judgement, Standing
 from nasgym.compare.section import Section, number
+from nasgym.oracles.oracle import Clock
+from nasgym.problems.problem import Problem
 
 __all__ = ["fairness_csv", "fairness_notes", "fairness_section", "tuning_lines"]
 
 HEAD = ("agent", "choices", "over the limit", "reads costs", "learns from", "repeats", "seconds", "settings tried")
 
 
-def fairness_section(judgement: Judgement) -> Section:
+class Line(Protocol):
+    """What a leaderboard's line knows of an agent: see `nasgym.compare.judgement.Standing`."""
+
+    @property
+    def agent(self) -> str: ...
+    @property
+    def proposals(self) -> float: ...
+    @property
+    def different(self) -> float: ...
+    @property
+    def charged_seconds(self) -> Mapping[Clock, float]: ...
+
+
+class Judged(Protocol):
+    """What was compared, with a line for each agent: a `Judgement`, or one on a grid of targets."""
+
+    @property
+    def comparison(self) -> Comparison: ...
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def standings(self) -> Sequence[Line]: ...
+    @property
+    def repeats_free(self) -> bool: ...
+
+
+def fairness_section(judgement: Judged) -> Section:
     """What each agent knows, what it pays for, and how many settings were tried for it."""
     return Section(HEAD, [(standing.agent, *_cells(judgement, standing)) for standing in judgement.standings])
 
 
-def tuning_lines(judgement: Judgement) -> list[tuple[str, str]]:
+def tuning_lines(judgement: Judged) -> list[tuple[str, str]]:
     """Where each agent's settings come from, and which were set here, as (agent, text)."""
     return [(name, f"{entrant.disclosure.tuning}{_set_here(entrant)}.") for name, entrant in _entrants(judgement)]
 
 
-def fairness_notes(judgement: Judgement) -> list[str]:
+def fairness_notes(judgement: Judged) -> list[str]:
     """What the columns mean."""
     noun = "charged" if not judgement.repeats_free else "free under this budget"
     notes = [
@@ -48,26 +75,24 @@ def fairness_notes(judgement: Judgement) -> list[str]:
     return notes
 
 
-def fairness_csv(judgement: Judgement) -> str:
+def fairness_csv(judgement: Judged) -> str:
     """The table with the tuning of each agent and what was set, a row for each agent."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*(name.replace(" ", "_") for name in HEAD), "tuning", "set_here", "set_by_fair", "kept_from_fair"])
-    entrants = dict(_entrants(judgement))
+    head = [*(name.replace(" ", "_") for name in HEAD), "tuning", "set_here", "set_by_fair", "kept_from_fair"]
+    entrants, rows = dict(_entrants(judgement)), []
     for standing in judgement.standings:
         entrant = entrants[standing.agent]
         facts = (entrant.disclosure.tuning, _values(entrant.changed), " ".join(entrant.fair), " ".join(entrant.kept))
-        writer.writerow([standing.agent, *_cells(judgement, standing), *facts])
-    return file.getvalue()
+        rows.append([standing.agent, *_cells(judgement, standing), *facts])
+    return csv_text(head, rows)
 
 
-def _entrants(judgement: Judgement) -> Iterator[tuple[str, Entrant]]:
+def _entrants(judgement: Judged) -> Iterator[tuple[str, Entrant]]:
     """Agents as they entered, best first; one that was not planned says nothing."""
     for standing in judgement.standings:
         yield standing.agent, judgement.comparison.entrants.get(standing.agent, Entrant())
 
 
-def _cells(judgement: Judgement, standing: Standing) -> tuple[str, ...]:
+def _cells(judgement: Judged, standing: Line) -> tuple[str, ...]:
     said = judgement.comparison.entrants.get(standing.agent, Entrant()).disclosure
     problem = judgement.problem
     over = said.over_limit or NOT_STATED

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import numpy as np
 
+from nasgym.compare.csv_text import csv_text
 from nasgym.compare.fronts import Fronts
 from nasgym.compare.judgement import Judgement, Spread
 from nasgym.compare.section import Section, interval_cell, number
@@ -66,9 +65,6 @@ def front_csv(judgement: Judgement) -> str | None:
     """The exact front, an architecture in each row, objectives in their own units, or None."""
     if judgement.fronts is None or judgement.fronts.exact is None:
         return None
-    front, file = judgement.fronts.exact, io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["arch", *(objective.name for objective in judgement.fronts.objectives)])
+    front, head = judgement.fronts.exact, ["arch", *(objective.name for objective in judgement.fronts.objectives)]
     texts = judgement.problem.space.to_str(front.archs)
-    writer.writerows([text, *values] for text, values in zip(texts, front.values.tolist(), strict=True))
-    return file.getvalue()
+    return csv_text(head, ([text, *values] for text, values in zip(texts, front.values.tolist(), strict=True)))

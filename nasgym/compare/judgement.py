@@ -27,7 +27,7 @@ from nasgym.problems.problem import Problem
 from nasgym.quality import Quality
 from nasgym.type_aliases import Archs, Floats
 
-__all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge", "near_size"]
+__all__ = ["Ceiling", "Judgement", "Spread", "Standing", "judge", "mean_seconds", "near_size"]
 
 REPS = 2000
 
@@ -305,8 +305,8 @@ def _standing(
         different=float(np.mean([run.different for run in own])),
         regret_paid=lacking_paid,
         unseen=sum(not run.evaluated for run in own),
-        seconds=_means([run.total_seconds for run in own]),
-        charged_seconds=_means([run.charged_seconds for run in own]),
+        seconds=mean_seconds([run.total_seconds for run in own]),
+        charged_seconds=mean_seconds([run.charged_seconds for run in own]),
         ended=dict(sorted(Counter(run.ended for run in own).items())),
     )
 
@@ -316,7 +316,7 @@ def _answer_after(run: RunResult, proposals: float) -> int:
     return max(0, int(np.searchsorted(run.proposed, proposals, side="right")) - 1)
 
 
-def _means(seconds: Sequence[Mapping[Clock, float]]) -> dict[Clock, float]:
+def mean_seconds(seconds: Sequence[Mapping[Clock, float]]) -> dict[Clock, float]:
     """Means over the runs by clock; a run without a clock has 0 seconds of it."""
     clocks = dict.fromkeys(clock for one in seconds for clock in one)
     return {clock: float(np.mean([one.get(clock, 0.0) for one in seconds])) for clock in clocks}

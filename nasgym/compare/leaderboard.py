@@ -5,13 +5,12 @@ No column but the last one of ``results.csv`` depends on a clock.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
+from nasgym.compare.csv_text import blank, csv_text
 from nasgym.compare.fairness import fairness_notes, fairness_section, tuning_lines
 from nasgym.compare.front_text import front_columns, front_notes, front_section
 from nasgym.compare.intervals import ENOUGH_RUNS, FEW_RUNS, RANKED_RUNS
@@ -22,6 +21,7 @@ from nasgym.problems.problem import Problem
 from nasgym.quality import ACCURACY, Quality
 
 __all__ = [
+    "aligned",
     "caveats",
     "ceiling_lines",
     "leaderboard_csv",
@@ -29,6 +29,7 @@ __all__ = [
     "pairs_csv",
     "results_csv",
     "sections",
+    "seeds_text",
     "subject",
 ]
 
@@ -115,14 +116,13 @@ def subject(judgement: Judgement) -> list[str]:
     comparison, problem = judgement.comparison, judgement.problem
     budget = comparison.budget
     seeds = comparison.seeds
-    shown = f"{seeds[0]} to {seeds[-1]}" if seeds == tuple(range(seeds[0], seeds[-1] + 1)) else ", ".join(map(str, seeds))
     keywords = ", ".join(f"{key}={value!r}" for key, value in comparison.keywords.items()) or "default keywords"
     metric = "validation" if problem.search_metric == "validation" else "TEST"
     return [
         f"{comparison.env_id}, {keywords}",
         f"reward {problem.rule.name!r}, search metric {metric} at {problem.search_fidelity} epochs; "
         f"budget {budget.amount:g} {budget.unit.replace('_', ' ')}{'' if budget.unit == 'train_seconds' else ' evaluations'}; "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({shown})",
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({seeds_text(seeds)})",
         f"problem {problem.fingerprint}, comparison {comparison.fingerprint}, nasgym {comparison.version}",
     ]
 
@@ -260,7 +260,8 @@ def _pair_notes(judgement: Judgement) -> list[str]:
     return notes
 
 
-def _aligned(section: Section) -> list[str]:
+def aligned(section: Section) -> list[str]:
+    """The lines of a section, its columns below each other."""
     table = [section.head, *section.rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(section.head))]
     lines = []
@@ -270,29 +271,23 @@ def _aligned(section: Section) -> list[str]:
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
+def seeds_text(seeds: Sequence[int]) -> str:
+    """``"0 to 4"`` where they follow each other, else all of them."""
+    follow = list(seeds) == list(range(seeds[0], seeds[-1] + 1))
+    return f"{seeds[0]} to {seeds[-1]}" if follow else ", ".join(map(str, seeds))
+
+
 def leaderboard_text(judgement: Judgement) -> str:
     """The leaderboard as plain text; equal comparisons give equal bytes."""
     blocks = [
         subject(judgement),
-        *map(_aligned, sections(judgement)),
-        ["Fairness", *_aligned(fairness_section(judgement))],
+        *map(aligned, sections(judgement)),
+        ["Fairness", *aligned(fairness_section(judgement))],
         ["How they were tuned", *(f"  {agent}: {text}" for agent, text in tuning_lines(judgement))],
         ["Noise ceiling", *(f"  {line}" for line in ceiling_lines(judgement))],
         ["Notes", *(f"  {line}" for line in caveats(judgement))],
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
-
-
-def _blank(value: float | None) -> float | str:
-    return "" if value is None or math.isnan(value) else value
 
 
 def _by_clock(seconds: Mapping[Clock, float]) -> str:
@@ -312,17 +307,17 @@ def leaderboard_csv(judgement: Judgement) -> str:
         test, further = f"test_{judgement.problem.quality.name}", {f"test_{name}": spread for name, spread in s.further.items()}
         for name, spread in {test: s.test, "reward": s.reward, **further}.items():
             row |= {
-                f"{name}_mean": _blank(spread.mean),
-                f"{name}_std": _blank(spread.std),
-                f"{name}_iqm": _blank(spread.iqm),
-                f"{name}_iqm_low": _blank(spread.low),
-                f"{name}_iqm_high": _blank(spread.high),
+                f"{name}_mean": blank(spread.mean),
+                f"{name}_std": blank(spread.std),
+                f"{name}_iqm": blank(spread.iqm),
+                f"{name}_iqm_low": blank(spread.low),
+                f"{name}_iqm_high": blank(spread.high),
             }
         row |= {
-            "regret_mean": _blank(s.regret),
-            "regret_repeats_paid_mean": _blank(s.regret_paid),
-            "evaluations_to_99_percent_median": _blank(s.to_near),
-            "reached_99_percent_share": _blank(s.reached),
+            "regret_mean": blank(s.regret),
+            "regret_repeats_paid_mean": blank(s.regret_paid),
+            "evaluations_to_99_percent_median": blank(s.to_near),
+            "reached_99_percent_share": blank(s.reached),
             "feasible_share": s.feasible,
             "charged_mean": s.charged,
             "proposals_mean": s.proposals,
@@ -333,17 +328,13 @@ def leaderboard_csv(judgement: Judgement) -> str:
             "search_metric": judgement.problem.search_metric,
         }
         rows.append(row)
-    return _csv(rows)
+    return csv_text(tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def pairs_csv(judgement: Judgement) -> str:
     """Every pair of agents with all digits; only the head with one agent or seed."""
-    file = io.StringIO()
     names = ("first", "second", "difference", "low", "high", "better_share", "p_value_holm")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(astuple(one) for one in judgement.pairs)
-    return file.getvalue()
+    return csv_text(names, map(astuple, judgement.pairs))
 
 
 def results_csv(judgement: Judgement) -> str:
@@ -355,12 +346,12 @@ def results_csv(judgement: Judgement) -> str:
             "agent": run.agent,
             "seed": run.seed,
             "arch": judgement.arch_texts[i],
-            "reward": _blank(float(run.reward[-1])),
-            name: _blank(float(run.accuracy[-1])),
+            "reward": blank(float(run.reward[-1])),
+            name: blank(float(run.accuracy[-1])),
             "evaluated": int(run.evaluated),
             "true_reward": float(judgement.true_reward[i][-1]),
-            f"test_{name}": _blank(float(answers.test_accuracy[i])),
-            f"validation_{name}": _blank(float(answers.validation_accuracy[i])),
+            f"test_{name}": blank(float(answers.test_accuracy[i])),
+            f"validation_{name}": blank(float(answers.validation_accuracy[i])),
             **{f"test_{other}": float(values[i]) for other, values in answers.qualities.items()},
         }
         row |= {name: float(cost[i]) for name, cost in answers.costs.items()}
@@ -372,12 +363,12 @@ def results_csv(judgement: Judgement) -> str:
             "spent": run.spent,
             "seconds": _by_clock(run.total_seconds),
             "charged_seconds": _by_clock(run.charged_seconds),
-            "first_fifth_reward": _blank(run.first_fifth),
-            "last_fifth_reward": _blank(run.last_fifth),
+            "first_fifth_reward": blank(run.first_fifth),
+            "last_fifth_reward": blank(run.last_fifth),
             "ended": run.ended,
             **front_columns(judgement, i),
             "history": run.digest,
             "wall_seconds": round(run.wall_seconds, 3),
         }
         rows.append(row)
-    return _csv(rows)
+    return csv_text(tuple(rows[0]), [tuple(row.values()) for row in rows])

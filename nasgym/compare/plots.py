@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "Curve", "Panel", "Plot", "colours", "curves", "curves_over_proposals", "draw_plots", "plots_of"]
+__all__ = ["PLOTS", "Curve", "Panel", "Plot", "colours", "curves", "curves_over_proposals", "draw", "draw_plots", "plots_of"]
 
 # Okabe and Ito's palette, legible with every common colour blindness; an agent has one colour in
 # every plot
@@ -78,7 +78,9 @@ class Panel:
 class Plot:
     """One picture: file name without ending, words, lines by agent, and the dashed line, if any.
 
-    `less_is_better`: good curves go down. `beside`: a second panel, if any.
+    `less_is_better`: good curves go down. `beside`: a second panel, if any. `anytime`: a line is a
+    step function of time that begins at 0 and whose first part may be cut off; else it joins values
+    of their own.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Plot:
     best_label: str
     less_is_better: bool = False
     beside: Panel | None = None
+    anytime: bool = True
 
 
 def colours(agents: Sequence[str]) -> dict[str, str]:
@@ -227,7 +230,8 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((LEFT / width, below / height, inner / width, PANEL / height))
     _draw_lines(axes, plot, plot.lines)
-    axes.set_xlim(left=0, right=max(float(line.x[-1]) for line in plot.lines.values()))
+    left = 0.0 if plot.anytime else min(float(line.x[0]) for line in plot.lines.values())
+    axes.set_xlim(left=left, right=max(float(line.x[-1]) for line in plot.lines.values()))
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
     axes.set_title(f"{plot.title}\n", loc="left", fontsize=11, fontweight="bold")
@@ -247,9 +251,11 @@ def _figure(plot: Plot, subtitle: str) -> Figure:
 
 def _draw_lines(axes: Axes, plot: Plot, lines: Mapping[str, Curve]) -> None:
     palette = colours(list(lines))
+    step: Literal["post"] | None = "post" if plot.anytime else None
+    style = "steps-post" if plot.anytime else "default"
     for agent, line in lines.items():
-        axes.fill_between(line.x, line.low, line.high, step="post", color=palette[agent], alpha=0.16, linewidth=0)
-        axes.plot(line.x, line.mean, drawstyle="steps-post", color=palette[agent], linewidth=1.8, label=agent)
+        axes.fill_between(line.x, line.low, line.high, step=step, color=palette[agent], alpha=0.16, linewidth=0)
+        axes.plot(line.x, line.mean, drawstyle=style, color=palette[agent], linewidth=1.8, label=agent)
     if plot.best is not None:
         axes.axhline(plot.best, color="#333333", linestyle=(0, (5, 3)), linewidth=1.0, label=plot.best_label)
 
@@ -264,7 +270,7 @@ def _limits(plot: Plot) -> tuple[float, float]:
     settled, lowest, highs = [], [], []
     for line in plot.lines.values():
         worse, better = (sign * line.high, sign * line.low) if plot.less_is_better else (line.low, line.high)
-        settled.append(float(np.nanmin(worse[int(SETTLED_SHARE * len(line.x)) :])))
+        settled.append(float(np.nanmin(worse[int(SETTLED_SHARE * len(line.x)) if plot.anytime else 0 :])))
         lowest.append(float(np.nanmin(worse)))
         highs.append(float(np.nanmax(better)))
     if plot.best is not None:
@@ -276,6 +282,13 @@ def _limits(plot: Plot) -> tuple[float, float]:
 
 
 def draw_plots(judgement: Judgement, out: Path) -> dict[str, str]:
+    """Writes the pictures of a comparison; see `draw`."""
+    runs = len(judgement.comparison.seeds)
+    subtitle = f"{judgement.comparison.env_id}: mean and 25 to 75 % of {runs} run{'s' if runs > 1 else ''}"
+    return draw(plots_of(judgement), subtitle, out)
+
+
+def draw(plots: Sequence[Plot], subtitle: str, out: Path) -> dict[str, str]:
     """Writes each plot as PNG and SVG; equal comparisons give equal SVG files.
 
     Returns:
@@ -283,10 +296,8 @@ def draw_plots(judgement: Judgement, out: Path) -> dict[str, str]:
     """
     import matplotlib
 
-    runs = len(judgement.comparison.seeds)
-    subtitle = f"{judgement.comparison.env_id}: mean and 25 to 75 % of {runs} run{'s' if runs > 1 else ''}"
     drawn = {}
-    for plot in plots_of(judgement):
+    for plot in plots:
         # the salt makes ids that differ between the pictures of one page and are the same in the
         # next run
         style: Any = {**STYLE, "svg.hashsalt": plot.name}

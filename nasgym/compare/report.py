@@ -30,7 +30,7 @@ from nasgym.files import write_file
 from nasgym.files.provenance import provenance
 from nasgym.problems.problem import Problem
 
-__all__ = ["source_lines", "write_comparison", "write_files"]
+__all__ = ["render_page", "source_lines", "write_comparison", "write_files"]
 
 PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baselines3", "pymoo")
 
@@ -130,31 +130,30 @@ def _inline(svg: str) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]) -> str:
+def render_page(
+    comparison: Comparison, problem: Problem, command: Sequence[str], drawings: Sequence[tuple[Plot, str]], **parts: Any
+) -> str:
+    """The page of a comparison.
+
+    Args:
+        comparison: What was compared.
+        problem: On what.
+        command: How it was called.
+        drawings: Plot and SVG text of each, drawn by matplotlib.
+        **parts: What else the template asks for.
+    """
     import jinja2
     from markupsafe import Markup
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resources.files("nasgym.compare").joinpath("report_page.html").read_text())
-    plots = {plot.name: plot for plot in plots_of(judgement)}
-    best = _best_architectures(judgement)
-    for card in best:
-        card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.drawing.draw, which escapes its texts
-    comparison, made = judgement.comparison, provenance(*PACKAGES)
+    made = provenance(*PACKAGES)
     return template.render(
         title=f"{comparison.env_id}: {', '.join(comparison.agents)}",
-        subject=subject(judgement),
-        test_search=judgement.problem.search_metric == "test",
-        plural=judgement.problem.quality.plural,
-        sections=sections(judgement),
-        # drawn by matplotlib
-        plots=[(_plot_title(plots[name]), Markup(_inline(svg)), plots[name].beside) for name, svg in drawings.items()],
-        best=best,
-        fairness=fairness_section(judgement),
-        tuning=tuning_lines(judgement),
-        ceiling=ceiling_lines(judgement),
-        caveats=caveats(judgement),
-        source=source_lines(judgement.problem),
+        test_search=problem.search_metric == "test",
+        plural=problem.quality.plural,
+        plots=[(_plot_title(plot), Markup(_inline(svg)), plot.beside) for plot, svg in drawings],  # drawn by matplotlib
+        source=source_lines(problem),
         agents=[(name, _plain(dict(values)) or "none") for name, values in comparison.agents.items()],
         made=[
             ("command", " ".join(command)),
@@ -162,4 +161,27 @@ def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]
             ("machine", made["machine"]),
             ("versions", ", ".join(f"{package} {number}" for package, number in made["versions"].items())),
         ],
+        **parts,
+    )
+
+
+def _page(judgement: Judgement, drawings: dict[str, str], command: Sequence[str]) -> str:
+    from markupsafe import Markup
+
+    best = _best_architectures(judgement)
+    for card in best:
+        card["svg"] = Markup(_inline(card["svg"]))  # drawn by nasgym.drawing.draw, which escapes its texts
+    return render_page(
+        judgement.comparison,
+        judgement.problem,
+        command,
+        [(plot, drawings[plot.name]) for plot in plots_of(judgement)],
+        subject=subject(judgement),
+        sections=sections(judgement),
+        pictures="Anytime curves",
+        best=best,
+        fairness=fairness_section(judgement),
+        tuning=tuning_lines(judgement),
+        ceiling=ceiling_lines(judgement),
+        caveats=caveats(judgement),
     )

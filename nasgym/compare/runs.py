@@ -18,10 +18,12 @@ from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.run_result import RunResult, condense
+from nasgym.compare.search import Search
 from nasgym.errors import InvalidValue, NasgymError
 from nasgym.execution.processes import Workers
 from nasgym.ledger.ledger import Ledger
@@ -53,7 +55,7 @@ def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | N
         progress: Called with (spent, to spend) in the budget's unit, over all searches.
 
     Returns:
-        The results by agent in the comparison's order, then by seed.
+        The results in the order of `Comparison.searches`.
 
     Raises:
         InvalidValue: `jobs` is less than 1; or more, and latencies are timed on this machine.
@@ -66,11 +68,14 @@ def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | N
             f"device='live' times networks on this machine, where the other searches of jobs={jobs} would disturb it; give --jobs 1."
         )
     out.mkdir(parents=True, exist_ok=True)
-    wanted = [(agent, seed) for agent in comparison.agents for seed in comparison.seeds]
+    wanted = comparison.searches
+    names = [_name(comparison, search) for search in wanted]
     with _sole_user(out):
         done = _finished(comparison, out)
-        # seed by seed, so that an interrupted comparison has something of every agent
-        missing = [(a, s) for s in comparison.seeds for a in comparison.agents if comparison.run_name(a, s) not in done]
+        missing = [search for search, name in zip(wanted, names, strict=True) if name not in done]
+        # seed by seed, so that an interrupted comparison has something of every agent; target by
+        # target, so that a worker keeps a problem for all agents
+        missing.sort(key=lambda search: (search.seed, search.target or 0.0))
         spent_before = (len(wanted) - len(missing)) * comparison.budget.amount
         total = len(wanted) * comparison.budget.amount
         if missing:
@@ -80,7 +85,11 @@ def run_all(comparison: Comparison, out: Path, jobs: int, progress: Progress | N
             done = _finished(comparison, out)
     if progress:
         progress(total, total)
-    return [RunResult.from_json(done[comparison.run_name(agent, seed)]) for agent, seed in wanted]
+    return [RunResult.from_json(done[name]) for name in names]
+
+
+def _name(comparison: Comparison, search: Search) -> str:
+    return comparison.run_name(search.agent, search.seed, search.target)
 
 
 def _finished(comparison: Comparison, out: Path) -> dict[str, Mapping[str, Any]]:
@@ -118,14 +127,14 @@ def _sole_user(out: Path) -> Iterator[None]:
 
 
 def _run_missing(
-    comparison: Comparison, out: Path, jobs: int, missing: list[tuple[str, int]], progress: Callable[[float], None]
+    comparison: Comparison, out: Path, jobs: int, missing: list[Search], progress: Callable[[float], None]
 ) -> None:
     spent, stop = RawArray(c_double, len(missing)), RawArray(c_double, 1)
-    searches = [(slot, agent, seed) for slot, (agent, seed) in enumerate(missing)]
+    searches = list(enumerate(missing))
     shared = (comparison, out, spent, stop)
     with Workers(min(jobs, len(missing)), _start_worker, shared, if_killed=IF_KILLED) as workers:
         try:
-            for _ in workers.run(_play, searches, lambda: progress(float(sum(spent)))):
+            for _ in workers.run(_play, searches, lambda: progress(float(np.ctypeslib.as_array(spent).sum()))):
                 pass  # a result lies in the store, where its search has put it
         finally:
             stop[0] = 1.0  # searches that still run end before their next evaluation
@@ -142,6 +151,22 @@ class _Worker:
     stop: Array[c_double]
     lock: Any
     problem: Problem | None = None
+    moved: Problem | None = None  # the same at another target
+
+    def problem_at(self, target: float | None) -> Problem:
+        """The problem of a search, made once; of targets the last one is kept."""
+        from nasgym.problems.factory import make_problem
+        from nasgym.registration import single_id
+
+        if self.problem is None:
+            self.problem = make_problem(single_id(self.comparison.env_id), **self.comparison.problem_keywords)
+            if self.problem.fingerprint != self.comparison.problem:
+                raise NasgymError("the table changed while the comparison started; run the command again.")
+        if target is None:
+            return self.problem
+        if self.moved is None or self.moved.scale.target != target:
+            self.moved = self.problem.at(target)
+        return self.moved
 
 
 _worker: _Worker | None = None
@@ -184,29 +209,24 @@ def _start_worker(comparison: Comparison, out: Path, spent: Array[c_double], sto
     _worker = _Worker(comparison, Store(store_path(out)), spent, stop, lock)
 
 
-def _play(search: tuple[int, str, int]) -> None:
-    """One search (slot, agent, seed), from opening its run in the store to keeping its result."""
+def _play(task: tuple[int, Search]) -> None:
+    """One search (slot, search), from opening its run in the store to keeping its result."""
     from nasgym.agents import make_agent
     from nasgym.agents.agent import split_seed
-    from nasgym.problems.factory import make_problem
-    from nasgym.registration import single_id
 
-    slot, agent, seed = search
+    slot, search = task
     worker = _worker
     assert worker is not None, "the pool's initialiser has run"
     comparison, store = worker.comparison, worker.store
-    if worker.problem is None:
-        worker.problem = make_problem(single_id(comparison.env_id), **comparison.keywords)
-        if worker.problem.fingerprint != comparison.problem:
-            raise NasgymError("the table changed while the comparison started; run the command again.")
-    name, spec = comparison.run_name(agent, seed), comparison.run_spec(agent, seed)
+    problem = worker.problem_at(search.target)
+    name, spec = _name(comparison, search), comparison.run_spec(search.agent, search.seed, search.target)
     # seeded as Agent.search does with a problem: the same search, the same numbers
-    seeded = split_seed(seed)[1]
-    ledger = _WatchedLedger(worker.problem, comparison.budget, seed=seeded, store=store, run=name, run_spec=spec)
+    seeded = split_seed(search.drawn_seed)[1]
+    ledger = _WatchedLedger(problem, comparison.budget, seed=seeded, store=store, run=name, run_spec=spec)
     ledger.slot, ledger.worker = slot, worker
     start = time.perf_counter()
-    result = make_agent(agent, **comparison.agents[agent]).search(ledger, seed=seed)
-    seconds, objectives = time.perf_counter() - start, worker.problem.objectives if comparison.fronts else None
-    found = condense(result, seed, ledger.proposals, ledger.spent, seconds, objectives)
+    result = make_agent(search.agent, **comparison.agents[search.agent]).search(ledger, seed=search.drawn_seed)
+    seconds, objectives = time.perf_counter() - start, problem.objectives if comparison.fronts else None
+    found = condense(result, search.seed, ledger.proposals, ledger.spent, seconds, objectives)
     store.close_run(store.open_run(name, spec).id, found.to_json())
     worker.spent[slot] = comparison.budget.amount

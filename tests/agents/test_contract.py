@@ -102,3 +102,15 @@ def test_a_tiny_space_is_survived(name):
 def test_a_search_needs_a_budget(name):
     with pytest.raises(InvalidValue, match="budget"):
         make_agent(name).search(tiny_problem())
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameters"),
+    [*((name, {}) for name in NAMES), ("layernas", {"select": "softmax"}), ("layernas", {"children": 1})],
+)
+def test_an_agent_that_draws_nothing_says_so(name, hyperparameters):
+    """And one that draws does not."""
+    agent = make_agent(name, **hyperparameters)
+    problem = make_problem("nasgym/Digits-v0", reward="constrained", target={"fraction": 0.5, "of": "range"})
+    found = [agent.search(problem, budget=60, seed=seed).history.archs for seed in (0, 1, 2)]
+    assert agent.draws is not all(np.array_equal(found[0], other) for other in found[1:])

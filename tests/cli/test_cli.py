@@ -119,6 +119,8 @@ def test_compare_writes_everything_and_names_the_default_folder(call, tmp_path):
         ((*COMPARE, "--budget", "2.5"), "whole number"),
         ((*COMPARE, "--budget-unit", "epochs"), "unknown budget unit 'epochs'"),
         ((*COMPARE, "--seeds", "0"), "seeds are a count"),
+        ((*COMPARE, "--targets", "30..80"), "--targets takes LOW..HIGH/STEP"),
+        ((*COMPARE, "--targets", "80..30/1%"), "write the lower end first"),
         ((*COMPARE, "--seeds", "1,1"), "named twice"),
         ((*COMPARE, "--jobs", "0"), "jobs must be at least 1"),
         ((*COMPARE, "--set", "target=-3"), "target"),

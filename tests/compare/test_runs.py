@@ -176,6 +176,22 @@ def test_killed_twenty_times_equals_undisturbed(small_data, undisturbed, tmp_pat
     check_equal(tmp_path, undisturbed)
 
 
+def test_a_grid_of_targets_that_was_killed_goes_on(small_data, tmp_path):
+    killed = [*KILLED, "--set", "reward=constrained", "--targets", "30..80/25%"]
+    killed[killed.index("24")] = "8"
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    assert run(small_data, *killed, "--out", str(whole)).returncode == 0
+    with start(small_data, *killed, "--out", str(out)) as process:
+        assert wait_for_charges(process, out, 200)
+        process.kill()
+        process.communicate(timeout=120)
+    done = run(small_data, *killed, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    check_equal(out, whole)
+    assert (out / "targets.csv").read_bytes() == (whole / "targets.csv").read_bytes()
+    assert len((out / "results.csv").read_text().splitlines()) == 1 + 2 * 3 * 8
+
+
 def test_second_command_in_the_same_folder_is_refused(small_data, undisturbed, tmp_path, monkeypatch):
     monkeypatch.setenv("NASGYM_DATA", str(small_data))
     monkeypatch.setattr("nasgym.compare.runs.LOCK_SECONDS", 0.2)
