@@ -71,8 +71,9 @@ def compare(
     The same command continues an interrupted comparison, and repeats nothing that is already
     measured.
     """
-    from nasgym.compare.comparison import default_folder, former_folder, parse_seeds, parse_settings, plan_comparison
+    from nasgym.compare.comparison import default_folder, former_folder, plan_comparison
     from nasgym.compare.runs import run_all, store_path
+    from nasgym.compare.settings import parse_seeds, parse_settings
     from nasgym.compare.targets import parse_targets
     from nasgym.registry import AGENTS
 

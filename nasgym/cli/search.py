@@ -35,8 +35,9 @@ def search(
     ] = False,
 ) -> None:
     """Runs one agent once and prints the best architecture and its costs."""
-    from nasgym.compare.comparison import parse_settings, plan_comparison
+    from nasgym.compare.comparison import plan_comparison
     from nasgym.compare.section import amount
+    from nasgym.compare.settings import parse_settings
 
     keywords, hyper = parse_settings(settings or [])
     plan, problem = plan_comparison(env_id, [agent], [seed], make_budget(budget_unit, budget), keywords, hyper)
