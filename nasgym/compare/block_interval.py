@@ -73,18 +73,20 @@ def grid_mean(values: Floats, *, confidence: float = 0.95) -> GridMean:
     return GridMean(mean, mean - half, mean + half, p_value)
 
 
-def grid_pairs(scores: Mapping[str, Floats]) -> list[Paired]:
+def grid_pairs(scores: Mapping[str, Floats], reference: str | None = None) -> list[Paired]:
     """Every pair of agents in their order, target by target.
 
     Args:
         scores: ``(T,)`` of each agent, large is good, in the order of the targets.
+        reference: Only the pairs of this agent with the others, as their first.
 
     Returns:
         `Paired.difference` is a mean, and its p-value Student's over the blocks, corrected by Holm
-        for all pairs; empty for fewer than 12 targets.
+        for these pairs; empty for fewer than 12 targets.
     """
     found = []
-    for first, second in combinations(scores, 2):
+    among = combinations(scores, 2) if reference is None else ((reference, one) for one in scores if one != reference)
+    for first, second in among:
         lead = scores[first] - scores[second]
         one = grid_mean(lead)
         better = float(((lead > 0) + 0.5 * (lead == 0)).mean())

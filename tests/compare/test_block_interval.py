@@ -76,3 +76,6 @@ def test_pairs_by_hand():
     # ten ties count half, one win, one loss
     assert (pairs[2].difference, pairs[2].better, pairs[2].p_value) == (0.0, 0.5, 1.0)
     assert pairs[2].tied
+    of_one = grid_pairs({"a": first, "b": base, "c": worse}, "b")
+    assert [(one.first, one.second) for one in of_one] == [("b", "a"), ("b", "c")]
+    assert of_one[0].difference == -2.0
