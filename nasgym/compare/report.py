@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
@@ -30,8 +31,9 @@ from nasgym.files import write_file
 from nasgym.files.provenance import provenance
 from nasgym.problems.problem import Problem
 
-__all__ = ["render_page", "source_lines", "write_comparison", "write_files"]
+__all__ = ["remove_former", "render_page", "source_lines", "write_comparison", "write_files"]
 
+OVER_TARGETS = re.compile(r"(regret|reward)_over_targets(_after_[^.]+(\.\d+)?)?\.(png|svg)")
 PACKAGES = ("numpy", "gymnasium", "scipy", "matplotlib", "torch", "stable-baselines3", "pymoo")
 
 
@@ -63,17 +65,18 @@ def write_files(judgement: Judgement, out: Path, command: Sequence[str]) -> list
     if front is not None:
         written.append(write_file(out / "front.csv", front))
     drawings = draw_plots(judgement, out)
-    _remove_former(out, {*drawings, *(("front",) if front is not None else ())})
     written += [out / f"{name}.{ending}" for name in drawings for ending in ("png", "svg")]
+    remove_former(out, written)
     written.append(write_file(out / "report.html", _page(judgement, drawings, command)))
     return written
 
 
-def _remove_former(out: Path, written: set[str]) -> None:
+def remove_former(out: Path, written: Sequence[Path]) -> None:
     """Removes files of an earlier comparison in this folder that would look like this one's."""
-    for name in {*PLOTS, "front"} - written:
-        for ending in ("csv",) if name == "front" else ("png", "svg"):
-            (out / f"{name}.{ending}").unlink(missing_ok=True)
+    names = {f"{name}.{ending}" for name in PLOTS for ending in ("png", "svg")} | {"front.csv", "targets.csv"}
+    for path in out.iterdir():
+        if (path.name in names or OVER_TARGETS.fullmatch(path.name)) and path not in written:
+            path.unlink()
 
 
 def source_lines(problem: Problem) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nasgym.compare.fairness import fairness_csv, fairness_section, tuning_lines
 from nasgym.compare.plots import Curve, Plot, draw
-from nasgym.compare.report import render_page
+from nasgym.compare.report import remove_former, render_page
 from nasgym.compare.statistics import band
 from nasgym.compare.target_grid import GridJudgement
 from nasgym.compare.target_text import (
@@ -66,9 +66,11 @@ def write_grid_files(judgement: GridJudgement, out: Path, command: Sequence[str]
     written = [write_file(out / name, text) for name, text in texts.items()]
     comparison, plots = judgement.comparison, grid_plots(judgement)
     seeds = len(comparison.seeds)
-    subtitle = f"{comparison.env_id}: mean and 25 to 75 % of {seeds} run{'s' if seeds > 1 else ''} at each target"
+    once = " (one where nothing is drawn)" if comparison.alike and seeds > 1 else ""
+    subtitle = f"{comparison.env_id}: mean and 25 to 75 % of {seeds} run{'s' if seeds > 1 else ''} at each target{once}"
     drawn = draw(plots, subtitle, out)
     written += [out / f"{name}.{ending}" for name in drawn for ending in ("png", "svg")]
+    remove_former(out, written)
     page = render_page(
         comparison,
         judgement.problem,

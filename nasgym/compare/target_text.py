@@ -97,6 +97,8 @@ def grid_caveats(judgement: GridJudgement) -> list[str]:
             f"The table has no validation {quality.plural}: the searches saw TEST {quality.plural} (search_metric=test), so what is "
             "above is optimistic."
         )
+    if problem.fixed:
+        notes.append("No noise: an architecture that is evaluated again gives the same number (--set seed=sampled draws one).")
     if judgement.optimum is None:
         notes.append(f"No regret: {judgement.no_optimum} Rewards of different targets are averaged as they are.")
     else:

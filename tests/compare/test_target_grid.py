@@ -85,6 +85,7 @@ def test_three_targets_by_hand():
     assert judgement.ranks is None
     assert np.isnan(first.regret[-1].low)
     assert judgement.pairs == [[], [], []]
+    assert any(note.startswith("No noise") for note in grid_caveats(judgement))
     assert any("3 targets are too few for an interval" in note for note in grid_caveats(judgement))
     assert any("one seed says all: layernas" in note for note in grid_caveats(judgement))
 
@@ -146,7 +147,11 @@ def test_pictures_go_down_to_the_optimum(tmp_path):
     np.testing.assert_allclose(line.x, [0, 100 / 3, 100])
     np.testing.assert_allclose(line.mean, [0, 0.05, 0], atol=1e-7)
     assert (plots[0].best, plots[0].less_is_better, plots[0].anytime) == (0.0, True, False)
+    # what an earlier comparison left here, and what a user did
+    for name in ("regret_over_targets_after_0.5.svg", "search_over_evaluations.png", "front.csv", "my_over_targets.png"):
+        (tmp_path / name).touch()
     written = write_grid_files(three_targets(), tmp_path, ["nasgym", "compare"])
+    (tmp_path / "my_over_targets.png").unlink()
     assert {path.name for path in written} == {path.name for path in tmp_path.iterdir()}
     page = written[-1].read_text()
     assert page.count("<figure") == 3
