@@ -114,7 +114,7 @@ class LayerNAS(Agent):
                 "select was chosen on NAS-Bench-Macro by its test accuracy (the table has no other); 100 buckets and one candidate in "
                 "each are published (2304.11517), the loop sizes inferred"
             ),
-            settings="3 of select; others not recorded",
+            settings="3 (of select)",
             choices="legal",
             over_limit="filtered",
             reads_costs=True,

@@ -111,7 +111,7 @@ def test_text_page_and_csv_have_it(judgement, tmp_path):
     page = " ".join(words)
     assert "Fairness" in page
     assert "set by --fair: reject=True" in page
-    assert "3 of select; others not recorded" in page
+    assert "3 (of select)" in page
 
 
 def test_repeats_are_paid_where_the_budget_says_so():

@@ -232,7 +232,7 @@ def test_repeats_in_a_row_are_counted_by_row_whatever_the_batches():
 
 
 def test_only_free_repeats_have_a_limit_in_a_row():
-    assert [Budget("distinct", amount).max_repeats for amount in (10, 300)] == [100, 300]
+    assert [Budget("distinct", amount).max_repeats for amount in (10, 300)] == [100, 900]
     assert Budget("total", 300).max_repeats is None
     with pytest.raises(InvalidValue, match="max_repeats limits repeats that are free, and 'total' charges for them"):
         Budget("total", 300, max_repeats=5)
