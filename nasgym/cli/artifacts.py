@@ -1,4 +1,4 @@
-"""What there is to search with: tables, device files, cost columns, predictors and surrogates."""
+"""What there is to search with: tables, devices, cost columns, predictors, surrogates, images."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from nasgym.surrogates.surrogate import read_surrogate
 from nasgym.tables.cost_columns import imported_columns, read_columns
 from nasgym.tables.table_file import Table, read_table
 from nasgym.tables.table_folder import find_table, imported_tables, shipped_tables, space_of_table
+from nasgym.training.image_data import imported_images, read_image_data
 
 __all__ = ["Artifact", "list_artifacts", "verify_artifacts"]
 
@@ -31,12 +32,13 @@ class Artifact:
     """One line of ``nasgym data list``.
 
     Attributes:
-        kind: ``"table"``, ``"device"``, ``"cost columns"``, ``"predictor"`` or ``"surrogate"``.
+        kind: ``"table"``, ``"device"``, ``"cost columns"``, ``"predictor"``, ``"surrogate"`` or
+            ``"images"``.
         name: Its name.
         where: ``"imported"``, ``"shipped"`` or ``"another package"``; of several tables of one name
             the first kind is used.
         path: The file; None where another package does not say where it is.
-        space: Name of its space; empty where an unusable file does not say it.
+        space: Name of its space; empty for images, and where an unusable file does not say it.
         contents: What is in it: of a table its rows, data sets, epochs of the default data set,
             most training seeds and what a search sees; of others a few words.
         fingerprint: Of the contents; tables are known by their SHA-256 and have none here.
@@ -93,7 +95,8 @@ def verify_artifacts() -> list[tuple[str, bool, str]]:
         except NasgymError as error:
             found.append((table.label, False, str(error)))
     for one in _beside_tables():
-        said = f"{', '.join(one.contents)}, space {one.space}, fingerprint {one.fingerprint}"
+        space = f", space {one.space}" if one.space else ""
+        said = f"{', '.join(one.contents)}{space}, fingerprint {one.fingerprint}"
         found.append((one.label, not one.problem, one.problem or said))
     return found
 
@@ -184,6 +187,8 @@ def _beside_tables() -> list[Artifact]:
     for kind, part, read in (("predictor", "predictors", _predictor), ("surrogate", "surrogates", _surrogate)):
         for path in sorted((folder / part).glob("*.npz")):
             found.append(_hold(kind, path.stem, "imported", path, read))
+    for name, path in imported_images().items():
+        found.append(_hold("images", name, "imported", path, _images))
     return found
 
 
@@ -225,3 +230,8 @@ def _surrogate(path: Path) -> _Found:
     surrogate.check_table(find_table(surrogate.table))
     contents = f"fitted to {len(surrogate.sample):,} architectures, {len(surrogate.targets)} columns"
     return _Found(surrogate.table, surrogate.space.name, contents, surrogate.fingerprint)
+
+
+def _images(path: Path) -> _Found:
+    images = read_image_data(path)
+    return _Found(images.name, "", images.about, images.fingerprint)

@@ -1,4 +1,4 @@
-"""``nasgym data``: import, list and verify tables and what belongs to them."""
+"""``nasgym data``: import, list and verify tables, what belongs to them, and images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nasgym.cli.terminal import console, progress, table
 
 __all__ = ["data_app"]
 
-data_app = typer.Typer(help="Tables: import published or own ones, list them, check them.", no_args_is_help=True)
-import_app = typer.Typer(help="Import a table from its official files into the data folder.", no_args_is_help=True)
+data_app = typer.Typer(help="Tables and images: import published or own ones, list them, check them.", no_args_is_help=True)
+import_app = typer.Typer(help="Import a table or images from official files into the data folder.", no_args_is_help=True)
 data_app.add_typer(import_app, name="import")
 
 
@@ -141,6 +141,30 @@ def import_nb201_devices_command(
     typer.echo(f"wrote {written}")
 
 
+@import_app.command("images")
+def import_images_command(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="Folder of IDX files (Fashion-MNIST, MNIST), CIFAR's Python batches (folder or .tar.gz), or an npz file.",
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the images; by default cifar10, cifar100, or what PATH is called.")
+    ] = None,
+) -> None:
+    """Images to train networks on: Fashion-MNIST, CIFAR-10, CIFAR-100, or arrays of your own."""
+    from nasgym.importers.images import import_images
+    from nasgym.training.image_data import read_image_data
+
+    with progress("reading") as show:
+        written = import_images(path, name, show)
+    data = read_image_data(written)
+    typer.echo(f"{data.about}; size and split are chosen where they are used")
+    typer.echo(f"wrote {written}")
+
+
 @import_app.command("table")
 def import_table_command(
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="One row for each architecture, or for each of a sample.")],
@@ -192,7 +216,7 @@ def fit_surrogate_command(
 
 @data_app.command("list")
 def data_list() -> None:
-    """The tables, devices, cost columns, predictors and surrogates that there are."""
+    """The tables, devices, cost columns, predictors, surrogates and images that there are."""
     from nasgym.cli.artifacts import list_artifacts
     from nasgym.files.data_folder import data_folder
 
@@ -217,7 +241,7 @@ def data_list() -> None:
 
 @data_app.command("verify")
 def data_verify() -> None:
-    """Checks tables, devices, cost columns, predictors and surrogates; exit code 1 for damage."""
+    """Checks every table and what is listed beside tables; exit code 1 for damage."""
     from nasgym.cli.artifacts import verify_artifacts
 
     checked = verify_artifacts()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasgym.networks.plan import NetworkPlan
-from nasgym.training.images import ImageSet
+from nasgym.training.images import Images, ImageSet
 from nasgym.training.schedule import Schedule
 from nasgym.type_aliases import Floats, Ints
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nasgym.training.packed_modules import PackedNetwork
 
 __all__ = ["Trainer"]
+
+# images that all networks of a pack label at once
+EVALUATED = 500
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,17 @@ class Trainer:
     Attributes:
         images: Training, validation and test images.
         schedule: Everything about training except its length.
+
+    Raises:
+        InvalidValue: There are fewer training images than an epoch or a batch draws.
     """
 
     images: ImageSet
     schedule: Schedule
+
+    def __post_init__(self) -> None:
+        self.images.check_enough(self.schedule.batch, "a batch")
+        self.images.check_enough(self.schedule.images_per_epoch, "an epoch")
 
     def train(self, plans: Sequence[NetworkPlan], epochs: int, seeds: Sequence[int]) -> Floats:
         """Trains K networks side by side, each from its own seed.
@@ -104,13 +114,13 @@ class Trainer:
             optimiser.step()
 
 
-def _pixels(images: npt.NDArray[np.float32], size: int) -> torch.Tensor:
-    """``(M, size * size)`` pixels of ``(M, H, W)`` images, resized where the size differs."""
+def _pixels(images: Images, size: int) -> torch.Tensor:
+    """``(M, C * size * size)`` pixels of ``(M, C, R, R)`` images, resized where sizes differ."""
     import torch
 
     pixels = torch.from_numpy(images)
-    if size != pixels.shape[1]:
-        pixels = torch.nn.functional.interpolate(pixels[:, None], (size, size), mode="bilinear", antialias=True)[:, 0]
+    if size != pixels.shape[2]:
+        pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     return pixels.flatten(1)
 
 
@@ -119,6 +129,7 @@ def _accuracy(network: PackedNetwork, pixels: torch.Tensor, labels: Ints) -> npt
     import torch
 
     with torch.inference_mode():
-        logits = network(pixels.expand(network.packed, *pixels.shape))
-        right = logits.argmax(dim=2) == torch.from_numpy(labels)
+        # in blocks: what layers put out for ten thousand images at once does not fit in memory
+        blocks = torch.split(pixels.expand(network.packed, *pixels.shape), EVALUATED, dim=1)
+        right = torch.cat([network(block).argmax(dim=2) for block in blocks], dim=1) == torch.from_numpy(labels)
     return np.asarray(right.double().mean(dim=1).numpy())

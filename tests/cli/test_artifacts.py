@@ -1,6 +1,6 @@
 """What ``nasgym data list`` and ``nasgym data verify`` say of every kind of file.
 
-These are tables, devices, cost columns, predictors and surrogates.
+These are tables, devices, cost columns, predictors, surrogates and images.
 """
 
 import json
@@ -16,6 +16,7 @@ from nasgym.devices.block_key import BlockKey
 from nasgym.devices.device_file import Device, Latency, write_device
 from nasgym.devices.device_folder import device_path
 from nasgym.files.data_folder import data_folder
+from nasgym.importers.images import import_images
 from nasgym.importers.own_table import import_own_table
 from nasgym.surrogates.perceptron import FEATURES, HIDDEN, Predictor, predictor_path, write_predictor
 from nasgym.surrogates.surrogate import surrogate_path
@@ -23,6 +24,7 @@ from nasgym.tables.cost_columns import CostColumns, columns_path, write_columns
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tables.table_folder import shipped_tables, table_path
 from tests.importers.documented_table import CSV, SPEC
+from tests.importers.image_files import write_image_arrays
 from tests.sampled import quicken, sampled_table
 from tests.tiny import SIZE, tiny_table
 
@@ -184,6 +186,17 @@ def test_a_surrogate_goes_with_its_table(monkeypatch, own_data_folder):
     whole, words = said("surrogate mine")
     assert not whole
     assert "table 'mine' is not in" in words
+
+
+def test_images(tmp_path):
+    path = import_images(write_image_arrays(tmp_path / "mine.npz"))
+    found = held("images")
+    assert (found.label, found.space, found.path, found.problem) == ("images mine", "", path, "")
+    assert found.contents == ("30 train and 9 test images of 1 x 6 x 6, 3 classes",)
+    assert said("images mine") == (True, f"{found.contents[0]}, fingerprint {found.fingerprint}")
+    path.write_bytes(path.read_bytes()[:-9])
+    assert "damaged" in held("images").problem
+    assert not said("images mine")[0]
 
 
 # ---- tables of other packages ------------------------------------------------------------------

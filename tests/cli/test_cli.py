@@ -12,6 +12,7 @@ from nasgym.compare.comparison import default_folder, former_folder, plan_compar
 from nasgym.ledger import Budget
 from nasgym.ledger.store import Store
 from tests.compare.small import environment, make_data_folder, run
+from tests.importers.image_files import write_idx_folder
 
 COMPARE = ("compare", "nasgym/Table-v0", "--set", "table=small", "--agents", "random,regularized-evolution")
 
@@ -133,6 +134,8 @@ def test_compare_writes_everything_and_names_the_default_folder(call, tmp_path):
         (("data", "import", "nas-bench-macro", "nowhere.json"), "nowhere.json"),
         (("data", "import", "nats-bench", "nowhere"), "nowhere"),
         (("data", "import", "table", "no.csv", "no.json"), "no.json"),
+        (("data", "import", "images", "nowhere", "--name", "mine"), "nowhere does not exist; expected the folder"),
+        (("data", "import", "images", "nowhere", "--name", "digits"), "give another --name"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(call, arguments, words):
@@ -229,6 +232,20 @@ def test_data_commands(call, data, tmp_path):
     assert "small" in out
     assert "1,024" in out
     assert call("data", "verify")[0] == 0
+
+
+def test_images_are_imported_listed_and_verified(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("NASGYM_DATA", str(tmp_path / "new"))
+    write_idx_folder(tmp_path / "raw", packed=True)
+    code, out, err = call("data", "import", "images", "raw", "--name", "fashion-mnist")
+    assert code == 0, err
+    assert "30 train and 9 test images of 1 x 6 x 6, 3 classes" in out
+    assert "fashion-mnist.npz" in out.replace("\n", "")
+    (line,) = (line for line in call("data", "list")[1].splitlines() if line.strip().startswith("images"))
+    assert "fashion-mnist" in line
+    code, out, _ = call("data", "verify")
+    assert code == 0
+    assert "images fashion-mnist: ok, 30 train and 9 test images" in out
 
 
 def test_devices_are_imported_listed_and_verified(call, tmp_path, monkeypatch):

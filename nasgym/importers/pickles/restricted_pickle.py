@@ -2,7 +2,7 @@
 
 A pickle names the functions that rebuild it, and an unrestricted reader calls whatever it names.
 The published archives need an ordered dictionary and numpy numbers, nothing else; every other name
-is refused before it is looked up.
+is refused before it is looked up. `read_pickle` takes another allow-list (`pickled_arrays`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ import bz2
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
 from nasgym.errors import DataError
 
-__all__ = ["ALLOWED", "NumberType", "as_data_errors", "find_allowed", "load_pickle"]
+__all__ = ["ALLOWED", "Allowed", "NumberType", "as_data_errors", "find_allowed", "load_pickle", "read_pickle"]
+
+# what stands for (module, name)
+Allowed: TypeAlias = Mapping[tuple[str, str], Any]
 
 # what a reader of damaged bytes may stumble over
 DAMAGE = (
@@ -74,7 +77,7 @@ class _Number:
 
 
 # numpy 2 calls its core module numpy._core; files of either version are in use
-ALLOWED: dict[tuple[str, str], Any] = {
+ALLOWED: Allowed = {
     ("collections", "OrderedDict"): OrderedDict,
     ("numpy", "dtype"): NumberType,
     ("numpy.core.multiarray", "scalar"): _Number,
@@ -88,35 +91,64 @@ class _RefusedName(Exception):
     It is no `UnpicklingError`, so that it is not taken for damage.
     """
 
+    def __init__(self, refused: str, allowed: Allowed) -> None:
+        super().__init__(refused)
+        self.allowed = ", ".join(f"{module}.{name}" for module, name in allowed)
 
-def find_allowed(module: str, name: str) -> Any:
+
+def find_allowed(module: str, name: str, allowed: Allowed = ALLOWED) -> Any:
     """What stands for a name of the allow-list; any other is refused without being looked up."""
-    if (module, name) not in ALLOWED:
-        raise _RefusedName(f"{module}.{name}")
-    return ALLOWED[module, name]
+    if (module, name) not in allowed:
+        raise _RefusedName(f"{module}.{name}", allowed)
+    return allowed[module, name]
 
 
 @contextmanager
-def as_data_errors(path: Path) -> Iterator[None]:
-    """Turns what goes wrong while a pickle is read into a `DataError` that names the file."""
+def as_data_errors(where: Path | str, what: str = "bz2-compressed pickle") -> Iterator[None]:
+    """Turns what goes wrong while a pickle is read into a `DataError` that names the file.
+
+    Args:
+        where: The file, in words that begin a message.
+        what: What it should be.
+    """
     try:
         yield
     except DataError:
         raise
     except _RefusedName as refused:
-        allowed = ", ".join(f"{module}.{name}" for module, name in ALLOWED)
         raise DataError(
-            f"{path} asks for {refused}, which no published archive needs; it was refused and nothing was executed. Allowed: "
-            f"{allowed}. Get the file from its official source."
+            f"{where} asks for {refused}, which no published archive needs; it was refused and nothing was executed. Allowed: "
+            f"{refused.allowed}. Get the file from its official source."
         ) from None
     except DAMAGE as error:
         reason = str(error) or type(error).__name__
-        raise DataError(f"{path} is damaged or no bz2-compressed pickle ({reason}); get it again.") from None
+        raise DataError(f"{where} is damaged or no {what} ({reason}); get it again.") from None
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes], allowed: Allowed, encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
+        self._allowed = allowed
+
     def find_class(self, module: str, name: str) -> Any:
-        return find_allowed(module, name)
+        return find_allowed(module, name, self._allowed)
+
+
+def read_pickle(file: IO[bytes], allowed: Allowed = ALLOWED, encoding: str = "ASCII") -> Any:
+    """The object in an open file, with what stands in the allow-list for what it names.
+
+    It belongs into `as_data_errors`.
+
+    Args:
+        file: Read up to the end, where the pickle must end, too.
+        allowed: The allow-list.
+        encoding: Of the texts of Python 2.
+    """
+    found = _RestrictedUnpickler(file, allowed, encoding).load()
+    # also where the checksum of a bz2 stream stands: reading on is what compares it
+    if file.read(1):
+        raise pickle.UnpicklingError("it goes on after its pickle")
+    return found
 
 
 def load_pickle(path: Path) -> Any:
@@ -133,8 +165,4 @@ def load_pickle(path: Path) -> Any:
             damaged or cut off.
     """
     with as_data_errors(path), bz2.open(path, "rb") as file:
-        found = _RestrictedUnpickler(file).load()
-        # the checksum of a bz2 stream stands at its end; reading on is what compares it
-        if file.read(1):
-            raise DataError(f"{path} goes on after its pickle; it is no official file. Get it again.")
-    return found
+        return read_pickle(file)

@@ -153,9 +153,8 @@ def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
 
     plan = plan_of(space, space.default, DIGITS)  # says why, where there are no networks to train
     images = load_digits_images()
-    pixels = (1, *images.train.shape[1:])
-    if plan.input_shape[0] != 1 or max(plan.input_shape) > max(pixels):
-        said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, pixels)]
+    if plan.input_shape[0] != 1 or max(plan.input_shape) > max(images.shape):
+        said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, images.shape)]
         raise InvalidValue(
             f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {images.name!r}, have "
             f"{said[1]}; give accuracy='table' with a table of its trained networks."

@@ -92,7 +92,7 @@ def test_fingerprint_knows_images_and_schedule(oracle, images):
     space = oracle.space
     assert isinstance(oracle, AccuracyOracle)
     for other in (
-        TrainingOracle(space, oracle.plan_of, images),
+        TrainingOracle(space, oracle.plan_of, images, schedule=replace(oracle.schedule, batch=40)),
         TrainingOracle(space, oracle.plan_of, replace(images, train=images.train + 1), schedule=oracle.schedule),
         TrainingOracle(space, lambda arch: replace(oracle.plan_of(arch), stem=()), images, schedule=oracle.schedule),
     ):
