@@ -173,8 +173,8 @@ def report(found: Mapping[Case, Sequence[Found]], seeds: int) -> list[str]:
     return [
         f'{EVALUATIONS} evaluations, repeats included (`Budget("total", {EVALUATIONS})`), seeds 0 to {seeds - 1}, paired; training noise is '
         'averaged out (`seed="mean"`), and the limit and target are the ids\' own, half of the range of MACs. Hyper-parameters are the '
-        "agents' defaults but for `scaling` and `mask`; they were tuned with ranks and legal masks, on both tables. Numbers are rewards "
-        "times 100, which is percent of accuracy for networks within the limit.",
+        "agents' defaults but for `scaling` and `mask`; they were tuned for 300 evaluations, on problems that "
+        "were not recorded (these two tables are likely). Numbers are rewards times 100, which is percent of accuracy for networks within the limit.",
         "## Who is ahead\n\n"
         f"*Lead* is the agent's best reward less its rival's: {words(seeds)}. *Better* is the share of seeds with a better "
         "reward, equal ones half; *p* is Wilcoxon's signed-rank test, corrected by Holm over all rows of the table; the *verdict* is "
