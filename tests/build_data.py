@@ -1,14 +1,19 @@
-"""``python -m tests.build_data``: the tables that tests and benchmarks use.
+"""``python -m tests.build_data``: the tables and images that tests and benchmarks use.
 
 They come from ``../shared/data``, where that exists. NAS-Bench-Macro goes through its importer. The
 NATS-Bench tables do not come from the official archive but from arrays of its published numbers,
 means over seeds; their cards say so, and the tests of the official importer use no such table.
+CIFAR-10 is decoded from JPEG files of about quality 75, whose pixels are close to the official
+ones; it goes by a name of its own, ``cifar10-jpeg``.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +24,7 @@ from nasgym.errors import DataError
 from nasgym.files.arrays import verify_checksum
 from nasgym.files.data_folder import data_folder
 from nasgym.files.provenance import describe_source, sha256_of
+from nasgym.importers.images import import_images
 from nasgym.importers.nas_bench_macro import import_nas_bench_macro
 from nasgym.importers.nb201_devices import import_cost_columns
 from nasgym.importers.ofa_device import import_ofa_device
@@ -28,7 +34,8 @@ from nasgym.surrogates.perceptron import predictor_path
 from nasgym.tables.cost_columns import columns_path, read_columns
 from nasgym.tables.table_file import Table, read_table, write_table
 from nasgym.tables.table_folder import table_path
-from nasgym.type_aliases import Floats
+from nasgym.training.image_data import Pixels, images_path, read_image_data
+from nasgym.type_aliases import Floats, Ints
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -187,8 +194,62 @@ def build_devices(shared: Path) -> Path:
     return written
 
 
+def decoded_images(source: Path, folder: Path, count: int | None = None) -> Path:
+    """CIFAR-10 as an npz file that `nasgym data import images` reads, decoded from its JPEG files.
+
+    Args:
+        source: Arrays with the files of one part after the other, and where each begins.
+        folder: Where the file is written, called after the source's hash.
+        count: The first images of each part only.
+    """
+    with np.load(source, allow_pickle=False) as archive:
+        packed = {key: archive[key] for key in archive.files}
+    arrays: dict[str, npt.NDArray[np.generic]] = {"class_names": packed["class_names"]}
+    for part in ("train", "test"):
+        arrays[f"x_{part}"] = _decoded(
+            packed[f"{part}_jpeg"], packed[f"{part}_offsets"][: None if count is None else count + 1]
+        )
+        arrays[f"y_{part}"] = packed[f"y_{part}"][: len(arrays[f"x_{part}"])]
+    path = folder / f"{_decoded_from(source)}.npz"
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # names are keywords of savez
+    return path
+
+
+def _decoded_from(source: Path) -> str:
+    return f"{source.stem}-{sha256_of(source)[:16]}"
+
+
+def _decoded(files: Pixels, offsets: Ints) -> Pixels:
+    from PIL import Image
+
+    raw = (files[start:end].tobytes() for start, end in pairwise(offsets))
+    return np.stack([np.asarray(Image.open(io.BytesIO(one))) for one in raw])
+
+
+def build_images(shared: Path) -> list[Path]:
+    """Imports the images that are missing or from another file; returns their files."""
+    folder = shared / "images"
+    fashion, cifar = folder / "fashion_mnist.npz", folder / "cifar10_jpegpack.npz"
+    written = []
+    with tempfile.TemporaryDirectory() as beside:
+        recipes: dict[str, tuple[str, Callable[[], Path]]] = {
+            "fashion-mnist": (fashion.name, lambda: fashion),
+            "cifar10-jpeg": (f"{_decoded_from(cifar)}.npz", lambda: decoded_images(cifar, Path(beside))),
+        }
+        for name, (source, make) in recipes.items():
+            path = images_path(name)
+            try:
+                current = path.is_file() and read_image_data(path).card["source"]["file"] == source
+            except DataError as error:
+                print(f"{name}: built again, because {error}")
+                current = False
+            written.append(path if current else import_images(make(), name))
+            print(f"{name}: {'is there' if current else 'built'}, {written[-1]}")
+    return written
+
+
 def main() -> None:
-    """Builds the tables in ``$NASGYM_DATA``, by default in ``.data``."""
+    """Builds tables and images in ``$NASGYM_DATA``, by default in ``.data``."""
     os.environ.setdefault("NASGYM_DATA", str(ROOT / ".data"))
     if not SHARED.is_dir():
         print(f"no tables built: {SHARED} does not exist; tests that need one are skipped.")
@@ -196,6 +257,7 @@ def main() -> None:
     build(SHARED)
     build_ofa(SHARED)
     build_devices(SHARED)
+    build_images(SHARED)
     print(f"data folder: {data_folder()}")
 
 

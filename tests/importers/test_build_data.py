@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from nasgym.files.arrays import checksum_path
+from nasgym.importers.images import read_images
 from nasgym.importers.nats_archive import read_architecture
 from nasgym.spaces.nats_bench import SizeSpace, TopologySpace
 from nasgym.tables.cost_columns import read_columns
 from nasgym.tables.table_folder import find_table, imported_tables
+from nasgym.training.image_split import split_images
 from tests import build_data
 
 
@@ -83,6 +85,42 @@ def test_size_table(built):
     assert table.cost("cifar10", "macs_table")[rows].tolist() == [4481114, 6840650, 21827994, 274399882]
     assert table.accuracy["cifar10", 90, "test"].max() == pytest.approx(0.9365, abs=1e-4)
     assert table.card["search_metric"] == "test"
+
+
+def test_cifar_is_decoded_into_what_the_importer_reads(shared, tmp_path):
+    pytest.importorskip("PIL")
+    source = shared / "images" / "cifar10_jpegpack.npz"
+    path = build_data.decoded_images(source, tmp_path, count=200)
+    found = read_images(path, "cifar10-jpeg")
+    assert found.about == "200 train and 200 test images of 3 x 32 x 32, 10 classes"
+    assert found.card["classes"][:3] == ["airplane", "automobile", "bird"]
+    assert found.card["source"]["file"].startswith("cifar10_jpegpack-")
+    with np.load(source, allow_pickle=False) as archive:
+        assert found.train_labels.tolist() == archive["y_train"][:200].tolist()
+    # published constants of CIFAR-10: 0.4914, 0.4822, 0.4465, deviations around 0.25
+    means, spread = (made(found.train / 255, axis=(0, 2, 3)) for made in (np.mean, np.std))
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.03)
+    assert spread == pytest.approx([0.247, 0.2435, 0.2616], abs=0.03)
+    made = split_images(found, resolution=16, subset=100, validation=50, test=50)
+    assert made.shape == (3, 16, 16)
+
+
+def test_images_are_imported_once_and_again_from_another_file(shared, monkeypatch, capsys):
+    decode = build_data.decoded_images
+    monkeypatch.setattr(build_data, "decoded_images", lambda source, folder: decode(source, folder, count=100))
+    built = build_data.build_images(shared)
+    assert [path.stem for path in built] == ["fashion-mnist", "cifar10-jpeg"]
+    stamps = [path.stat().st_mtime_ns for path in built]
+    assert [path.stat().st_mtime_ns for path in build_data.build_images(shared)] == stamps
+    monkeypatch.setattr(build_data, "_decoded_from", lambda source: "another")
+    assert [path.stat().st_mtime_ns == stamp for path, stamp in zip(build_data.build_images(shared), stamps, strict=True)] == [
+        True,
+        False,
+    ]
+    built[1].write_bytes(b"nothing")
+    capsys.readouterr()
+    build_data.build_images(shared)
+    assert "cifar10-jpeg: built again, because" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
