@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from nasgym.problems.factory import make_problem
 from nasgym.problems.problem import Problem
 
 HERE = Path(__file__).resolve().parent
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 # label: agent, hyper-parameters, budget unit, whether it draws anything
@@ -71,7 +73,7 @@ def search(task: Task) -> SearchResult:
     return make_agent(task.agent, **dict(task.hyperparameters)).search(problem_of(task), budget=task.budget, seed=task.seed)
 
 
-def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], jobs: int) -> list[Any]:
+def run_all(work: Callable[[Item], Result], tasks: Sequence[Item], jobs: int) -> list[Result]:
     """``[work(task), ...]`` on worker processes, in the order of the tasks.
 
     Progress is a line on stderr.
