@@ -142,12 +142,12 @@ def _print_parts(subject: Sequence[str], sections: Sequence[Section], notes: Seq
     out = console()
     for line in subject:
         out.print(line, markup=False)
-    for section in sections:
-        shown = table("", *section.head)
+    for part in [part for section in sections for part in section.parts(out.width)]:
+        shown = table("", *part.head)
         for i, column in enumerate(shown.columns):
-            column.justify = "left" if section.is_left(i) else "right"
-            column.no_wrap = not section.is_left(i)
-        for row in section.rows:
+            column.justify = "left" if part.is_left(i) else "right"
+            column.no_wrap = not part.is_left(i)
+        for row in part.rows:
             shown.add_row(*row)
         out.print(shown)
     for line in notes:

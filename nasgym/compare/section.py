@@ -9,6 +9,8 @@ from nasgym.compare.judgement import Spread, Standing
 
 __all__ = ["Section", "amount", "interval_cell", "mean_cell", "number"]
 
+# characters between two columns in a terminal
+GAP = 3
 LEFT = ("agent", "ended", "choices", "over the limit", "reads costs", "learns from", "settings tried")
 
 
@@ -43,6 +45,24 @@ class Section:
     def is_left(self, column: int) -> bool:
         """Whether a column holds words rather than numbers."""
         return self.head[column] in LEFT
+
+    def parts(self, width: int) -> list[Section]:
+        """The section in parts that fit into `width` characters, each with the agents.
+
+        A column that does not fit beside them by itself has a part of its own.
+        """
+        widths = [max(map(len, column)) + GAP for column in zip(self.head, *self.rows, strict=True)]
+        # what every part has: the agents, and what stands before them
+        first = self.head.index("agent") + 1
+        groups: list[list[int]] = [[]]
+        for column in range(first, len(self.head)):
+            if groups[-1] and sum(widths[:first]) + sum(widths[i] for i in (*groups[-1], column)) > width:
+                groups.append([])
+            groups[-1].append(column)
+        return [self._of([*range(first), *group]) for group in groups]
+
+    def _of(self, columns: list[int]) -> Section:
+        return Section(tuple(self.head[i] for i in columns), [tuple(row[i] for i in columns) for row in self.rows])
 
 
 def amount(cost: float) -> str:
