@@ -22,6 +22,7 @@ from nasgym.registration import HALF_OF_RANGE, Benchmark, benchmark
 from nasgym.rewards import RuleSpec, make_rule
 from nasgym.spaces.decision import Label
 from nasgym.spaces.space import SearchSpace
+from nasgym.training.images_spec import ImagesSpec, check_images
 
 __all__ = ["PROBLEM_KEYWORDS", "TargetSpec", "make_problem", "wanted_cost"]
 
@@ -47,6 +48,7 @@ def make_problem(
     objectives: Sequence[GoalSpec] | None = None,
     extra_costs: Sequence[str] | None = (),
     missing: Missing = "error",
+    images: ImagesSpec = None,
 ) -> Problem:
     """The problem of an environment id; the keywords are those of ``gymnasium.make``.
 
@@ -93,6 +95,9 @@ def make_problem(
         extra_costs: Further costs to report; None or an empty list for none.
         missing: What to do about blocks that a device file lacks: ``"error"``, or ``"interpolate"``
             to estimate them from similar ones (`nasgym.devices.missing`), which marks the results.
+        images: What ``accuracy="training"`` trains on, by default scikit-learn's digits: the name
+            of imported images, or ``{"name": "fashion-mnist", "resolution": 16, "subset": 2000}``
+            with keywords of `nasgym.training.image_split.load_images`.
 
     Returns:
         The problem.
@@ -112,7 +117,9 @@ def make_problem(
     rule = make_rule(known.reward if reward is None else reward)
     goals = read_goals(objectives)
     names = [goal.name for goal in goals or ()]
-    request = Request(known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing, report, names)
+    request = Request(
+        known, accuracy, dataset, seed, fidelity, table, cost, device, extra_costs, missing, report, names, images
+    )
     module, _, function = known.loader.partition(":")
     parts: ProblemParts = getattr(import_module(module), function)(request)
     whole, oracle, oracles, further, reporting = parts
@@ -153,6 +160,7 @@ def _default_target(known: Benchmark, costs: Sequence[CostOracle]) -> object:
 def _check_types(given: Mapping[str, Any]) -> None:
     """Keywords come from JSON texts and command lines; a single name is not a list of names."""
     check_device(given["device"])
+    check_images(given["images"])
     for name in ("cost", "dataset", "table", "accuracy", "report"):
         if given[name] is not None and not isinstance(given[name], str):
             raise InvalidValue(f"{name} is a name, got {given[name]!r}.")

@@ -11,6 +11,7 @@ from nasgym.oracles.cost.device_spec import DeviceSpec
 from nasgym.oracles.oracle import AccuracyOracle, CostOracle, SeedChoice
 from nasgym.registration import Benchmark
 from nasgym.spaces.space import SearchSpace
+from nasgym.training.images_spec import ImagesSpec
 
 __all__ = ["ProblemParts", "Request"]
 
@@ -23,7 +24,7 @@ class Request:
 
     Attributes:
         known: What the id stands for.
-        accuracy, dataset, seed, fidelity, table: About accuracies.
+        accuracy, dataset, seed, fidelity, table, images: About accuracies.
         report: Name of the accuracy oracle that only reports, or None.
         cost, device, extra_costs, missing: About costs.
         objectives: Names of the objectives; some may be further qualities.
@@ -41,6 +42,7 @@ class Request:
     missing: Missing = "error"
     report: str | None = None
     objectives: Sequence[str] = ()
+    images: ImagesSpec = None
 
     @property
     def kind(self) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from nasgym.errors import InvalidValue
 from nasgym.training.image_data import ImageData, Pixels, find_images
-from nasgym.training.images import DIGITS_NAME, ImageSet, load_digits_images
-from nasgym.training.resampling import resample
-from nasgym.type_aliases import Ints
+from nasgym.training.images import DIGITS_NAME, Images, ImageSet, load_digits_images
+from nasgym.training.resampling import BLOCK, resample
+from nasgym.type_aliases import Floats, Ints
 
 __all__ = ["load_images", "split_images"]
 
@@ -96,11 +95,11 @@ def split_images(
         rows[part] = _drawn(data, part, left, data.train_labels, usual if count is None else count)
         left = left[~np.isin(left, rows[part])]
 
-    def part_of(pixels: Pixels, part: str) -> npt.NDArray[np.float32]:
+    def part_of(pixels: Pixels, part: str) -> Images:
         return resample(pixels[rows[part]], resolution, channels)
 
     train = part_of(data.train, "subset")
-    mean, std = (np.round(made(train, axis=(0, 2, 3), dtype=np.float64), 4) for made in (np.mean, np.std))
+    mean, std = _constants(train)
     if not std.all():
         raise InvalidValue(
             f"the {len(train):,} training images of {data.name!r} have a channel without any difference; take more."
@@ -128,6 +127,15 @@ def split_images(
             f"{data.num_classes} classes, split by seed {seed}"
         ),
     )
+
+
+def _constants(images: Images) -> tuple[Floats, Floats]:
+    """``(C,)`` means and standard deviations, rounded to four decimals."""
+    mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
+    squares = np.zeros_like(mean)
+    for block in np.array_split(images, -(-len(images) // BLOCK)):  # in double precision all would be twice as large
+        squares += np.square(block - mean[:, None, None]).sum(axis=(0, 2, 3))
+    return np.round(mean, 4), np.round(np.sqrt(squares / (images.size / len(mean))), 4)
 
 
 def _drawn(data: ImageData, part: str, rows: Ints, labels: Ints, count: int) -> Ints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -13,11 +14,12 @@ import numpy as np
 from nasgym.errors import InvalidValue, unknown_name
 from nasgym.networks.plan import NetworkPlan
 from nasgym.networks.plan_values import plan_hash
-from nasgym.networks.scale import DIGITS
+from nasgym.networks.scale import DIGITS, IMAGENET, Scale
 from nasgym.networks.space_plans import has_own_images, plan_of
 from nasgym.oracles.oracle import AccuracyOracle, Clock, Measurements, SeedChoice, Split
 from nasgym.spaces.space import SearchSpace
-from nasgym.training.images import ImageSet
+from nasgym.training.images import DIGITS_NAME, ImageSet
+from nasgym.training.images_spec import ImagesSpec, images_name, images_of_spec
 from nasgym.training.schedule import Schedule
 from nasgym.training.trainer import Trainer
 from nasgym.type_aliases import Archs, Ints
@@ -135,39 +137,65 @@ SCALED_FIDELITIES = (1, 5)
 FIDELITIES = {"nats-tss": (5, 20)}
 
 
-def training_oracle(space: SearchSpace, **options: Any) -> TrainingOracle:
-    """The training oracle of a space with plans, on scikit-learn's digits.
+def training_oracle(space: SearchSpace, images: ImagesSpec = None, **options: Any) -> TrainingOracle:
+    """The training oracle of a space with plans, on scikit-learn's digits or on other images.
 
-    Networks of a mobile space are built at `nasgym.networks.scale.DIGITS`, a quarter of the width
-    and 8 x 8 pixels, and trained for 1 epoch of 800 images where nothing else is asked for, 5 for
-    reports; those of NATS-Bench topology, which are deeper, for 5 and 20.
+    Networks of a mobile space are built at a quarter of the width for the size of the images
+    (`nasgym.networks.scale.DIGITS` for the digits). On digits they are trained for 1 epoch of 800
+    images where nothing else is asked for, 5 for reports; those of NATS-Bench topology, which are
+    deeper, for 5 and 20. An epoch of other images is all training images, up to the last whole
+    batch.
 
     Args:
         space: The whole space.
+        images: What to train on, None for the digits.
         options: Those of `TrainingOracle`.
 
     Raises:
         InvalidValue: The space has no plans, or its networks read other images.
+        NasgymError: As `nasgym.training.images_spec.images_of_spec`.
     """
-    from nasgym.training.images import load_digits_images
-
-    plan = plan_of(space, space.default, DIGITS)  # says why, where there are no networks to train
-    images = load_digits_images()
-    if plan.input_shape[0] != 1 or max(plan.input_shape) > max(images.shape):
-        said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, images.shape)]
+    plan_of(space, space.default, DIGITS)  # says why, where there are no networks to train
+    known = images_of_spec(images)
+    digits = images_name(images) == DIGITS_NAME
+    scale = DIGITS if digits else _scale(known)
+    plan = plan_of(space, space.default, scale)
+    if plan.input_shape[0] != 1 or max(plan.input_shape) > max(known.shape):
+        said = [" x ".join(map(str, shape)) for shape in (plan.input_shape, known.shape)]
         raise InvalidValue(
-            f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {images.name!r}, have "
+            f"networks of space {space.name!r} read images of {said[0]} pixels, and those to train on here, {known.name!r}, have "
             f"{said[1]}; give accuracy='table' with a table of its trained networks."
         )
-    own = (
-        {}
-        if has_own_images(space)
-        else {"schedule": SCALED_SCHEDULE, "fidelities": FIDELITIES.get(space.name, SCALED_FIDELITIES)}
-    )
-    return TrainingOracle(space, partial(plan_of, space, scale=DIGITS), images, **{**own, **options})
+    if plan.head.num_classes != known.num_classes:
+        raise InvalidValue(
+            f"networks of space {space.name!r} tell {plan.head.num_classes} classes apart, and images {known.name!r} have "
+            f"{known.num_classes}; give other images."
+        )
+    own: dict[str, Any] = {}
+    if not has_own_images(space):
+        own = {"schedule": SCALED_SCHEDULE, "fidelities": FIDELITIES.get(space.name, SCALED_FIDELITIES)}
+    if not digits:
+        schedule: Schedule = own.get("schedule", Schedule())
+        known.check_enough(schedule.batch, "a batch")
+        own["schedule"] = replace(schedule, images_per_epoch=len(known.train) // schedule.batch * schedule.batch)
+    return TrainingOracle(space, partial(plan_of, space, scale=scale), known, **{**own, **options})
 
 
-def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | None) -> TrainingOracle:
+def _scale(images: ImageSet) -> Scale:
+    """`DIGITS` for images of another size: strides until 2 x 2 to 4 x 4 pixels are left."""
+    if images.shape[0] != 1:
+        raise InvalidValue(
+            f"images {images.name!r} have {images.shape[0]} channels, and networks that are trained side by side read one; give "
+            "images={'name': ..., 'channels': 1}."
+        )
+    side = images.shape[1]
+    reduction = min(IMAGENET.reduction, 1 << max(side.bit_length() - 2, 0))
+    return replace(DIGITS, input_shape=images.shape, num_classes=images.num_classes, reduction=reduction)
+
+
+def training_oracle_for(
+    space: SearchSpace, seed: SeedChoice, fidelity: int | None, images: ImagesSpec = None
+) -> TrainingOracle:
     """The training oracle of a space from the keywords of `nasgym.make_problem`.
 
     Args:
@@ -175,6 +203,7 @@ def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | No
         seed: ``"mean"`` or ``"sampled"``: every training draws one of the oracle's seeds (a mean
             over them is what reports give); a number is the one seed of all trainings.
         fidelity: Epochs that a search sees, None for the oracle's own.
+        images: What to train on, None for the digits.
 
     Raises:
         InvalidValue: `seed` is not a seed, or as `training_oracle`.
@@ -182,7 +211,7 @@ def training_oracle_for(space: SearchSpace, seed: SeedChoice, fidelity: int | No
     """
     if seed not in ("mean", "sampled") and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise InvalidValue(f"a training seed is a whole number from 0 on, got {seed!r}.")
-    oracle = training_oracle(space, **({} if isinstance(seed, str) else {"seeds": (seed,)}))
+    oracle = training_oracle(space, images, **({} if isinstance(seed, str) else {"seeds": (seed,)}))
     if fidelity is not None and fidelity not in oracle.fidelities:
         raise unknown_name("fidelity (epochs) of the training oracle", fidelity, oracle.fidelities)
     oracle.search_fidelity = fidelity or oracle.search_fidelity

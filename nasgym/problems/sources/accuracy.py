@@ -20,10 +20,10 @@ from nasgym.surrogates.perceptron import find_predictor
 from nasgym.surrogates.surrogate import find_surrogate
 from nasgym.tables.table_file import Table
 from nasgym.tables.table_folder import find_table, space_of_table
+from nasgym.training.images_spec import images_name
 
 __all__ = ["ACCURACIES", "make_accuracy", "make_further", "make_report"]
 
-TRAINED_ON = "digits"
 PREDICTED_ON = "imagenet"
 OF_TABLES = ("table", "surrogate")
 
@@ -42,10 +42,16 @@ def make_accuracy(request: Request, space: SearchSpace, table: Table | None = No
     Raises:
         UnknownName: The id has no such accuracy oracle, or a keyword has a value that does not
             exist here.
+        InvalidValue: There are images to train on, and nothing is trained.
         NasgymError: Data are not there, or do not go with the space.
     """
     if request.kind not in request.known.accuracies:
         raise unknown_name("accuracy oracle", request.kind, request.known.accuracies)
+    if request.images is not None and "training" not in (request.kind, request.report):
+        raise InvalidValue(
+            f"images {images_name(request.images)!r} are what networks are trained on, and accuracy={request.kind!r} trains none; "
+            "give accuracy='training' with them."
+        )
     return ACCURACIES[request.kind](request, space, table)
 
 
@@ -90,11 +96,11 @@ def _fitted(request: Request, space: SearchSpace, table: Table | None) -> Accura
 def _trained(request: Request, space: SearchSpace, table: Table | None) -> AccuracyOracle:
     if table is None:
         _check_no_table(request)
-    known = TRAINED_ON if table is None else table.datasets[0]
+    known = images_name(request.images) if table is None else table.datasets[0]
     # where a table reports, the data set is its
     if request.dataset not in (None, known) and request.report not in OF_TABLES:
         raise unknown_name("dataset that networks are trained on", request.dataset, (known,))
-    return training_oracle_for(space, request.seed, request.fidelity)
+    return training_oracle_for(space, request.seed, request.fidelity, request.images)
 
 
 def _predicted(request: Request, space: SearchSpace, _table: Table | None) -> AccuracyOracle:

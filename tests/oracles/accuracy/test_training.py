@@ -11,13 +11,17 @@ import pytest
 from nasgym.errors import InvalidValue, UnknownName
 from nasgym.ledger.former_oracles import former_oracles
 from nasgym.networks.digits import digits_plan
-from nasgym.oracles.accuracy.training import Schedule, TrainingOracle, training_oracle
+from nasgym.networks.scale import DIGITS
+from nasgym.oracles.accuracy.training import Schedule, TrainingOracle, _scale, training_oracle
 from nasgym.oracles.oracle import AccuracyOracle
 from nasgym.registry import SPACES
 from nasgym.spaces.digits import DigitsSpace
 from nasgym.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasgym.tables.table_folder import find_table
+from nasgym.training.image_data import images_path, write_image_data
+from nasgym.training.image_split import split_images
 from nasgym.training.images import ImageSet
+from tests.training.quadrants import quadrants
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -117,6 +121,54 @@ def test_errors_teach(oracle, images):
         training_oracle(SPACES.load("nas-rl")())
     with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* have 1 x 8 x 8; give accuracy="):
         training_oracle(NASBenchMacroSpace())
+
+
+@pytest.fixture
+def imported(own_data_folder):
+    """Images of four classes, grey ones and colours."""
+    for name, channels in (("quadrants", 1), ("colours", 3)):
+        write_image_data(quadrants(name, channels=channels), images_path(name))
+
+
+def test_imported_images_are_learned(imported):
+    space = SPACES.load("nats-sss")()
+    oracle = training_oracle(space, {"name": "quadrants", "validation": 40})
+    plan = oracle.plan_of(space.default)
+    assert (plan.input_shape, plan.head.num_classes) == ((1, 12, 12), 4)
+    assert oracle.schedule.images_per_epoch == 150  # of 160, whole batches of 50
+    assert "on quadrants of 12 x 12 pixels, 1 epoch of 150 images" in oracle.provenance
+    found = oracle.measure(space.default[None], 5, np.array([0]))
+    assert found.validation[0] > 0.6  # chance is 0.25
+    assert found.test[0] > 0.6
+
+
+def test_colours_are_learned_in_grey(imported):
+    space = SPACES.load("nats-sss")()
+    oracle = training_oracle(space, {"name": "colours", "channels": 1, "resolution": 8})
+    assert oracle.plan_of(space.default).input_shape == (1, 8, 8)
+    assert oracle.fingerprint != training_oracle(space, {"name": "colours", "channels": 1}).fingerprint
+    assert oracle.fingerprint != training_oracle(space).fingerprint
+
+
+def test_images_that_networks_cannot_be_trained_on(imported):
+    with pytest.raises(InvalidValue, match=r"images 'colours' have 3 channels, .* give images="):
+        training_oracle(SPACES.load("proxylessnas")(), "colours")
+    with pytest.raises(InvalidValue, match="networks of space 'digits' tell 10 classes apart, and images 'quadrants' have 4"):
+        training_oracle(DigitsSpace(), "quadrants")
+    with pytest.raises(InvalidValue, match=r"read images of 3 x 32 x 32 pixels, .* 'quadrants', have 1 x 12 x 12"):
+        training_oracle(NASBenchMacroSpace(), "quadrants")
+    with pytest.raises(InvalidValue, match="a batch draws 50 images, and image set 'quadrants' has 40"):
+        training_oracle(SPACES.load("proxylessnas")(), {"name": "quadrants", "subset": 40})
+
+
+@pytest.mark.parametrize(
+    ("side", "reduction", "left"), [(8, 4, 2), (12, 4, 3), (16, 8, 2), (28, 8, 4), (32, 16, 2), (224, 32, 7)]
+)
+def test_networks_shrink_images_to_a_few_pixels(side, reduction, left):
+    images = split_images(quadrants(side=side, train=80, test=8))
+    scale = _scale(images)
+    assert (scale.reduction, -(-side // scale.reduction)) == (reduction, left)
+    assert side != 8 or replace(DIGITS, num_classes=4) == scale
 
 
 def test_the_shipped_table_can_be_trained_again():

@@ -31,9 +31,11 @@ from nasgym.surrogates import fit as fitting
 from nasgym.surrogates.surrogate import surrogate_path, write_surrogate
 from nasgym.tables.table_file import Table, write_table
 from nasgym.tables.table_folder import table_path
+from nasgym.training.image_data import images_path, write_image_data
 from tests.envs import play_objectives
 from tests.envs.play import MODES, OBSERVATIONS, play_evaluator
 from tests.sampled import quicken
+from tests.training.quadrants import quadrants
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -362,12 +364,28 @@ def test_a_comparison_marks_estimates_and_trainings(own, folder):
         ({"seed": -1}, "training seed is a whole number"),
         ({"dataset": "imagenet"}, "unknown dataset"),
         ({"missing": "guess"}, "unknown way to deal with missing blocks 'guess'"),
+        ({"images": "nothing"}, "images 'nothing' are not in .*`nasgym data import images PATH --name nothing`"),
+        ({"images": 3}, "images is a name or"),
+        ({"images": {"name": "nothing", "size": 3}}, "unknown key of images 'size'"),
+        ({"images": "mine", "accuracy": "table", "table": "mine"}, "'mine' are what networks are trained on"),
+        ({"images": "mine", "dataset": "digits"}, "unknown dataset that networks are trained on 'digits'.* Known: mine"),
     ],
 )
 def test_refusals(own, keywords, message):
     own("nasgym/MoGA-v0", fit=False)
     with pytest.raises(NasgymError, match=message):
         nasgym.make_problem("nasgym/MoGA-v0", **keywords)
+
+
+def test_networks_are_trained_on_imported_images(folder):
+    write_image_data(quadrants(), images_path("quadrants"))
+    given = {"name": "quadrants", "resolution": 8, "subset": 100, "validation": 20}
+    problem = nasgym.make_problem("nasgym/MoGA-v0", images=given, dataset="quadrants")
+    assert problem.accuracy.images.shape == (1, 8, 8)
+    assert len(problem.accuracy.images.train) == 100
+    assert problem.spec["images"] == given
+    assert problem.fingerprint != nasgym.make_problem("nasgym/MoGA-v0").fingerprint
+    assert nasgym.make_problem(**json.loads(json.dumps(problem.spec))).fingerprint == problem.fingerprint
 
 
 def test_tables_of_another_space_are_distinguished(own, folder):
