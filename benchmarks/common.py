@@ -12,9 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
-from benchmarks.intervals import student
 from nasgym.agents import SearchResult, make_agent
 from nasgym.files.provenance import provenance
 from nasgym.ledger import Budget
@@ -86,12 +83,6 @@ def run_all(work: Callable[[Item], Result], tasks: Sequence[Item], jobs: int) ->
                 print(f"\r{done} of {len(tasks)} runs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return results
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Student's 95 % interval of the mean; of one run its value twice."""
-    scores = np.asarray(values, dtype=np.float64)
-    return student(scores) if len(scores) > 1 else (float(scores[0]), float(scores[0]))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
