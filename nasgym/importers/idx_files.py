@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from nasgym.errors import DataError
-from nasgym.training.image_data import Pixels
+from nasgym.training.image_data import MOST_BYTES, Pixels
 from nasgym.training.resampling import LARGEST_SIDE
 from nasgym.type_aliases import Ints
 
@@ -23,8 +23,6 @@ __all__ = ["idx_folder", "read_idx", "read_idx_folder"]
 
 GZIP = b"\x1f\x8b"
 BYTES = 8
-# a hundred times the bytes of Fashion-MNIST
-LARGEST_CONTENT = 100 * 60_000 * 28 * 28
 PARTS = {"train": "train", "test": "t10k"}
 
 
@@ -62,8 +60,8 @@ def _content(path: Path, file: IO[bytes], sides: int) -> Pixels:
         )
     shape = [int.from_bytes(_read(file, 4), "big") for _ in range(sides)]
     size = math.prod(shape)
-    if size > LARGEST_CONTENT or max(shape[1:], default=0) > LARGEST_SIDE:
-        raise DataError(f"{path} says that it has the shape {tuple(shape)}; at most {LARGEST_CONTENT:,} bytes are read.")
+    if size > MOST_BYTES or max(shape[1:], default=0) > LARGEST_SIDE:
+        raise DataError(f"{path} says that it has the shape {tuple(shape)}; at most {MOST_BYTES:,} bytes are read.")
     content = _read(file, size)
     if file.read(1):
         raise DataError(f"{path} goes on after the {size:,} bytes of its header's shape {tuple(shape)}; get it again.")

@@ -15,15 +15,13 @@ from numpy.lib import format as npy
 
 from nasgym.errors import DataError
 from nasgym.files.arrays import UNREADABLE, Array, load_arrays
-from nasgym.training.image_data import Pixels
+from nasgym.training.image_data import MOST_BYTES, Pixels
 from nasgym.type_aliases import Ints
 
 __all__ = ["read_image_arrays"]
 
 NAMES = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 CLASS_NAMES = "class_names"
-# a hundred times the bytes of CIFAR-10
-LARGEST_ARRAY = 100 * 60_000 * 32 * 32 * 3
 
 
 def read_image_arrays(path: Path) -> tuple[list[str] | None, dict[str, tuple[Pixels, Ints]]]:
@@ -67,8 +65,8 @@ def _check_headers(path: Path, known: list[str]) -> None:
                     shape, dtype = _header(file)
                 if dtype.hasobject:
                     raise DataError(f"{path}: array {name!r} holds Python objects, which are not read; save numbers.")
-                if math.prod(shape) * dtype.itemsize > LARGEST_ARRAY:
-                    raise DataError(f"{path}: array {name!r} has the shape {shape}; at most {LARGEST_ARRAY:,} bytes are read.")
+                if math.prod(shape) * dtype.itemsize > MOST_BYTES:
+                    raise DataError(f"{path}: array {name!r} has the shape {shape}; at most {MOST_BYTES:,} bytes are read.")
     except DataError:
         raise
     except UNREADABLE as error:

@@ -23,6 +23,7 @@ from nasgym.training.resampling import LARGEST_SIDE
 from nasgym.type_aliases import Ints
 
 __all__ = [
+    "MOST_BYTES",
     "ImageData",
     "Pixels",
     "check_name",
@@ -39,6 +40,8 @@ FORMAT = "nasgym-images-1"
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MOST_CLASSES = 100_000
+# of one array in a file from elsewhere; the training images of CIFAR-10 have 154 MB
+MOST_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)

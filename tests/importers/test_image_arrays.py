@@ -1,3 +1,4 @@
+import io
 import zipfile
 
 import numpy as np
@@ -52,14 +53,14 @@ def test_other_arrays_are_refused(tmp_path, changed, fault):
 
 
 def test_a_header_that_names_a_huge_shape_takes_no_memory(tmp_path):
-    path = write_image_arrays(tmp_path / "a.npz")
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    members["x_train.npy"] = members["x_train.npy"].replace(b"(30, 6, 6), }    ", b"(30, 6, 60000),}")
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, raw in members.items():
-            archive.writestr(name, raw)
-    with pytest.raises(DataError, match=r"(not readable|has the shape)"):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 6, 6)})
+    path = write_image_arrays(tmp_path / "a.npz", x_train=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x_train.npy", header.getvalue())
+    with pytest.raises(
+        DataError, match=r"array 'x_train' has the shape \(1000000000, 6, 6\); at most 4,294,967,296 bytes are read"
+    ):
         read_image_arrays(path)
 
 
