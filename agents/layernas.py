@@ -111,8 +111,9 @@ class LayerNAS(Agent):
         """See `Agent.disclose`."""
         return Disclosure(
             tuning=(
-                "select was chosen on NAS-Bench-Macro by its test accuracy (the table has no other); 100 buckets and one candidate in "
-                "each are published (2304.11517), the loop sizes inferred"
+                "select was chosen on NAS-Bench-Macro by its test accuracy (the table has no other); 100 buckets are the paper's "
+                "(2304.11517), one candidate in each is its announcement's (the paper keeps several, number unknown), the loop sizes are "
+                "inferred"
             ),
             settings="3 (of select)",
             choices="legal",

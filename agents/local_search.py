@@ -26,7 +26,8 @@ class LocalSearch(Agent):
     The climb begins at the best of `starts` uniform draws. Neighbours are queried one by one in
     random order, and the first one that is better becomes the new place; where none is, the search
     starts again with new draws. Better means a strictly larger reward. An architecture that was
-    queried before is remembered, not queried again; only starting points are.
+    queried before is remembered, not queried again; only starting points are (the authors' code
+    draws those again that it knows).
 
     Attributes:
         starts: Uniform draws before each climb; 10 as in the authors' code (naszilla).

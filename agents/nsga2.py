@@ -28,7 +28,9 @@ class NSGA2(AskTellAgent):
 
     Optimises the problem's objectives, one or several (their weights do not count); among
     architectures that miss the constraint, the one that misses it by less wins. The reward decides
-    only which charged architecture is the answer.
+    only which charged architecture is the answer. So where agents are compared by reward it spends
+    evaluations on the rest of a front; with ``objectives=["accuracy"]`` of the problem it looks for
+    the most accurate within the limit alone.
 
     An individual is one option index for each layer, not one choice for each decision: every
     exchange and every change of a whole layer is then a valid architecture, so no repair is needed.
@@ -74,7 +76,8 @@ class NSGA2(AskTellAgent):
         return Disclosure(
             tuning=(
                 "population 20 is this library's choice for a few hundred evaluations (paper: 100 for 25,000); crossover 0.9 and one "
-                "mutation a child as in the paper (Deb et al., 2002)"
+                "mutation a child as in the paper (Deb et al., 2002); it looks for the whole front of the objectives, not for the best "
+                "reward"
             ),
             settings="not recorded",
             choices="feasible in first draws" if self.draw == "feasible" else "legal",

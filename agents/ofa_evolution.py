@@ -80,7 +80,10 @@ class OFAEvolution(AskTellAgent):
     def disclose(self) -> Disclosure:
         """See `Agent.disclose`."""
         return Disclosure(
-            tuning="not tuned: the published EvolutionFinder (1908.09791), with the tutorial's mutation rate of 0.1",
+            tuning=(
+                "not tuned: the published EvolutionFinder (1908.09791), with the tutorial's mutation rate of 0.1; its searches make 50,100 "
+                "evaluations"
+            ),
             settings="none",
             choices="legal",
             over_limit="rejected" if self.reject else "evaluated",

@@ -84,7 +84,10 @@ class RegularizedEvolution(AskTellAgent):
     def disclose(self) -> Disclosure:
         """See `Agent.disclose`."""
         return Disclosure(
-            tuning="not tuned: population 50 and sample 10 of NATS-Bench's harness of PyGlove, the paper's single edits (1802.01548)",
+            tuning=(
+                "not tuned: population 50 and sample 10 of NATS-Bench's harness of PyGlove (paper, as remembered: 100 and 25 for 20,000 "
+                "models; NATS-Bench's own code: 10 and 3), the paper's single edits (1802.01548)"
+            ),
             settings="none",
             choices="feasible in first draws" if self.draw == "feasible" else "legal",
             over_limit="rejected" if self.reject else "evaluated",

@@ -92,7 +92,7 @@ def test_what_was_set_stands_beside_where_the_rest_comes_from(judgement):
     lines = dict(tuning_lines(judgement))
     assert lines["regularized-evolution"].startswith("not tuned: population 50")
     assert lines["regularized-evolution"].endswith("; set here: population=8; set by --fair: reject=True.")
-    assert lines["ofa-evolution"].endswith("mutation rate of 0.1.")
+    assert lines["ofa-evolution"].endswith("its searches make 50,100 evaluations.")
     row = next(row for row in csv.DictReader(io.StringIO(fairness_csv(judgement))) if row["agent"] == "regularized-evolution")
     assert (row["set_here"], row["set_by_fair"]) == ("population=8, reject=True", "reject")
     assert row["tuning"].startswith("not tuned")
