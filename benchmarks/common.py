@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -83,6 +83,19 @@ def run_all(work: Callable[[Item], Result], tasks: Sequence[Item], jobs: int) ->
                 print(f"\r{done} of {len(tasks)} runs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return results
+
+
+def tuning(entrants: Iterable[tuple[str, Mapping[str, object]]]) -> str:
+    """The part of a page on how settings were chosen, as the agents say it (`Agent.disclose`).
+
+    `entrants` are agents and their hyper-parameters; what several forms say alike stands there
+    once.
+    """
+    said = []
+    for agent, hyperparameters in entrants:
+        one = make_agent(agent, **hyperparameters).disclose()
+        said.append(f"* {agent}: {one.tuning}. Settings tried: {one.settings}.")
+    return "## How they were tuned\n\n" + "\n".join(dict.fromkeys(said))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

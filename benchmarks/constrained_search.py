@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import arguments, markdown_table, run_all, write_page
+from benchmarks.common import arguments, markdown_table, run_all, tuning, write_page
 from benchmarks.intervals import spelled
 from nasgym.agents import make_agent
 from nasgym.compare.block_interval import BLOCKS, covered, grid_mean, grid_pairs
@@ -191,14 +191,15 @@ def report(setting: str, targets: tuple[float, ...], done: list[tuple[Play, Foun
         f"the seeds there. Intervals are over targets: Student's, 95 %, over {BLOCKS} blocks of neighbours, since neighbouring targets are "
         f"alike; with so many targets they hold the true mean {covered(len(targets))} times in a hundred ([simulation](target_coverage.md)). "
         "In brackets: the rank; agents share one unless the first of it is ahead by an interval above 0. Rejecting rivals draw again "
-        "what the limit rules out before it is evaluated; with feasible masks a policy never decides for it.",
+        "what the limit rules out before it is evaluated; with feasible masks a policy never decides for it. Agents marked *total* pay for "
+        "repeats, as they did when they were tuned; for the others repeats are free.",
         "## Mean over the targets\n\n" + markdown_table(["agent", "seeds", *after, "optimum after 300", "charged"], overall),
         f"## More regret than `{REFERENCE}`, target by target\n\np by Student's test over the same blocks, corrected by Holm for these "
         f"{len(pairs[0])} pairs.\n\n" + markdown_table(["agent", *after], behind),
         "## By thirds of the grid\n\nMean regret after 100 and after 200 evaluations.\n\n"
         + markdown_table(["agent", *(f"{span}, {n}" for n in CHECKPOINTS[:2] for span in spans)], thirds),
         "## Optima\n\n" + optima(setting, targets),
-        "## How they were tuned\n\n" + "\n".join(tuning()),
+        tuning((agent, hyperparameters) for agent, hyperparameters, _ in AGENTS.values()),
     ]
 
 
@@ -214,12 +215,6 @@ def optima(setting: str, targets: tuple[float, ...]) -> str:
             rows.append([f"{30 + i} %", f"{target / 1e6:.2f} M", f"{best.accuracy:.4%}", f"{share:.1%}", text])
     table = markdown_table(["target", "MACs", "best accuracy", "feasible share", "architectures (two at most)"], rows)
     return f"{len(texts)} different optima at the {len(targets)} targets.\n\n{table}"
-
-
-def tuning() -> list[str]:
-    """What each agent says of how its settings were chosen."""
-    said = {agent: make_agent(agent).disclose() for agent, _, _ in AGENTS.values()}
-    return [f"* {agent}: {one.tuning}. Settings tried: {one.settings}." for agent, one in said.items()]
 
 
 def main() -> None:

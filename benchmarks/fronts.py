@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import HERE, Task, arguments, markdown_table, problem_of, run_all, write_page
+from benchmarks.common import HERE, Task, arguments, markdown_table, problem_of, run_all, tuning, write_page
 from nasgym.agents import make_agent
 from nasgym.compare.archive import archive_of
 from nasgym.compare.fronts import FrontScale
@@ -35,7 +35,7 @@ KEYWORDS = (
 EVALUATIONS = 10_000
 CHECKPOINTS = (100, 300, 1_000, 3_000, 10_000)
 # the competition's algorithms use 105 points
-AGENTS = {
+AGENTS: dict[str, tuple[str, dict[str, object], str]] = {
     "nsga2": ("nsga2", {}, "#cc79a7"),
     "nsga2, population 105": ("nsga2", {"population": 105}, "#7a5195"),
     "random": ("random", {}, "#6e6e6e"),
@@ -160,6 +160,7 @@ def main() -> None:
             f"other code, at the same evaluations: {' / '.join(f'{value:.4f}' for value in EARLIER_RANDOM)}. The agent `nsga2` proposes no "
             "network twice and exchanges whole layers; how the competition's NSGA-II treats repeats is not known here.",
             "![Hypervolume over evaluations](../docs/images/fronts.png)",
+            tuning((agent, hyper) for agent, hyper, _ in AGENTS.values()),
         ],
         "pymoo",
         "moocore",

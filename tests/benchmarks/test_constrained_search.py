@@ -64,4 +64,5 @@ def test_tables_by_hand(imported):
     assert "| random | 2 | 0.400 [0.400, 0.400] (3) |" in text
     assert "| random | +0.300 [+0.300, +0.300], p < .001 |" in text
     assert "51 targets" in text
+    assert text.count("* layernas: select was chosen on NAS-Bench-Macro") == 1, "four forms say the same"
     assert "| 50 % | 56.69 M | 92.4167% | 53.4% |" in text
