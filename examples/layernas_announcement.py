@@ -8,6 +8,10 @@ the table has validation accuracies the search sees those and the right panel sh
 accuracy of the same answers; a table with test accuracies only makes it a search on test, which the
 figure then says.
 
+LayerNAS leaves out what cannot meet the limit before it evaluates. The rivals have their defaults:
+they pay for what is over the limit, and PPO for repeats, too. `benchmarks/constrained_size.md` has
+them with rejection and feasible masks.
+
 LayerNAS's announcement: research.google/blog, "LayerNAS: Neural Architecture Search in Polynomial
 Complexity" (2023).
 """
