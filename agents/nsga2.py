@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from nasgym.ledger.ledger import Ledger
 from nasgym.problems.evaluation import Constraint, Evaluations, Objective
 from nasgym.type_aliases import Archs, Floats, Ints
 
-__all__ = ["NSGA2"]
+__all__ = ["NSGA2", "Aim"]
+
+Aim: TypeAlias = Literal["objectives", "reward"]
 
 
 @dataclass
@@ -28,9 +30,9 @@ class NSGA2(AskTellAgent):
 
     Optimises the problem's objectives, one or several (their weights do not count); among
     architectures that miss the constraint, the one that misses it by less wins. The reward decides
-    only which charged architecture is the answer. So where agents are compared by reward it spends
-    evaluations on the rest of a front; with ``objectives=["accuracy"]`` of the problem it looks for
-    the most accurate within the limit alone.
+    only which charged architecture is the answer. So where agents are compared by reward and the
+    cost is an objective, too, it spends evaluations on the rest of the front; with ``aim="reward"``
+    it does not.
 
     An individual is one option index for each layer, not one choice for each decision: every
     exchange and every change of a whole layer is then a valid architecture, so no repair is needed.
@@ -52,6 +54,8 @@ class NSGA2(AskTellAgent):
         draw: The first population: ``"uniform"``; or ``"feasible"``: decision by decision, each
             choice uniform among those after which the constraint can still be met
             (`walk_feasible`); for tight limits.
+        aim: ``"objectives"``: the whole front of the problem's objectives, as in the paper; or
+            ``"reward"``: the best reward alone, a genetic algorithm with the same operators.
     """
 
     name: ClassVar[str] = "nsga2"
@@ -61,6 +65,7 @@ class NSGA2(AskTellAgent):
     mutation: float | None = None
     reject: bool = False
     draw: Draw = "uniform"
+    aim: Aim = "objectives"
 
     def __post_init__(self) -> None:
         if self.population < 2:
@@ -70,20 +75,23 @@ class NSGA2(AskTellAgent):
                 raise InvalidValue(f"{field} is a probability from 0 to 1, got {value!r}.")
         if self.draw not in get_args(Draw):
             raise unknown_name("draw of nsga2", self.draw, get_args(Draw))
+        if self.aim not in get_args(Aim):
+            raise unknown_name("aim of nsga2", self.aim, get_args(Aim))
 
     def disclose(self) -> Disclosure:
         """See `Agent.disclose`."""
+        for_front = self.aim == "objectives"
+        looks_for = "the front of the objectives, whatever the reward" if for_front else "the best reward alone"
         return Disclosure(
             tuning=(
                 "population 20 is this library's choice for a few hundred evaluations (paper: 100 for 25,000); crossover 0.9 and one "
-                "mutation a child as in the paper (Deb et al., 2002); it looks for the whole front of the objectives, not for the best "
-                "reward"
+                f"mutation a child as in the paper (Deb et al., 2002); it looks for {looks_for}"
             ),
             settings="not recorded",
             choices="feasible in first draws" if self.draw == "feasible" else "legal",
             over_limit="rejected" if self.reject else "evaluated",
             reads_costs=self.reject or self.draw == "feasible",
-            learns_from="objectives and costs",
+            learns_from="objectives and costs" if for_front else "rewards and costs",
         )
 
     def start(self, ledger: Ledger, rng: np.random.Generator) -> None:
@@ -99,7 +107,7 @@ class NSGA2(AskTellAgent):
         options = np.array([layer.count for layer in self._space.layers])
         self._problem = PymooProblem(
             n_var=len(options),
-            n_obj=len(self._objectives),
+            n_obj=len(self._objectives) if self.aim == "objectives" else 1,
             n_ieq_constr=len(_limits(self._constraint)),
             xl=0,
             xu=options - 1,
@@ -133,7 +141,9 @@ class NSGA2(AskTellAgent):
         from pymoo.problems.static import StaticProblem
 
         generation = Population.new(X=self._options(archs))
-        values = {"F": _minimised(self._objectives, evaluations), "G": _excess(self._constraint, evaluations)}
+        for_front = self.aim == "objectives"
+        aimed = _minimised(self._objectives, evaluations) if for_front else -evaluations.reward[:, None]
+        values = {"F": aimed, "G": _excess(self._constraint, evaluations)}
         Evaluator().eval(StaticProblem(self._problem, **values), generation)
         self._new_only.add(generation)
         self._algorithm.tell(infills=generation)

@@ -23,6 +23,7 @@ OTHERS = [
     ("regularized-evolution", {"draw": "feasible"}),
     ("local-search", {"draw": "feasible"}),
     ("nsga2", {"draw": "feasible"}),
+    ("nsga2", {"aim": "reward"}),
     ("regularized-evolution", {"reject": True, "repeats": False}),
     ("ofa-evolution", {"reject": False}),
     ("reinforce", {"policy": "independent"}),

@@ -112,6 +112,33 @@ def test_a_single_objective_finds_the_best_network():
     assert min(found) > np.quantile(problem.everything.reward, 0.99)
 
 
+@pytest.mark.parametrize("target", [None, 0.3])
+def test_aimed_at_the_reward_it_ignores_the_objectives(target):
+    agent = NSGA2(aim="reward")
+    searches = [
+        agent.search(make(DigitsSpace(), target=target, objectives=objectives), budget=150, seed=3).history.archs
+        for objectives in (None, ["accuracy"], ["macs"])
+    ]
+    for other in searches[1:]:
+        np.testing.assert_array_equal(searches[0], other)
+    # feasible rewards are accuracies here, so that it is the search for accuracy alone
+    single = NSGA2().search(make(DigitsSpace(), target=target, objectives=["accuracy"]), budget=150, seed=3)
+    np.testing.assert_array_equal(searches[0], single.history.archs)
+    both = NSGA2().search(make(DigitsSpace(), target=target, objectives=["accuracy", "macs"]), budget=150, seed=3)
+    assert not np.array_equal(searches[0], both.history.archs)
+
+
+def test_aimed_at_the_reward_it_misses_less_of_the_best_reward():
+    problem = make(NASBenchMacroSpace(), target=0.4)
+    missed = {
+        aim: np.mean(
+            [problem.optimum().reward - NSGA2(aim=aim).search(problem, budget=200, seed=seed).best_reward for seed in range(5)]
+        )
+        for aim in ("objectives", "reward")
+    }
+    assert missed["reward"] < missed["objectives"]
+
+
 def test_survivors_are_the_feasible_ones_and_then_those_that_miss_the_limit_by_less():
     problem = make(DigitsSpace(), target=0.4, objectives=["accuracy"])
     everything, archs = problem.everything, problem.space.enumerate()
@@ -208,6 +235,8 @@ def test_wrong_hyper_parameters_are_named():
         make_agent("nsga2", population=1)
     with pytest.raises(InvalidValue, match=r"mutation is a probability from 0 to 1, got 1\.5"):
         make_agent("nsga2", mutation=1.5)
+    with pytest.raises(UnknownName, match="aim of nsga2"):
+        make_agent("nsga2", aim="rewards")
     with pytest.raises(UnknownName, match="population"):
         make_agent("nsga2", populaton=10)
 
