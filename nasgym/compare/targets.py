@@ -13,7 +13,7 @@ from nasgym.problems.problem import Problem
 
 __all__ = ["WHOLE_RANGE", "TargetSpec", "parse_targets"]
 
-RANGE = re.compile(r"(?P<low>[^./][^/]*?)\.\.(?P<high>[^/]+)/(?P<step>[^/]+)")
+RANGE = re.compile(r"(?P<low>[^/]+?)\.\.(?P<high>[^/]+)/(?P<step>[^/]+)")
 MOST = 1000
 FORMS = (
     "LOW..HIGH/STEP in the cost's unit (80e6..120e6/5e6), LOW..HIGH/STEP% in per cent of its range (30..80/1%), or a list of two or "

@@ -18,6 +18,7 @@ from tests.compare.test_report import make_problem as make_four
         ("137.2e6, 80e6,100000000", (80e6, 100e6, 137.2e6), False),
         ("30,50,80%", (30, 50, 80), True),
         ("0.5..1.5/.5", (0.5, 1.0, 1.5), False),
+        (".5..1.5/.5", (0.5, 1.0, 1.5), False),
     ],
 )
 def test_grids_and_lists(text, numbers, percent):
@@ -31,6 +32,8 @@ def test_grids_and_lists(text, numbers, percent):
         ("30..80", "LOW..HIGH/STEP"),
         ("30%..80%/1%", "LOW..HIGH/STEP"),
         ("nan,3", "LOW..HIGH/STEP"),
+        ("..5/1%", "LOW..HIGH/STEP"),
+        ("...5/1%", "LOW..HIGH/STEP"),
         ("80..30/1%", "begins at 80 and ends below it, at 30"),
         ("30..80/0%", "step of --targets must be above 0, got 0"),
         ("30..80/-1%", "step of --targets must be above 0, got -1"),
