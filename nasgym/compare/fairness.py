@@ -40,8 +40,6 @@ class Judged(Protocol):
     def problem(self) -> Problem: ...
     @property
     def standings(self) -> Sequence[Line]: ...
-    @property
-    def repeats_free(self) -> bool: ...
 
 
 def fairness_section(judgement: Judged) -> Section:
@@ -56,7 +54,7 @@ def tuning_lines(judgement: Judged) -> list[tuple[str, str]]:
 
 def fairness_notes(judgement: Judged) -> list[str]:
     """What the columns mean."""
-    noun = "charged" if not judgement.repeats_free else "free under this budget"
+    noun = "charged" if not judgement.comparison.budget.repeats_free else "free under this budget"
     notes = [
         "over the limit: what becomes of an architecture that the constraint rules out: evaluated; rejected, that is, never "
         "evaluated; or filtered: evaluated where it may lead to one that meets the limit. reads costs: asks for costs or their "
@@ -67,10 +65,15 @@ def fairness_notes(judgement: Judged) -> list[str]:
         evaluating = [name for name, one in _entrants(judgement) if one.disclosure.over_limit == "evaluated"]
         others = [name for name, one in _entrants(judgement) if one.disclosure.over_limit in ("rejected", "filtered")]
         if evaluating and others:
+            asked = any(one.fair or one.kept for _, one in _entrants(judgement))
             notes.append(
                 f"costs are free here, and {', '.join(evaluating)} pay{'s' if len(evaluating) == 1 else ''} for architectures over the "
-                f"limit, which {', '.join(others)} leave{'s' if len(others) == 1 else ''} out; --fair gives every agent that can do it "
-                "rejection or feasible masks."
+                f"limit, which {', '.join(others)} leave{'s' if len(others) == 1 else ''} out; --fair "
+                + (
+                    "changes nothing that was set by hand, or that an agent does not have."
+                    if asked
+                    else "gives every agent that can do it rejection or feasible masks."
+                )
             )
     return notes
 
@@ -102,7 +105,7 @@ def _cells(judgement: Judged, standing: Line) -> tuple[str, ...]:
         over = "evaluated"
     reads = NOT_STATED if said.reads_costs is None else "yes" if said.reads_costs else "no"
     repeated = standing.proposals - standing.different
-    repeats = f"{number(repeated, 1)} {'free' if judgement.repeats_free else 'paid'}"
+    repeats = f"{number(repeated, 1)} {'free' if judgement.comparison.budget.repeats_free else 'paid'}"
     seconds = " ".join(f"{amount:.1f} {clock}" for clock, amount in standing.charged_seconds.items()) or "none"
     return said.choices, over, reads, said.learns_from, repeats, seconds, said.settings
 
@@ -115,10 +118,9 @@ def _set_here(entrant: Entrant) -> str:
     """What differs from the defaults, and what of it ``--fair`` did or left alone."""
     own = {name: value for name, value in entrant.changed.items() if name not in entrant.fair}
     fair = {name: value for name, value in entrant.changed.items() if name in entrant.fair}
-    kept = {name: entrant.changed.get(name, "its default") for name in entrant.kept}
     parts = [
         f"set here: {_values(own)}" if own else "",
         f"set by --fair: {_values(fair)}" if fair else "",
-        f"left by --fair as the user set it: {', '.join(kept)}" if kept else "",
+        f"left by --fair as the user set it: {', '.join(entrant.kept)}" if entrant.kept else "",
     ]
     return "".join(f"; {part}" for part in parts if part)

@@ -189,11 +189,6 @@ class Judgement:
         return np.stack([run.archs[-1] for run in self.runs])
 
     @property
-    def repeats_free(self) -> bool:
-        """Whether the budget counts different networks, so that proposals are more than that."""
-        return self.comparison.budget.unit == "distinct"
-
-    @property
     def answer_noun(self) -> str:
         """What the curves show: incumbents, unless some agent recommended something else."""
         return "answer" if any(run.recommended for run in self.runs) else "incumbent"
@@ -283,7 +278,7 @@ def _standing(
     lacking, lacking_paid, to_near, reached = None, None, None, None
     if optimum is not None:
         lacking = float(statistics.regret(optimum, [true_reward[i][-1] for i in positions]).mean())
-        if budget.unit == "distinct":
+        if budget.repeats_free:
             at_amount = [true_reward[i][_answer_after(runs[i], budget.amount)] for i in positions]
             lacking_paid = float(statistics.regret(optimum, at_amount).mean())
         near = statistics.near_optimum(optimum, size=near_size(quality))

@@ -60,7 +60,7 @@ def sections(judgement: Judgement) -> list[Section]:
         if s.to_near is not None and s.reached is not None:
             near = ("-" if math.isinf(s.to_near) else f"{s.to_near:g}", f"{100 * s.reached:.0f} %")
         charged = tuple(f"{s.charged_seconds.get(clock, 0.0):.1f}" for clock in clocks)
-        proposed = (f"{s.proposals:.1f}",) if judgement.repeats_free else ()
+        proposed = (f"{s.proposals:.1f}",) if judgement.comparison.budget.repeats_free else ()
         paid = () if s.regret_paid is None else (f"{s.regret_paid:.5f}",)
         efforts.append((s.agent, f"{s.charged:.1f}", *proposed, *charged, *near, *paid, ended))
     heads = [_test_head(other, qualities[other]) for other in others]
@@ -74,9 +74,14 @@ def sections(judgement: Judgement) -> list[Section]:
         *([_against_the_first(judgement)] if len(judgement.standings) > 1 and judgement.pairs else []),
         Section(
             (
-                *("agent", "evaluations", *(["proposals"] if judgement.repeats_free else []), *(f"{c} s" for c in clocks)),
+                *(
+                    "agent",
+                    "evaluations",
+                    *(["proposals"] if judgement.comparison.budget.repeats_free else []),
+                    *(f"{c} s" for c in clocks),
+                ),
                 *(("to 99 %", "got there") if known else ()),
-                *(["regret, repeats paid"] if known and judgement.repeats_free else []),
+                *(["regret, repeats paid"] if known and judgement.comparison.budget.repeats_free else []),
                 "ended",
             ),
             efforts,
@@ -223,7 +228,7 @@ def _seen(problem: Problem) -> str:
 def _unit_notes(judgement: Judgement) -> list[str]:
     """What counts as an evaluation, and what the second axis and its regret are."""
     amount = judgement.comparison.budget.amount
-    if not judgement.repeats_free:
+    if not judgement.comparison.budget.repeats_free:
         return []
     after = f"after {amount:g} proposals, repeats included"
     notes = [

@@ -184,7 +184,7 @@ def plots_of(judgement: Judgement) -> list[Plot]:
         for axis, x_label, by in axes
         for name, title, label, values, level, level_label, down in panels
     ]
-    if judgement.repeats_free:
+    if judgement.comparison.budget.repeats_free:
         # a repeat is free on one axis and paid for on the other
         lines = curves_over_proposals(judgement, searched)
         beside = Panel("proposals, repeats included", lines, judgement.comparison.budget.amount)

@@ -92,11 +92,6 @@ class GridJudgement:
         """
         return shared_ranks([standing.agent for standing in self.standings], self.pairs[-1]) if self.pairs[-1] else None
 
-    @property
-    def repeats_free(self) -> bool:
-        """See `Judgement.repeats_free`."""
-        return self.comparison.budget.unit == "distinct"
-
     def by_target(self, agent: str) -> Floats:
         """``(T, S, c)`` regrets of an agent; without optima its rewards."""
         rewards = self.reward[agent]
@@ -131,7 +126,7 @@ def judge_grid(problem: Problem, comparison: Comparison, runs: Sequence[RunResul
     answered = truth.mean_evaluations(np.concatenate([run.archs for run in runs]))
     own = np.repeat([search.target for search in searches], [len(run.archs) for run in runs]).astype(np.float64)
     judged = truth.judge_again(answered, own)
-    rewards, feasible = split_by_run(judged.reward, runs), np.split(judged.feasible, _ends(runs))
+    rewards, feasible = split_by_run(judged.reward, runs), split_by_run(judged.feasible, runs)
     at = checkpoints(comparison.budget)
     reward = {a: np.empty((len(targets), len(comparison.seeds_of(a)), len(at))) for a in comparison.agents}
     meets = {a: np.empty(values.shape[:2], dtype=bool) for a, values in reward.items()}
@@ -194,10 +189,6 @@ def _optima(truth: Problem, targets: Floats) -> tuple[Floats | None, str]:
     everything = truth.everything
     best = [truth.judge_again(everything, np.full(len(everything), target)).reward.max() for target in targets]
     return np.array(best), ""
-
-
-def _ends(runs: Sequence[RunResult]) -> Floats:
-    return np.cumsum([len(run.archs) for run in runs])[:-1]
 
 
 def _places(budget: Budget, run: RunResult) -> Floats:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasgym.compare.run_result import RunResult
 from nasgym.problems.problem import Problem
@@ -12,8 +14,10 @@ from nasgym.type_aliases import Floats
 
 __all__ = ["shown_reward", "split_by_run", "true_values"]
 
+T = TypeVar("T", bound=np.generic)
 
-def split_by_run(values: Floats, runs: Sequence[RunResult]) -> list[Floats]:
+
+def split_by_run(values: NDArray[T], runs: Sequence[RunResult]) -> list[NDArray[T]]:
     """``(k,)`` for each run, from the values of all answers one after the other."""
     return np.split(values, np.cumsum([len(run.archs) for run in runs])[:-1])
 

@@ -53,14 +53,19 @@ class Budget:
             raise InvalidValue(f"a budget is a positive {what}, got {self.amount!r}; for example Budget({self.unit!r}, 300).")
         if self.max_proposals is None and self.unit != "train_seconds":
             object.__setattr__(self, "max_proposals", int(self.amount) * PROPOSALS_PER_EVALUATION)
-        if self.max_repeats is None and self.unit == "distinct":
+        if self.max_repeats is None and self.repeats_free:
             object.__setattr__(self, "max_repeats", max(int(self.amount) * REPEATS_PER_EVALUATION, FEWEST_REPEATS))
         for name in ("max_proposals", "max_repeats"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
                 raise InvalidValue(f"{name} must be at least 1, got {limit!r}.")
-        if self.max_repeats is not None and self.unit != "distinct":
+        if self.max_repeats is not None and not self.repeats_free:
             raise InvalidValue(f"max_repeats limits repeats that are free, and {self.unit!r} charges for them; leave it out.")
+
+    @property
+    def repeats_free(self) -> bool:
+        """Whether only different networks count, so that proposals are more than evaluations."""
+        return self.unit == "distinct"
 
     @classmethod
     def of(cls, budget: Budget | float | Mapping[str, Any]) -> Budget:

@@ -249,7 +249,7 @@ class Ledger(ProblemView):
         they converge; those repeats are answered without checking and pricing the same row again.
         """
         lone = isinstance(archs, np.ndarray) and archs.dtype == np.int8 and archs.shape == (1, self.space.num_decisions)
-        if not lone or self.budget is None or self.budget.unit != "distinct":
+        if not lone or self.budget is None or not self.budget.repeats_free:
             return None
         return np.asarray(archs).tobytes(), fidelity
 
@@ -261,7 +261,7 @@ class Ledger(ProblemView):
         forms = self._problem.key(archs[:allowed])
         raw = [form.tobytes() for form in forms]
         charged = np.ones(allowed, dtype=bool)
-        if self.budget.unit == "distinct":
+        if self.budget.repeats_free:
             seen: set[bytes] = set()
             for i, r in enumerate(raw):
                 charged[i] = (r, fidelity) not in self._cache and r not in seen

@@ -13,7 +13,7 @@ import pytest
 from nasgym.agents import Disclosure
 from nasgym.compare.comparison import Comparison, plan_comparison
 from nasgym.compare.entrant import Entrant
-from nasgym.compare.fairness import fairness_csv, fairness_section, tuning_lines
+from nasgym.compare.fairness import fairness_csv, fairness_notes, fairness_section, tuning_lines
 from nasgym.compare.judgement import judge
 from nasgym.compare.leaderboard import leaderboard_text
 from nasgym.compare.report import write_files
@@ -133,3 +133,18 @@ def test_an_agent_that_says_nothing_is_shown_so_and_a_gap_is_pointed_out():
     assert rows["own"] == ("own", *["not stated"] * 4, "2.0 free", "none", "not stated")
     text = leaderboard_text(judgement)
     assert "costs are free here, and random pays for architectures over the limit, which layernas leaves out; --fair" in text
+
+
+def test_what_fair_could_not_change_is_not_promised_of_it():
+    def notes(fair, hyper):
+        problem = make_problem(target=2.0)
+        comparison = plan(["random", "layernas"], hyper=hyper, fair=fair)
+        runs = [make_run(agent, seed, [0], [1], agent) for agent in comparison.agents for seed in (0, 1)]
+        return " ".join(fairness_notes(judge(problem, comparison, runs)))
+
+    by_hand = {"random": {"reject": False}}
+    assert "random pays for architectures over the limit, which layernas leaves out; --fair gives every agent" in notes(
+        False, {}
+    )
+    assert "--fair changes nothing that was set by hand" in notes(True, by_hand)
+    assert "pays for" not in notes(True, {})
