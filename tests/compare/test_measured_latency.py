@@ -53,7 +53,7 @@ def test_two_workers_share_what_a_command_measures(bench, monkeypatch):
     assert "MEASURED LIVE on a script" in (folder / "one" / "report.html").read_text()
     # once more, in this process and alone
     monkeypatch.setenv("NASGYM_DATA", str(folder))
-    agents, seeds, budget = ["random", "regularized-evolution"], [0, 1], Budget("total", 6.0)
+    agents, seeds, budget = ["random", "regularized-evolution"], [0, 1], Budget("distinct", 6.0)
     comparison, problem = plan_comparison("nasgym/Digits-v0", agents, seeds, budget, {"device": device})
     judgement = judge(problem, comparison, run_all(comparison, folder / "two", 1))
     assert leaderboard_text(judgement) == (folder / "one" / "leaderboard.txt").read_text()
