@@ -1,18 +1,12 @@
-"""The leaderboard as text and CSV, and the results of every run as CSV.
-
-No column but the last one of ``results.csv`` depends on a clock.
-"""
+"""The leaderboard as text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
-from typing import Any
 
-from nasgym.compare.csv_text import blank, csv_text
-from nasgym.compare.fairness import fairness_notes, fairness_section, tuning_lines
-from nasgym.compare.front_text import front_columns, front_notes, front_section
+from nasgym.compare.common_text import as_text, identity_line, keywords_line, seeds_text, source_notes, unseen_notes, work_text
+from nasgym.compare.fairness import fairness_notes
+from nasgym.compare.front_text import front_notes, front_section
 from nasgym.compare.intervals import ENOUGH_RUNS, FEW_RUNS, RANKED_RUNS
 from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
 from nasgym.compare.section import Section, interval_cell, mean_cell
@@ -20,18 +14,7 @@ from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
 from nasgym.quality import ACCURACY, Quality
 
-__all__ = [
-    "aligned",
-    "caveats",
-    "ceiling_lines",
-    "leaderboard_csv",
-    "leaderboard_text",
-    "pairs_csv",
-    "results_csv",
-    "sections",
-    "seeds_text",
-    "subject",
-]
+__all__ = ["caveats", "ceiling_lines", "leaderboard_text", "sections", "subject"]
 
 
 def sections(judgement: Judgement) -> list[Section]:
@@ -118,17 +101,12 @@ def _charged_clocks(judgement: Judgement) -> list[Clock]:
 
 def subject(judgement: Judgement) -> list[str]:
     """What was compared, in lines of text."""
-    comparison, problem = judgement.comparison, judgement.problem
-    budget = comparison.budget
-    seeds = comparison.seeds
-    keywords = ", ".join(f"{key}={value!r}" for key, value in comparison.keywords.items()) or "default keywords"
-    metric = "validation" if problem.search_metric == "validation" else "TEST"
+    comparison = judgement.comparison
+    count, which = seeds_text(comparison.seeds)
     return [
-        f"{comparison.env_id}, {keywords}",
-        f"reward {problem.rule.name!r}, search metric {metric} at {problem.search_fidelity} epochs; "
-        f"budget {budget.amount:g} {budget.unit.replace('_', ' ')}{'' if budget.unit == 'train_seconds' else ' evaluations'}; "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({seeds_text(seeds)})",
-        f"problem {problem.fingerprint}, comparison {comparison.fingerprint}, nasgym {comparison.version}",
+        keywords_line(comparison),
+        f"{work_text(comparison, judgement.problem)}; {count} ({which})",
+        identity_line(comparison),
     ]
 
 
@@ -153,33 +131,9 @@ def ceiling_lines(judgement: Judgement) -> list[str]:
 
 def caveats(judgement: Judgement) -> list[str]:
     """What a reader must know to read the numbers."""
-    problem, notes = judgement.problem, []
-    quality = problem.quality
-    if problem.search_metric == "test":
-        notes.append(
-            f"The table has no validation {quality.plural}: the searches saw TEST {quality.plural} (search_metric=test), so the "
-            f"test {quality.plural} above are optimistic."
-        )
-    if quality != ACCURACY:
-        notes.append(f"{quality.about}.{' Rewards have its sign turned: more is better.' if quality.minimised else ''}")
-    answers = judgement.last_archs
-    reported = problem.report_accuracy
-    notes += [one if reported is None else f"the search: {one}" for one in problem.accuracy.notes(answers)]
-    if reported is not None:
-        notes += [f"what is reported: {one}" for one in reported.notes(answers)]
-    for cost in problem.cost_oracles.values():
-        notes += cost.notes(answers)
-    if reported is not None:
-        notes.append(
-            f"what the search saw and what is reported come from different oracles: rewards, regret, curves and test {quality.plural} "
-            "above are by the one that reports, which no search reached."
-        )
-    for s in judgement.standings:
-        if s.unseen:
-            notes.append(
-                f"{s.agent} recommended its answer without having evaluated it in {s.unseen} of {s.runs} runs; rewards of such "
-                "answers were looked up or measured after the search."
-            )
+    problem, quality = judgement.problem, judgement.problem.quality
+    notes = source_notes(judgement, shown=f"rewards, regret, curves and test {quality.plural}")
+    notes += unseen_notes(judgement)
     if clocks := _charged_clocks(judgement):
         limits = judgement.comparison.budget.unit == "train_seconds"
         notes.append(
@@ -265,115 +219,7 @@ def _pair_notes(judgement: Judgement) -> list[str]:
     return notes
 
 
-def aligned(section: Section) -> list[str]:
-    """The lines of a section, its columns below each other."""
-    table = [section.head, *section.rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(section.head))]
-    lines = []
-    for row in table:
-        cells = [t.ljust(w) if section.is_left(i) else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
-
-
-def seeds_text(seeds: Sequence[int]) -> str:
-    """``"0 to 4"`` where they follow each other, else all of them."""
-    follow = list(seeds) == list(range(seeds[0], seeds[-1] + 1))
-    return f"{seeds[0]} to {seeds[-1]}" if follow else ", ".join(map(str, seeds))
-
-
 def leaderboard_text(judgement: Judgement) -> str:
     """The leaderboard as plain text; equal comparisons give equal bytes."""
-    blocks = [
-        subject(judgement),
-        *map(aligned, sections(judgement)),
-        ["Fairness", *aligned(fairness_section(judgement))],
-        ["How they were tuned", *(f"  {agent}: {text}" for agent, text in tuning_lines(judgement))],
-        ["Noise ceiling", *(f"  {line}" for line in ceiling_lines(judgement))],
-        ["Notes", *(f"  {line}" for line in caveats(judgement))],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
-
-
-def _by_clock(seconds: Mapping[Clock, float]) -> str:
-    """Seconds with their clock, such as ``simulated:12.5``, without those that are not known."""
-    return " ".join(f"{clock}:{value!r}" for clock, value in seconds.items() if not math.isnan(value))
-
-
-def leaderboard_csv(judgement: Judgement) -> str:
-    """The leaderboard with all digits; accuracies are fractions, what is not known is empty.
-
-    Columns of another quality have its name, and its own unit.
-    """
-    rows = []
-    ranks = [""] * len(judgement.standings) if judgement.ranks is None else judgement.ranks
-    for rank, s in zip(ranks, judgement.standings, strict=True):
-        row: dict[str, Any] = {"rank": rank, "agent": s.agent, "runs": s.runs, "deterministic": int(s.deterministic)}
-        test, further = f"test_{judgement.problem.quality.name}", {f"test_{name}": spread for name, spread in s.further.items()}
-        for name, spread in {test: s.test, "reward": s.reward, **further}.items():
-            row |= {
-                f"{name}_mean": blank(spread.mean),
-                f"{name}_std": blank(spread.std),
-                f"{name}_iqm": blank(spread.iqm),
-                f"{name}_iqm_low": blank(spread.low),
-                f"{name}_iqm_high": blank(spread.high),
-            }
-        row |= {
-            "regret_mean": blank(s.regret),
-            "regret_repeats_paid_mean": blank(s.regret_paid),
-            "evaluations_to_99_percent_median": blank(s.to_near),
-            "reached_99_percent_share": blank(s.reached),
-            "feasible_share": s.feasible,
-            "charged_mean": s.charged,
-            "proposals_mean": s.proposals,
-            "unseen_answers": s.unseen,
-            "charged_seconds_mean": _by_clock(s.charged_seconds),
-            "seconds_mean": _by_clock(s.seconds),
-            "ended": " ".join(f"{why}:{count}" for why, count in s.ended.items()),
-            "search_metric": judgement.problem.search_metric,
-        }
-        rows.append(row)
-    return csv_text(tuple(rows[0]), [tuple(row.values()) for row in rows])
-
-
-def pairs_csv(judgement: Judgement) -> str:
-    """Every pair of agents with all digits; only the head with one agent or seed."""
-    names = ("first", "second", "difference", "low", "high", "better_share", "p_value_holm")
-    return csv_text(names, map(astuple, judgement.pairs))
-
-
-def results_csv(judgement: Judgement) -> str:
-    """One row for each run; the wall clock stands in the last column and nowhere else."""
-    answers, name = judgement.answers, judgement.problem.quality.name
-    rows = []
-    for i, run in enumerate(judgement.runs):
-        row: dict[str, Any] = {
-            "agent": run.agent,
-            "seed": run.seed,
-            "arch": judgement.arch_texts[i],
-            "reward": blank(float(run.reward[-1])),
-            name: blank(float(run.accuracy[-1])),
-            "evaluated": int(run.evaluated),
-            "true_reward": float(judgement.true_reward[i][-1]),
-            f"test_{name}": blank(float(answers.test_accuracy[i])),
-            f"validation_{name}": blank(float(answers.validation_accuracy[i])),
-            **{f"test_{other}": float(values[i]) for other, values in answers.qualities.items()},
-        }
-        row |= {name: float(cost[i]) for name, cost in answers.costs.items()}
-        row |= {
-            "feasible": int(answers.feasible[i]),
-            "charged": run.charged,
-            "proposals": run.proposals,
-            "different": run.different,
-            "spent": run.spent,
-            "seconds": _by_clock(run.total_seconds),
-            "charged_seconds": _by_clock(run.charged_seconds),
-            "first_fifth_reward": blank(run.first_fifth),
-            "last_fifth_reward": blank(run.last_fifth),
-            "ended": run.ended,
-            **front_columns(judgement, i),
-            "history": run.digest,
-            "wall_seconds": round(run.wall_seconds, 3),
-        }
-        rows.append(row)
-    return csv_text(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    further = {"Noise ceiling": ceiling_lines(judgement), "Notes": caveats(judgement)}
+    return as_text(judgement, subject(judgement), sections(judgement), further)

@@ -15,16 +15,8 @@ from nasgym.compare.comparison import Comparison
 from nasgym.compare.fairness import fairness_csv, fairness_section, tuning_lines
 from nasgym.compare.front_text import front_csv
 from nasgym.compare.judgement import Judgement
-from nasgym.compare.leaderboard import (
-    caveats,
-    ceiling_lines,
-    leaderboard_csv,
-    leaderboard_text,
-    pairs_csv,
-    results_csv,
-    sections,
-    subject,
-)
+from nasgym.compare.leaderboard import caveats, ceiling_lines, leaderboard_text, sections, subject
+from nasgym.compare.leaderboard_csv import leaderboard_csv, pairs_csv, results_csv
 from nasgym.compare.plots import PLOTS, Plot, draw_plots, plots_of
 from nasgym.compare.section import amount
 from nasgym.files import write_file

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nasgym.compare.block_interval import BLOCKS, ENOUGH_TARGETS, GridMean, covered
+from nasgym.compare.common_text import as_text, identity_line, keywords_line, seeds_text, source_notes, unseen_notes, work_text
 from nasgym.compare.csv_text import blank, csv_text
-from nasgym.compare.fairness import fairness_notes, fairness_section, tuning_lines
-from nasgym.compare.leaderboard import aligned, seeds_text
+from nasgym.compare.fairness import fairness_notes
 from nasgym.compare.section import Section, amount, number
 from nasgym.compare.target_grid import GridJudgement
 
@@ -45,16 +45,13 @@ def _cell(one: GridMean) -> str:
 def grid_subject(judgement: GridJudgement) -> list[str]:
     """What was compared, in lines of text."""
     comparison, problem = judgement.comparison, judgement.problem
-    budget, targets, shares, seeds = comparison.budget, comparison.targets, judgement.shares, comparison.seeds
-    keywords = ", ".join(f"{key}={value!r}" for key, value in comparison.keywords.items()) or "default keywords"
-    metric = "validation" if problem.search_metric == "validation" else "TEST"
+    targets, shares, (count, which) = comparison.targets, judgement.shares, seeds_text(comparison.seeds)
     return [
-        f"{comparison.env_id}, {keywords}",
+        keywords_line(comparison),
         f"{len(targets)} targets of {problem.cost_name}, from {amount(targets[0])} to {amount(targets[-1])} "
-        f"({100 * shares[0]:.4g} to {100 * shares[-1]:.4g} % of its range); {len(seeds)} seed{'s' if len(seeds) > 1 else ''} at each ({seeds_text(seeds)})",
-        f"reward {problem.rule.name!r}, search metric {metric} at {problem.search_fidelity} epochs; "
-        f"budget {budget.amount:g} {budget.unit.replace('_', ' ')}{'' if budget.unit == 'train_seconds' else ' evaluations'}",
-        f"problem {comparison.problem}, comparison {comparison.fingerprint}, nasgym {comparison.version}",
+        f"({100 * shares[0]:.4g} to {100 * shares[-1]:.4g} % of its range); {count} at each ({which})",
+        work_text(comparison, problem),
+        identity_line(comparison),
     ]
 
 
@@ -90,13 +87,9 @@ def _ahead(judgement: GridJudgement, checkpoint: int) -> Section:
 
 def grid_caveats(judgement: GridJudgement) -> list[str]:
     """What a reader must know to read the numbers."""
-    comparison, problem, notes = judgement.comparison, judgement.problem, []
-    quality, count = problem.quality, len(comparison.targets)
-    if problem.search_metric == "test":
-        notes.append(
-            f"The table has no validation {quality.plural}: the searches saw TEST {quality.plural} (search_metric=test), so what is "
-            "above is optimistic."
-        )
+    comparison, problem = judgement.comparison, judgement.problem
+    count = len(comparison.targets)
+    notes = [*source_notes(judgement, shown=f"{_noun(judgement)}s"), *unseen_notes(judgement)]
     if problem.fixed:
         notes.append("No noise: an architecture that is evaluated again gives the same number (--set seed=sampled draws one).")
     if judgement.optimum is None:
@@ -127,23 +120,12 @@ def grid_caveats(judgement: GridJudgement) -> list[str]:
     if comparison.alike and len(comparison.seeds) > 1:
         names = ", ".join(agent for agent in comparison.agents if agent in comparison.alike)
         notes.append(f"draws nothing, so that one seed says all: {names}.")
-    notes += fairness_notes(judgement)
-    oracles = [problem.accuracy, *([] if problem.report_accuracy is None else [problem.report_accuracy])]
-    answers = np.stack([run.archs[-1] for run in judgement.runs])
-    notes += [note for oracle in oracles for note in oracle.notes(answers)]
-    return notes + [note for cost in problem.cost_oracles.values() for note in cost.notes(answers)]
+    return notes + fairness_notes(judgement)
 
 
 def grid_text(judgement: GridJudgement) -> str:
     """The leaderboard as plain text; equal comparisons give equal bytes."""
-    blocks = [
-        grid_subject(judgement),
-        *map(aligned, grid_sections(judgement)),
-        ["Fairness", *aligned(fairness_section(judgement))],
-        ["How they were tuned", *(f"  {agent}: {text}" for agent, text in tuning_lines(judgement))],
-        ["Notes", *(f"  {line}" for line in grid_caveats(judgement))],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    return as_text(judgement, grid_subject(judgement), grid_sections(judgement), {"Notes": grid_caveats(judgement)})
 
 
 def _spread(name: str, one: GridMean) -> dict[str, Any]:

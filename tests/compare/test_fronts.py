@@ -18,7 +18,8 @@ from nasgym.compare.archive import Archive, archive_of
 from nasgym.compare.comparison import plan_comparison
 from nasgym.compare.fronts import FrontScale, judge_fronts
 from nasgym.compare.judgement import judge
-from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, results_csv
+from nasgym.compare.leaderboard import leaderboard_text
+from nasgym.compare.leaderboard_csv import leaderboard_csv, results_csv
 from nasgym.compare.plots import plots_of
 from nasgym.compare.run_result import RunResult, condense
 from nasgym.compare.runs import run_all

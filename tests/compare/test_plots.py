@@ -14,7 +14,8 @@ from nasgym.agents import make_agent
 from nasgym.agents.agent import split_seed
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.judgement import judge
-from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text
+from nasgym.compare.leaderboard import leaderboard_text
+from nasgym.compare.leaderboard_csv import leaderboard_csv
 from nasgym.compare.plots import curves_over_proposals, draw_plots, plots_of
 from nasgym.compare.run_result import condense
 from nasgym.ledger import Budget, Ledger

@@ -10,7 +10,8 @@ import pytest
 
 from nasgym.compare.comparison import plan_comparison
 from nasgym.compare.judgement import judge
-from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, results_csv
+from nasgym.compare.leaderboard import leaderboard_text
+from nasgym.compare.leaderboard_csv import leaderboard_csv, results_csv
 from nasgym.compare.plots import Curve, Plot, _limits, plots_of
 from nasgym.compare.report import write_files
 from nasgym.compare.runs import run_all

@@ -12,7 +12,8 @@ import pytest
 
 from nasgym.compare.comparison import Comparison
 from nasgym.compare.judgement import judge
-from nasgym.compare.leaderboard import leaderboard_csv, leaderboard_text, pairs_csv, results_csv
+from nasgym.compare.leaderboard import leaderboard_text
+from nasgym.compare.leaderboard_csv import leaderboard_csv, pairs_csv, results_csv
 from nasgym.compare.plots import colours, curves, plots_of
 from nasgym.compare.report import write_comparison, write_files
 from nasgym.compare.run_result import RunResult

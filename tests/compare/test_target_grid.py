@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -268,3 +269,26 @@ def test_layernas_on_nas_bench_macro(imported, tmp_path):
     assert [100 * one.mean for one in standing.regret] == pytest.approx([0.0854, 0.0239, 0.0212], abs=1e-4)
     rounded = judgement.by_target("layernas")[[0, 10, 20, 30, 40, 50], 0, 0]
     assert 100 * rounded.mean() == pytest.approx(0.038, abs=5e-4)
+
+
+def test_a_grid_says_what_is_reported_and_by_what_like_every_comparison(tmp_path):
+    keywords = {"accuracy": "training", "fidelity": 3, "report": "table"}
+    grid = parse_targets("40,60%")
+    plan, problem = plan_comparison("nasgym/Digits-v0", ["random"], [0], Budget("total", 2), keywords, targets=grid)
+    runs = [
+        replace(make_run("random", 0, [0], [1], "a"), archs=problem.space.sample(np.random.default_rng(0), 1)) for _ in "ab"
+    ]
+    notes = grid_caveats(judge_grid(problem, plan, runs))
+    assert any(note.startswith("the search: ") for note in notes)
+    assert any("come from different oracles: regrets above are by the one that reports" in note for note in notes)
+
+
+def test_a_grid_says_which_answers_were_never_evaluated():
+    unseen = replace(make_run("random", 1, [3, 0], [1, 5], "b"), recommended=1, reward=np.array([0.8, np.nan]))
+    runs = [make_run("random", seed, [0], [1], "a") for seed in (0, 1)]
+    judgement = by_hand({"random": [runs[0], unseen, *runs, *runs], "layernas": [make_run("layernas", 0, [0], [4], "c")] * 3})
+    found = [note for note in grid_caveats(judgement) if "without having evaluated it" in note]
+    assert found == [
+        "random recommended its answer without having evaluated it in 1 of 6 runs; rewards of such answers were looked up or "
+        "measured after the search."
+    ]
