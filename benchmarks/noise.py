@@ -32,7 +32,7 @@ from nasgym.type_aliases import Archs, Floats, Ints
 
 EVALUATIONS = (100, 300)
 # for each evaluation: who has converged proposes what it knows
-PROPOSALS = 5
+PROPOSALS = 20
 # the best so many are trained so many times more
 FINALISTS, AGAIN = 10, 3
 ANSWERS = ("incumbent", "posterior", "trained again")
