@@ -72,11 +72,13 @@ AGENTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "local-search": ("local-search", {}, "distinct"),
     "local-search, rejecting": ("local-search", {"reject": True}, "distinct"),
     "nsga2": ("nsga2", {}, "distinct"),
-    "nsga2, rejecting": ("nsga2", {"reject": True}, "distinct"),
+    # its front is another aim than the one it is judged by
+    "nsga2, reward alone, rejecting": ("nsga2", {"aim": "reward", "reject": True}, "distinct"),
     "random": ("random", {}, "distinct"),
     "random, rejecting": ("random", {"reject": True}, "distinct"),
     "reinforce (total)": ("reinforce", {}, "total"),
     "reinforce, feasible masks (total)": ("reinforce", {"mask": "feasible"}, "total"),
+    "reinforce, feasible masks": ("reinforce", {"mask": "feasible"}, "distinct"),
     "ppo (total)": ("ppo", {}, "total"),
     "ppo, feasible masks (total)": ("ppo", {"mask": "feasible"}, "total"),
 }
