@@ -19,7 +19,7 @@ HEAD = ("agent", "choices", "over the limit", "reads costs", "learns from", "rep
 
 
 class Line(Protocol):
-    """What a leaderboard's line knows of an agent: see `nasgym.compare.judgement.Standing`."""
+    """What a leaderboard's line knows of an agent: see `nasgym.compare.standing.Standing`."""
 
     @property
     def agent(self) -> str: ...

@@ -8,8 +8,9 @@ import numpy as np
 
 from nasgym.compare.csv_text import csv_text
 from nasgym.compare.fronts import Fronts
-from nasgym.compare.judgement import Judgement, Spread
+from nasgym.compare.judgement import Judgement
 from nasgym.compare.section import Section, interval_cell, number
+from nasgym.compare.standing import Spread
 from nasgym.problems.evaluation import Front
 
 __all__ = ["front_columns", "front_csv", "front_notes", "front_section"]

@@ -8,8 +8,9 @@ from nasgym.compare.common_text import as_text, identity_line, keywords_line, se
 from nasgym.compare.fairness import fairness_notes
 from nasgym.compare.front_text import front_notes, front_section
 from nasgym.compare.intervals import ENOUGH_RUNS, FEW_RUNS, RANKED_RUNS
-from nasgym.compare.judgement import Judgement, Spread, Standing, near_size
+from nasgym.compare.judgement import Judgement
 from nasgym.compare.section import Section, interval_cell, mean_cell
+from nasgym.compare.standing import Spread, Standing, near_size
 from nasgym.oracles.oracle import Clock
 from nasgym.problems.problem import Problem
 from nasgym.quality import ACCURACY, Quality

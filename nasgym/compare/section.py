@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nasgym.compare.judgement import Spread, Standing
+from nasgym.compare.standing import Spread, Standing
 
 __all__ = ["Section", "amount", "interval_cell", "mean_cell", "number"]
 

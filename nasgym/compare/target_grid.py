@@ -11,9 +11,9 @@ import numpy as np
 from nasgym.compare import statistics
 from nasgym.compare.block_interval import GridMean, grid_mean, grid_pairs
 from nasgym.compare.comparison import Comparison
-from nasgym.compare.judgement import mean_seconds
 from nasgym.compare.paired import Paired, shared_ranks
 from nasgym.compare.run_result import RunResult
+from nasgym.compare.standing import mean_seconds
 from nasgym.compare.true_values import split_by_run
 from nasgym.ledger.budget import Budget
 from nasgym.oracles.oracle import Clock
