@@ -48,7 +48,8 @@ def test_the_defaults():
     assert not problem.has_exact_answers
     ev = problem.evaluate(problem.space.default[None])
     assert ev.accuracy[0] == pytest.approx(0.835927784, abs=1e-6)
-    assert (bool(ev.feasible[0]), ev.reward[0]) == (False, -1.0)
+    assert not ev.feasible[0]
+    assert ev.reward[0] == pytest.approx(25.0 / ev.costs["latency_ms"][0] - 1.0)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
