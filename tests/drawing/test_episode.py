@@ -397,7 +397,7 @@ def test_errors_say_what_is_allowed():
 
 @pytest.mark.parametrize("package", ["PIL", "matplotlib"])
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, package):
-    # whole before Pillow goes: a first import that breaks off leaves parts of it that fit no later one
+    # whole before Pillow goes: a first import that breaks off leaves parts that fit no later one
     pytest.importorskip("matplotlib.figure")
     monkeypatch.setitem(sys.modules, package, None)
     frame = Frame(DigitsSpace(), DigitsSpace().default)
