@@ -75,7 +75,7 @@ GRID: dict[str, tuple[Hyperparameters, ...]] = {
     ),
 }
 # place in the grid
-CHOSEN = {"regularized-evolution": 6, "ofa-evolution": 3, "layernas": 6, "nsga2": 7}
+CHOSEN = {"regularized-evolution": 6, "ofa-evolution": 3, "layernas": 6, "nsga2": 3}
 
 
 def chosen(agent: str) -> Hyperparameters:
