@@ -124,7 +124,7 @@ def test_an_own_agent_states_what_it_wants_and_nothing_by_default():
         reject: bool = False
 
         def _search(self, ledger, rng):
-            raise NotImplementedError
+            raise NotImplementedError  # it is asked what it discloses, and never searches
 
     assert Own().disclose() == Disclosure()
     assert Own.fair_settings() == {"reject": True}
